@@ -1,0 +1,66 @@
+"""`device`: where a tensor lives."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+
+class device:
+    """A place for tensors, such as `minnet.device("cpu")`.
+
+    Raises:
+        RuntimeError: if the name is not "cpu" or "cuda", with or without an index.
+
+    Example:
+        >>> import minnet
+        >>> minnet.device("cpu")
+        device(type='cpu')
+        >>> minnet.device("cuda:1").index
+        1
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: Any, index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        if not isinstance(type, str):
+            raise TypeError(f"device expects a name such as 'cpu', got {type!r}")
+        match = re.fullmatch(r"(cpu|cuda)(?::(\d+))?", type)
+        if match is None:
+            raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {type}")
+        self.type = match[1]
+        self.index = int(match[2]) if match[2] else index
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type={self.type!r}{index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> Any:
+        return device, (self.type, self.index)
+
+
+CPU = device("cpu")
+
+
+def require_cpu(where: Any) -> None:
+    """Check that a requested device is one this installation can use.
+
+    Raises:
+        RuntimeError: if it is not the CPU.
+    """
+    if where is not None and device(where).type != "cpu":
+        raise RuntimeError(
+            f"cannot use device {str(device(where))!r}: this version of minnet computes on the CPU only; "
+            "leave `device` out, or guard it with minnet.cuda.is_available()"
+        )
