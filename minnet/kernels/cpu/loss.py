@@ -1,0 +1,157 @@
+"""Fused losses: cross-entropy from logits, and binary cross-entropy from logits.
+
+Sums follow the order that `reduce.py` lays down. A row's loss is rounded once, to the logits' type.
+"""
+
+from __future__ import annotations
+
+from builtins import max as larger
+from builtins import min as smaller
+
+import numpy as np
+from numba import prange
+
+from minnet.kernels.cpu.reduce import CHUNK, row_max, row_sum
+from minnet.kernels.jit import kernel
+from minnet.kernels.numeric import exp, log, log1p, sigmoid
+from minnet.kernels.simd import fma
+
+
+@kernel
+def _check(target, classes, ignore):
+    """Return the first target out of range (or `ignore`, if all are right) and how many count."""
+    count = 0
+    for i in range(target.size):
+        t = target[i]
+        if t != ignore:
+            if t < 0 or t >= classes:
+                return t, 0
+            count += 1
+    return ignore, count
+
+
+@kernel(parallel=True)
+def _cross_entropy(x, target, ignore, e, inverse, loss):
+    """x, e: (N, C); target, inverse, loss: (N,)"""
+    rows, n = x.shape
+    height = larger(1, CHUNK // n)
+    for task in prange((rows + height - 1) // height):
+        first, last = task * height, smaller(task * height + height, rows)
+        for row in range(first, last):
+            source, part = x[row], e[row]
+            high = row_max(source)
+            for i in range(n):
+                part[i] = source[i] - high
+            loss[row] = part[target[row]] if target[row] != ignore else x.dtype.type(0)
+        flat = e[first:last].reshape(-1)
+        for i in range(flat.size):
+            flat[i] = exp(flat[i])
+        for row in range(first, last):
+            total = row_sum(e[row])
+            inverse[row] = 1.0 / total
+            if target[row] != ignore:
+                loss[row] = log(total) - loss[row]
+
+
+@kernel(parallel=True)
+def _cross_entropy_backward(dy, e, inverse, target, ignore, dx):
+    """dy: (N,) or (1,); e, dx: (N, C); inverse, target: (N,)"""
+    rows, n = e.shape
+    for row in prange(rows):
+        source, part = e[row], dx[row]
+        if target[row] == ignore:
+            for i in range(n):
+                part[i] = 0
+        else:
+            scale = dy[row] if dy.size > 1 else dy[0]
+            share = e.dtype.type(scale * inverse[row])
+            for i in range(n):
+                part[i] = source[i] * share
+            part[target[row]] = fma(source[target[row]], share, -scale)
+
+
+@kernel(parallel=True)
+def _bce_with_logits(x, target, weight, positive, out):
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    for i in prange(x.size):
+        v, t = x[i], target[i]
+        log_sigmoid = (zero if v > zero else v) - log1p(exp(-abs(v)))
+        p = positive[i] if positive.size > 1 else positive[0]
+        w = weight[i] if weight.size > 1 else weight[0]
+        out[i] = w * fma(one - t, v, -(log_sigmoid * fma(p - one, t, one)))
+
+
+@kernel(parallel=True)
+def _bce_with_logits_backward(dy, x, target, weight, positive, out):
+    one = x.dtype.type(1)
+    for i in prange(x.size):
+        t = target[i]
+        p = positive[i] if positive.size > 1 else positive[0]
+        w = weight[i] if weight.size > 1 else weight[0]
+        d = dy[i] if dy.size > 1 else dy[0]
+        out[i] = d * (w * fma(p * t + one - t, sigmoid(x[i]), -(p * t)))
+
+
+def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
+    """Return how many targets are not `ignore`.
+
+    Raises:
+        IndexError: if one of the others is not in [0, classes).
+    """
+    wrong, count = _check(target, classes, ignore)
+    if wrong != ignore:
+        raise IndexError(f"Target {wrong} is out of bounds.")
+    return count
+
+
+def cross_entropy(
+    x: np.ndarray, target: np.ndarray, ignore: int = -100
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], int]:
+    """Return -log softmax(x)[target] of each row, what backward needs, and how many rows count.
+
+    x is (N, C) in float32 or float64; target (N,) in int64. What is saved is e = exp(x - max(x))
+    and the inverse of its sums in float64: no softmax is ever divided out. A row whose target is
+    `ignore` has the loss 0.
+
+    Raises:
+        IndexError: if a target is neither in [0, C) nor `ignore`; nothing is computed then.
+    """
+    count = check_target(target, x.shape[1], ignore)
+    e, inverse, loss = np.empty_like(x), np.empty(len(x)), np.zeros(len(x), x.dtype)
+    if x.size:
+        _cross_entropy.over(1.5 * x.size)(x, target, ignore, e, inverse, loss)
+    return loss, (e, inverse), count
+
+
+def cross_entropy_backward(
+    dy: np.ndarray, saved: tuple[np.ndarray, np.ndarray], target: np.ndarray, ignore: int = -100
+) -> np.ndarray:
+    """Return (softmax(x) - onehot(target)) * dy in one pass; dy is (N,), or (1,) for all rows."""
+    e, inverse = saved
+    dx = np.empty_like(e)
+    if e.size:
+        _cross_entropy_backward.over(0.3 * e.size)(dy, e, inverse, target, ignore, dx)
+    return dx
+
+
+def bce_with_logits(
+    x: np.ndarray, target: np.ndarray, weight: np.ndarray, positive: np.ndarray
+) -> np.ndarray:
+    """Return weight * ((1 - t) x - (1 + (positive - 1) t) log(sigmoid(x))) for each element.
+
+    weight and positive have x's size, or one element for all.
+    """
+    flat = [np.ascontiguousarray(a).reshape(-1) for a in (x, target, weight, positive)]
+    out = np.empty_like(flat[0])
+    _bce_with_logits.over(2 * x.size)(*flat, out)
+    return out.reshape(x.shape)
+
+
+def bce_with_logits_backward(
+    dy: np.ndarray, x: np.ndarray, target: np.ndarray, weight: np.ndarray, positive: np.ndarray
+) -> np.ndarray:
+    """Return the gradient of `bce_with_logits` for x; dy may have one element for all."""
+    flat = [np.ascontiguousarray(a).reshape(-1) for a in (dy, x, target, weight, positive)]
+    out = np.empty_like(flat[1])
+    _bce_with_logits_backward.over(2 * x.size)(*flat, out)
+    return out.reshape(x.shape)

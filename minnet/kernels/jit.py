@@ -1,0 +1,122 @@
+"""The one decorator for the house, and the one place that decides serial or parallel.
+
+`@device` marks a scalar function that kernels call, `@block` a loop over one block of an array that
+they call, and `@kernel` a function that Python calls. A kernel whose outer loop is a `prange` is written `@kernel(parallel=True)`; it is compiled a first
+time serially and, when a call is worth it, a second time in parallel. Both give the same bits: work
+is cut by index and never by thread, and no two threads add to one element.
+
+Nothing compiles at import. Machine code is kept on disk (see `cache.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+import numba
+from numba import config
+
+from minnet.kernels.cache import KernelCache
+from minnet.kernels.threads import get_num_threads
+
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+# Nanoseconds of work. A parallel launch costs about 3 us under omp and tbb, and about 100 us under
+# workqueue (measured); it has to save several times that. The layer is known after the first launch.
+WORTH_A_LAUNCH = {"omp": 20_000, "tbb": 20_000, "workqueue": 400_000, "unknown": 20_000}
+
+_forked = False
+_layer = "unknown"
+_launch = threading.Lock()
+
+
+def _in_forked_child() -> None:
+    # OpenMP threads do not survive a fork: a child that enters them hangs or dies.
+    global _forked, _launch
+    _forked = True
+    _launch = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
+
+
+class Kernel:
+    """A function on arrays, compiled on first use for each combination of argument types.
+
+    Calling it runs it serially. `over(work)` returns what to call for about `work` nanoseconds of
+    single-threaded work: the parallel form where that is faster and safe, the serial one otherwise.
+    """
+
+    def __init__(self, function: Callable[..., Any], parallel: bool):
+        update_wrapper(self, function)
+        self._function = function
+        self.serial = _compiled(function, parallel=False)
+        self._parallel = None
+        if not parallel:
+            self.over = lambda work: self.serial
+
+    def __call__(self, *args: Any) -> Any:
+        return self.serial(*args)
+
+    def over(self, work: float) -> Callable[..., Any]:
+        if work < WORTH_A_LAUNCH[_layer] or get_num_threads() == 1 or _forked:
+            return self.serial
+        return self.parallel
+
+    def parallel(self, *args: Any) -> Any:
+        """Run with all threads, or serially where entering the threads is not safe."""
+        global _layer
+        if self._parallel is None:
+            self._parallel = _compiled(self._function, parallel=True)
+        threads = min(get_num_threads(), config.NUMBA_NUM_THREADS)
+        if numba.get_num_threads() != threads:
+            numba.set_num_threads(threads)  # numba keeps it for each Python thread
+        if _layer in ("omp", "tbb"):
+            return self._parallel(*args)
+        # workqueue aborts the process when two Python threads enter it at once.
+        if not _launch.acquire(blocking=False):
+            return self.serial(*args)
+        try:
+            return self._parallel(*args)
+        finally:
+            _launch.release()
+            if _layer == "unknown":
+                _layer = numba.threading_layer()
+
+
+def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
+    dispatcher = numba.njit(**OPTIONS, parallel=parallel)(function)
+    if not config.DISABLE_JIT:
+        dispatcher._cache = KernelCache(function, "parallel" if parallel else "serial")
+    return dispatcher
+
+
+def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+    """Mark a function that Python calls with checked arrays and numbers."""
+    if function is None:
+        return lambda function: Kernel(function, parallel)
+    return Kernel(function, parallel)
+
+
+def device(function: Callable[..., Any]) -> Any:
+    """Mark a scalar function that kernels call.
+
+    It is always inlined: LLVM vectorises a loop only after everything in it is inlined, and left to
+    itself it finds ten rounds of Philox too long for that (measured: a fourth of the speed).
+    """
+    return numba.njit(**OPTIONS, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )
+
+
+def block(function: Callable[..., Any]) -> Any:
+    """Mark the work on one block of arrays, which the loop of a parallel kernel calls.
+
+    It is compiled on its own and not inlined: in the body of a `prange` LLVM vectorises less well
+    (measured on the fills: 0.6 of the speed), and so both forms of a kernel run the same code.
+    """
+    return numba.njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)

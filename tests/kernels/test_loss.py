@@ -1,0 +1,111 @@
+"""Fused losses against their twins, bit for bit."""
+
+import naive.loss as naive
+import numpy as np
+import pytest
+from elementary import exp, log, log1p, sigmoid
+
+from minnet.kernels.cpu import loss, reduce
+
+equal = np.testing.assert_array_equal
+
+
+def logits(n, c, dtype=np.float32, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((n, c)) * 4).astype(dtype), rng.integers(0, c, n)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (64, 10), (300, 10), (5, 64), (3, 3000)])
+def test_cross_entropy_has_the_bits_of_its_twin(shape, dtype):
+    x, target = logits(*shape, dtype)
+    target[::3] = -100
+    got, saved, count = loss.cross_entropy(x, target)
+    equal(got, naive.cross_entropy(x, target, -100, exp, log))
+    assert got.dtype == dtype and count == (target >= 0).sum()
+    dy = np.random.default_rng(1).standard_normal(len(x)).astype(dtype)
+    few = 64 if dtype == np.float32 else 5
+    dx = loss.cross_entropy_backward(dy, saved, target)
+    equal(dx[:few], naive.cross_entropy_backward(dy[:few], x[:few], target[:few], -100, exp))
+    assert dx.dtype == dtype
+    one = loss.cross_entropy_backward(dy[:1], saved, target)
+    equal(one, loss.cross_entropy_backward(np.full(len(x), dy[0]), saved, target))
+
+
+def test_cross_entropy_is_the_log_softmax_at_the_target():
+    x, target = logits(100, 17)
+    rows = np.arange(100)
+    got, saved, _ = loss.cross_entropy(x, target)
+    expected = -reduce.log_softmax(x.astype(np.float64), 1)[rows, target]
+    np.testing.assert_allclose(got, expected, rtol=3e-7, atol=1e-6)
+    slope = reduce.softmax(x.astype(np.float64), 1)
+    slope[rows, target] -= 1
+    dx = loss.cross_entropy_backward(np.ones(1, np.float32), saved, target)
+    np.testing.assert_allclose(dx, slope, rtol=1e-6, atol=1e-7)
+
+
+def test_a_confident_loss_keeps_its_digits():
+    # In float32 the sum of exponentials is 1, and its logarithm would be 0.
+    x = np.array([[0.0, -20.0]], np.float32)
+    got, _, _ = loss.cross_entropy(x, np.zeros(1, np.int64))
+    np.testing.assert_allclose(got, np.log1p(np.exp(-20.0)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [10, -1, 2**40])
+def test_a_target_out_of_range_is_an_error(wrong):
+    x, target = logits(4, 10)
+    target[2] = wrong
+    with pytest.raises(IndexError, match=f"Target {wrong} is out of bounds"):
+        loss.cross_entropy(x, target)
+    assert loss.cross_entropy(x, target, ignore=wrong)[2] == 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_binary_cross_entropy_has_the_bits_of_its_twin(dtype):
+    rng = np.random.default_rng(2)
+    n = 200 if dtype == np.float32 else 40
+    x = (rng.standard_normal(n) * 10).astype(dtype)
+    t, w, p, dy = (rng.random(n).astype(dtype) for _ in range(4))
+    one = np.ones(1, dtype)
+    for weight, positive, d in [(w, p, dy), (one, one, one), (w, one * 3, dy), (one * 2, p, one)]:
+        got = loss.bce_with_logits(x, t, weight, positive)
+        equal(got, naive.bce_with_logits(x, t, weight, positive, exp, log1p))
+        got = loss.bce_with_logits_backward(d, x, t, weight, positive)
+        equal(got, naive.bce_with_logits_backward(d, x, t, weight, positive, sigmoid))
+    x = x.astype(np.float64)
+    expected = t * np.logaddexp(0, -x) + (1 - t.astype(np.float64)) * np.logaddexp(0, x)
+    got = loss.bce_with_logits(x.astype(dtype), t, one, one)
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_binary_cross_entropy_is_finite_far_out():
+    x = np.array([1e4, -1e4, 1e4, -1e4], np.float32)
+    t, one = np.array([1, 0, 0, 1], np.float32), np.ones(1, np.float32)
+    equal(loss.bce_with_logits(x, t, one, one), np.array([0, 0, 1e4, 1e4], np.float32))
+    slope = loss.bce_with_logits_backward(one, x, t, one, one)
+    equal(slope, np.array([0, 0, 1, -1], np.float32))
+
+
+def test_threads_change_no_bit():
+    x, target = logits(700, 37)
+    target[5] = -100
+    results = []
+    for form in (loss._cross_entropy.serial, loss._cross_entropy.parallel):
+        e, inverse, rows = np.empty_like(x), np.empty(700), np.empty(700, np.float32)
+        form(x, target, -100, e, inverse, rows)
+        results.append((e, inverse, rows))
+    for a, b in zip(*results, strict=True):
+        equal(a, b)
+    e, inverse, rows = results[0]
+    flat, one = x.reshape(-1), np.ones(1, np.float32)
+    t = np.abs(flat) / 20
+    for run, args in [
+        (loss._cross_entropy_backward, (rows, e, inverse, target, -100)),
+        (loss._bce_with_logits, (flat, t, t, one)),
+        (loss._bce_with_logits_backward, (flat, flat, t, one, t)),
+    ]:
+        out = np.empty(x.shape if "cross" in run.__name__ else x.size, np.float32)
+        other = out.copy()
+        run.serial(*args, out)
+        run.parallel(*args, other)
+        equal(out, other)

@@ -1,0 +1,87 @@
+"""Optimizer steps against their twins, bit for bit."""
+
+import itertools
+
+import naive.optimize as naive
+import numpy as np
+import pytest
+
+from minnet.kernels.cpu import optimize
+
+equal = np.testing.assert_array_equal
+SIZES = {np.float32: 203, np.float64: 21}  # neither is a multiple of a SIMD width
+
+
+def arrays(dtype, n, seed=0):
+    rng = np.random.default_rng(seed)
+    p, g, m = (rng.standard_normal(n).astype(dtype) for _ in range(3))
+    v, highest = ((rng.standard_normal(n) ** 2).astype(dtype) for _ in range(2))
+    return p, g, m, v, highest
+
+
+@pytest.mark.parametrize("dtype", SIZES)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+def test_sgd_has_the_bits_of_its_twin(dtype, momentum, weight_decay):
+    for nesterov, first, maximize in itertools.product([False, True], repeat=3):
+        dampening = 0.0 if nesterov else 0.25
+        p, g, buf, *_ = arrays(dtype, SIZES[dtype])
+        options = (0.1, momentum, dampening, weight_decay, nesterov, first, maximize)
+        expected, expected_buf = naive.sgd_step(p, g, buf, *options)
+        before = g.copy()
+        optimize.sgd_step(p, g, buf, *options)
+        equal(p, expected)
+        equal(buf, expected_buf)
+        equal(g, before)
+
+
+@pytest.mark.parametrize("dtype", SIZES)
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.3, 0.5), (0.0, 0.0)])
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam_has_the_bits_of_its_twin(dtype, betas, amsgrad):
+    for weight_decay, step, decoupled, maximize in [
+        (0.0, 1, False, False),
+        (0.01, 7, False, True),
+        (0.01, 1000.0, True, False),
+        (0.0, 2, True, True),
+    ]:
+        p, g, m, v, highest = arrays(dtype, SIZES[dtype])
+        highest = highest if amsgrad else None
+        options = (0.01, *betas, 1e-8, weight_decay, step, decoupled, maximize)
+        expected = naive.adam_step(p, g, m, v, highest, *options)
+        optimize.adam_step(p, g, m, v, highest, *options)
+        for got, twin in zip((p, m, v, highest), expected, strict=True):
+            equal(got, twin)
+
+
+def test_arrays_of_any_shape_are_updated_in_place():
+    p, g = np.ones((2, 3, 4), np.float32), np.ones((2, 3, 4), np.float32)
+    optimize.sgd_step(p, g, None, 0.5)
+    equal(p, np.full((2, 3, 4), 0.5, np.float32))
+    p, g = np.ones((), np.float32), np.ones((), np.float32)
+    optimize.adam_step(p, g, np.zeros_like(p), np.zeros_like(p), None, 0.5, 0.9, 0.99, 0, 0, 1)
+    np.testing.assert_allclose(p, 0.5, rtol=1e-6)
+    nothing = np.empty((0, 3), np.float32)
+    optimize.sgd_step(nothing, nothing, None, 0.5)
+
+
+def test_a_nan_gradient_spreads_to_its_element_alone():
+    p, g, m, v, highest = arrays(np.float32, 10)
+    g[3] = np.nan
+    optimize.adam_step(p, g, m, v, highest, 0.01, 0.9, 0.999, 1e-8, 0.0, 1)
+    for array in (p, m, v, highest):
+        equal(np.flatnonzero(np.isnan(array)), [3])
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_threads_change_no_bit(amsgrad):
+    results = []
+    for form in ("serial", "parallel"):
+        p, g, m, v, highest = arrays(np.float32, 10_001)
+        getattr(optimize._sgd, form)(p, g, 0.1, 0.01, 1.0)
+        getattr(optimize._sgd_momentum, form)(p, g, m, 0.1, 0.9, 1.0, 0.01, True, False, 1.0)
+        factors = optimize._factors(0.01, 0.9, 0.999, 1e-8, 0.01, 3, False, False)
+        getattr(optimize._adam, form)(p, g, m, v, highest, amsgrad, factors)
+        results.append((p, m, v, highest))
+    for a, b in zip(*results, strict=True):
+        equal(a, b)

@@ -1,0 +1,127 @@
+"""Activations and their derivatives in plain NumPy: the twin of `minnet.kernels.cpu.pointwise`."""
+
+from math import pi, sqrt
+
+import numpy as np
+
+from naive import numeric
+from naive.numeric import erf, exp, expm1, log, log1p, sigmoid, tanh
+
+__all__ = ["erf", "exp", "expm1", "log", "log1p", "sigmoid", "tanh"]
+
+SQRT_HALF = sqrt(0.5)
+DENSITY = 1 / sqrt(2 * pi)
+TANH_SLOPE = sqrt(2 / pi)
+TANH_CUBIC = 0.044715
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def _sincos(x, which):
+    out = numeric.sincos(x)[which]
+    large = np.isfinite(x) & (abs(x) > x.dtype.type(numeric.tables.SINCOS_LIMIT))
+    out[large] = [numeric.sincos_large(np.float64(v))[which] for v in x[large]]
+    return out
+
+
+def sin(x):
+    return _sincos(x, 0)
+
+
+def cos(x):
+    return _sincos(x, 1)
+
+
+def tanh_backward(dy, y):
+    return dy * (1 - y * y)
+
+
+def sigmoid_backward(dy, y):
+    return dy * ((1 - y) * y)
+
+
+def logsigmoid(x):
+    return np.where(x > 0, x.dtype.type(0), x) - log1p(exp(-abs(x)))
+
+
+def logsigmoid_backward(dy, x):
+    return dy * sigmoid(-x)
+
+
+def relu(x):
+    return np.where(x <= 0, x.dtype.type(0), x)
+
+
+def relu_backward(dy, y):
+    return np.where(y <= 0, y.dtype.type(0), dy)
+
+
+def leaky_relu(x, slope):
+    return np.where(x > 0, x, x * slope)
+
+
+def leaky_relu_backward(dy, x, slope):
+    return np.where(x > 0, dy, dy * slope)
+
+
+def hardtanh(x, low, high):
+    return np.clip(x, low, high)
+
+
+def hardtanh_backward(dy, x, low, high):
+    return np.where((x <= low) | (x >= high), x.dtype.type(0), dy)
+
+
+def elu(x, alpha, scale=1.0):
+    return np.where(x <= 0, expm1(x) * x.dtype.type(alpha * scale), x * scale)
+
+
+def elu_backward(dy, x, alpha, scale=1.0):
+    slope = np.where(x <= 0, exp(x) * x.dtype.type(alpha * scale), x.dtype.type(scale))
+    return dy * slope
+
+
+def selu(x):
+    return elu(x, SELU_ALPHA, SELU_SCALE)
+
+
+def selu_backward(dy, x):
+    return elu_backward(dy, x, SELU_ALPHA, SELU_SCALE)
+
+
+def softplus(x, beta, threshold):
+    z = x * beta
+    return np.where(z > threshold, x, log1p(exp(z)) / x.dtype.type(beta))
+
+
+def softplus_backward(dy, x, beta, threshold):
+    z = x * beta
+    return np.where(z > threshold, dy, dy * sigmoid(z))
+
+
+def gelu(x, approximate):
+    if approximate == "tanh":
+        t = tanh(TANH_SLOPE * (x + TANH_CUBIC * (x * x * x)))
+        return 0.5 * x * (1 + t)
+    return x * 0.5 * (1 + erf(x * SQRT_HALF))
+
+
+def gelu_backward(dy, x, approximate):
+    if approximate == "tanh":
+        square = x * x
+        slope, cubic = x.dtype.type(TANH_SLOPE), x.dtype.type(TANH_CUBIC)
+        t = tanh(slope * (x + cubic * (square * x)))
+        inner = slope * (1 + 3 * cubic * square)
+        return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner)
+    weight = 0.5 * (1 + erf(x * SQRT_HALF))
+    density = DENSITY * exp(-0.5 * x * x)
+    return dy * (weight + x * density)
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def silu_backward(dy, x):
+    s = sigmoid(x)
+    return dy * s * (1 + x * (1 - s))
