@@ -1,0 +1,149 @@
+"""Generators: seeds, draws, and checks of what they are asked for."""
+
+import numpy as np
+import pytest
+
+import minnet
+from minnet.random import DEFAULT_SEED, Generator
+
+# Bits of float32, and whole numbers, under seed 0 in draws 0 to 3.
+UNIFORM = [1053577168, 1064887500, 1017074784, 1061785839]
+NORMAL = [1065920203, 1053775822, 3170211687, 3216327818]
+INTEGERS = [89, 16, 55, 90, 14, 98, 3, 48]
+PERMUTATION = [7, 6, 3, 0, 2, 4, 5, 1]
+
+
+def test_a_seed_repeats_its_numbers():
+    minnet.manual_seed(3)
+    a = minnet.rand(5), minnet.randn(7), minnet.randint(10, (4,)), minnet.randperm(6)
+    minnet.manual_seed(3)
+    b = minnet.rand(5), minnet.randn(7), minnet.randint(10, (4,)), minnet.randperm(6)
+    for x, y in zip(a, b, strict=True):
+        assert minnet.equal(x, y)
+    minnet.manual_seed(4)
+    assert not minnet.equal(a[0], minnet.rand(5))
+
+
+def test_stored_answers():
+    """The bit contract's own known answers: a change of any of these bits is a new contract."""
+    minnet.manual_seed(0)
+    np.testing.assert_array_equal(minnet.rand(4).numpy().view(np.uint32), UNIFORM)
+    np.testing.assert_array_equal(minnet.randn(4).numpy().view(np.uint32), NORMAL)
+    assert minnet.randint(100, (8,)).tolist() == INTEGERS
+    assert minnet.randperm(8).tolist() == PERMUTATION
+
+
+def test_a_fill_does_not_depend_on_the_sizes_of_earlier_fills():
+    after = []
+    for n in (1, 10_000):
+        minnet.manual_seed(0)
+        minnet.rand(n)
+        after.append(minnet.randn(5))
+    assert minnet.equal(*after)
+
+
+def test_a_shorter_fill_is_the_start_of_a_longer_one():
+    long, short = (minnet.randn(n, generator=Generator(seed=1)) for n in (5000, 17))
+    assert minnet.equal(long[:17], short)
+
+
+def test_start_fills_a_part():
+    whole, part = np.empty(100, np.float32), np.empty(30, np.float32)
+    Generator(seed=1).normal(whole)
+    Generator(seed=1).normal(part, start=50)
+    np.testing.assert_array_equal(part, whole[50:80])
+
+
+def test_default_seeds():
+    assert Generator().initial_seed() == DEFAULT_SEED == 67280421310721
+    g = Generator()
+    assert g.seed() == g.initial_seed() != DEFAULT_SEED
+    assert minnet.manual_seed(7) is minnet.random.default_generator()
+    assert minnet.initial_seed() == 7
+
+
+def test_the_default_generator_differs_from_process_to_process():
+    import subprocess
+    import sys
+
+    code = "import minnet; print(minnet.initial_seed())"
+    seeds = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)
+    }
+    assert len(seeds) == 2
+
+
+def test_negative_seeds_wrap_and_others_are_refused():
+    assert Generator(seed=-1).initial_seed() == 2**64 - 1
+    assert minnet.equal(
+        minnet.rand(3, generator=Generator(seed=-1)), minnet.rand(3, generator=Generator(seed=2**64 - 1))
+    )
+    with pytest.raises(RuntimeError, match="does not fit into 64 bits"):
+        minnet.manual_seed(2**64)
+    for bad in (1.0, "0", None, True):
+        with pytest.raises(TypeError, match="expected an int"):
+            minnet.manual_seed(bad)
+
+
+def test_repr_shows_seed_and_draw():
+    g = Generator(seed=5)
+    minnet.rand(1, generator=g)
+    assert repr(g) == "<Generator seed=5 draw=1>"
+
+
+def test_an_argument_that_is_no_generator_is_named():
+    with pytest.raises(TypeError, match=r"must be a minnet.Generator or None, got int"):
+        minnet.rand(3, generator=0)
+    with pytest.raises(RuntimeError, match="cuda"):
+        Generator("cuda")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda x: x.uniform_(1, 0), RuntimeError, r"found from=1 > to=0"),
+        (lambda x: x.uniform_(0, float("inf")), RuntimeError, "range"),
+        (lambda x: x.uniform_(0, float("nan")), RuntimeError, "range"),
+        (lambda x: x.uniform_(-3e38, 3e38), RuntimeError, "range"),
+        (lambda x: x.normal_(0, -1), RuntimeError, "found std -1"),
+        (lambda x: x.normal_(0, float("nan")), RuntimeError, "found std nan"),
+        (lambda x: x.bernoulli_(1.5), RuntimeError, "p to be in"),
+        (lambda x: x.random_(3, 3), RuntimeError, "from=3 >= to=3"),
+        (lambda x: x.random_(0, 1 << 30), RuntimeError, "float32"),
+        (lambda x: x.long().uniform_(), RuntimeError, "floating point"),
+        (lambda x: x.byte().random_(0, 300), RuntimeError, "uint8"),
+    ],
+)
+def test_bad_requests_raise_and_change_nothing(call, error, text):
+    x = minnet.zeros(3)
+    g = minnet.manual_seed(0)
+    with pytest.raises(error, match=text):
+        call(x)
+    assert x.tolist() == [0, 0, 0] and repr(g) == "<Generator seed=0 draw=0>"
+
+
+def test_fills_of_every_dtype():
+    for dtype in (minnet.float32, minnet.float64):
+        x = minnet.zeros(1000, dtype=dtype).normal_(2, 0.5)
+        assert x.dtype is dtype and abs(x.mean().item() - 2) < 0.1
+    for dtype in (minnet.int64, minnet.uint8, minnet.float32):
+        x = minnet.zeros(1000, dtype=dtype).random_(3, 5)
+        assert x.dtype is dtype and set(x.tolist()) == {3, 4}
+    assert set(minnet.zeros(100, dtype=minnet.bool).random_(2).tolist()) == {True, False}
+    assert set(minnet.zeros(100).bernoulli_(0.5).tolist()) == {0.0, 1.0}
+
+
+def test_threads_draw_different_numbers_from_one_generator():
+    import threading
+
+    g = Generator(seed=0)
+    drawn = []
+    workers = [
+        threading.Thread(target=lambda: drawn.extend(minnet.rand(1, generator=g).item() for _ in range(50)))
+        for _ in range(4)
+    ]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+    assert len(set(drawn)) == 200 and repr(g) == "<Generator seed=0 draw=200>"
