@@ -1,0 +1,613 @@
+"""Reverse-mode differentiation: closures inside, tensors outside.
+
+An operation is one function on arrays that returns its value and, for each tensor input, one
+vector-Jacobian product (VJP): a closure from the gradient of the result to the gradient of that
+input. `differentiable` lifts it to tensors and records a `Node`, which is what `grad_fn` prints.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ContextDecorator
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+
+from minnet import dtypes, kernels
+from minnet.size import Size
+
+VJP = Callable[[np.ndarray], np.ndarray]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Variable:
+    """What differentiation knows of a tensor. `minnet.Tensor` is the one subclass."""
+
+    array: np.ndarray
+    grad_fn: Node | None = None
+    _requires_grad = False
+    _grad: Any = None
+    _version: list[int] | None = None  # one counter, shared by all views of an array
+    _base: Variable | None = None  # the tensor whose memory this one is a view of
+    _viewed = False  # whether a recorded view of this tensor was ever made
+    _hooks: dict[int, Callable[[Any], Any]] | None = None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self.grad_fn is not None or self._requires_grad
+
+    def counter(self) -> list[int]:
+        """Return the version counter of this tensor's memory."""
+        if self._version is None:
+            self._version = [0] if self._base is None else self._base.counter()
+        return self._version
+
+    def bump(self) -> None:
+        """Note that the array was changed in place, so that a backward that needs it can refuse."""
+        self.counter()[0] += 1
+
+    def describe(self) -> str:
+        """Return the tensor's type and shape as torch's messages give them."""
+        return f"torch.{dtypes.of(self.array).tensor_type}Tensor {list(self.array.shape)}"
+
+
+_tensor_class: type[Variable] = Variable
+
+
+def register_tensor(cls: type[Variable]) -> None:
+    """Name the class of results. Called once, by `tensor.py`: the one reference upward."""
+    global _tensor_class
+    _tensor_class = cls
+
+
+def wrap(array: Any) -> Any:
+    """Return a tensor around an array, without a copy and without a graph."""
+    tensor = _tensor_class.__new__(_tensor_class)
+    # NumPy returns scalars where an array would have no dimension.
+    tensor.array = array if type(array) is np.ndarray else np.asarray(array)
+    return tensor
+
+
+# Grad mode
+
+
+class _Mode(threading.local):
+    enabled = True
+
+
+_mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded."""
+    return _mode.enabled
+
+
+class set_grad_enabled(ContextDecorator):
+    """Switch recording on or off: at once, and as a context manager until the block ends.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.set_grad_enabled(False):
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __init__(self, mode: bool):
+        self._target = bool(mode)
+        self._previous = [_mode.enabled]
+        _mode.enabled = self._target
+        self._fresh = True
+
+    def __enter__(self) -> None:
+        if not self._fresh:  # entered again
+            self._previous.append(_mode.enabled)
+            _mode.enabled = self._target
+        self._fresh = False
+
+    def __exit__(self, *exception: Any) -> None:
+        _mode.enabled = self._previous.pop()
+
+
+class no_grad(ContextDecorator):
+    """Stop recording: a context manager and a decorator, with or without parentheses.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.no_grad():
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    _target = False
+
+    def __new__(cls, function: F | None = None) -> Any:
+        self = super().__new__(cls)
+        self._previous = []
+        return self if function is None else self(function)
+
+    def __init__(self, function: Any = None):
+        self._previous: list[bool] = []
+
+    def _recreate_cm(self) -> Any:
+        return type(self)()
+
+    def __enter__(self) -> None:
+        self._previous.append(_mode.enabled)
+        _mode.enabled = self._target
+
+    def __exit__(self, *exception: Any) -> None:
+        _mode.enabled = self._previous.pop()
+
+
+class enable_grad(no_grad):
+    """Record again inside a `no_grad` block: a context manager and a decorator."""
+
+    _target = True
+
+
+# The graph
+
+
+class Node:
+    """One recorded operation: what `grad_fn` is."""
+
+    __slots__ = ("__weakref__", "edges", "hooks", "metadata", "name", "result", "retain", "saved", "vjps")
+
+    name: str
+    edges: tuple[Node | Variable | None, ...]  # where each input's gradient goes: a node or a leaf
+    vjps: tuple[VJP | None, ...] | None  # None once freed
+    metadata: tuple[tuple[tuple[int, ...], np.dtype], ...]  # shape and dtype of each input
+    saved: list[tuple[list[int], int, str, str]]  # counter, version, description and origin
+    result: tuple[tuple[int, ...], np.dtype]
+    hooks: dict[int, Callable[[Any], Any]] | None
+    retain: weakref.ref[Variable] | None
+
+    def __repr__(self) -> str:
+        return f"<{self.name} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes that the gradients go to; a leaf stands for torch's AccumulateGrad."""
+        return tuple((edge, 0) for edge in self.edges)
+
+
+def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
+    """Make `out` the result of the node `name` with one VJP for each input."""
+    node = Node()
+    node.name = name
+    edges: list[Node | Variable | None] = []
+    kept: list[VJP | None] = []
+    for x, vjp in zip(inputs, vjps, strict=True):
+        if vjp is None or not isinstance(x, Variable):
+            edge: Node | Variable | None = None
+        else:
+            edge = x.grad_fn or (x if x._requires_grad else None)
+        edges.append(edge)
+        kept.append(None if edge is None else vjp)  # a gradient nobody needs is never computed
+    node.edges = tuple(edges)
+    node.vjps = tuple(kept)
+    node.metadata = tuple(
+        (x.array.shape, x.array.dtype) if isinstance(x, Variable) else ((), np.dtype(bool))
+        for x in inputs
+    )
+    node.result = (out.array.shape, out.array.dtype)
+    node.hooks = node.retain = None
+    node.saved = []
+    out.grad_fn = node
+
+
+def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[F], F]:
+    """Lift an operation from arrays to tensors.
+
+    The lifted function's first `tensors` parameters are tensors (or None, where they are annotated so);
+    it receives their arrays and returns its result and a VJP for each, or None for one that is not
+    differentiable. A Python number may stand for a tensor; it reaches the operation as it is.
+
+    A VJP returns the gradient in the broadcast shape and any dtype: the engine sums and casts it to
+    the input's. A VJP that reads an input or the result again does so under the parameter's name, or
+    under `result`: these names are how a later change in place is noticed.
+
+    With `view=True` the result may share the first input's memory, and then its version counter. An
+    operation with a parameter `inplace` need not look at it: where it is true, the first input takes
+    over the result.
+    """
+
+    def lift(function: Any) -> Any:
+        all_names = list(inspect.signature(function).parameters)
+        inplace_at = all_names.index("inplace") if "inplace" in all_names else None
+        parameters = list(inspect.signature(function).parameters.values())[:tensors]
+        names = [p.name for p in parameters]
+        optional = [p.default is None or "None" in str(p.annotation) for p in parameters]
+        node_name = f"{name}Backward0" if not name[-1].isdigit() else f"{name[:-1]}Backward{name[-1]}"
+        reads: dict[Any, tuple[int, ...]] = {}  # code of a VJP -> which of [*inputs, result]
+
+        def save(node: Node, inputs: Sequence[Any], out: Variable) -> None:
+            seen: set[int] = set()
+            for vjp in node.vjps or ():
+                if vjp is None:
+                    continue
+                code = vjp.__code__  # type: ignore[attr-defined]
+                indices = reads.get(code)
+                if indices is None:
+                    known = [*names, "result"]
+                    indices = tuple(known.index(v) for v in code.co_freevars if v in known)
+                    reads[code] = indices
+                seen.update(indices)
+            for index in sorted(seen):
+                x = out if index == tensors else inputs[index]
+                if isinstance(x, Variable):
+                    counter = x.counter()
+                    origin = f", which is output 0 of {x.grad_fn.name}," if x.grad_fn else ""
+                    node.saved.append((counter, counter[0], x.describe(), origin))
+
+        @wraps(function)
+        def operation(*args: Any, **kwargs: Any) -> Any:
+            if len(args) < tensors:  # some tensors are given by name, or left out
+                args = args + tuple(kwargs.pop(n) if n in kwargs else _missing(function, n)
+                                    for n in names[len(args):])
+            inputs = args[:tensors]
+            arrays = []
+            needed = False
+            for position, x in enumerate(inputs):
+                if isinstance(x, Variable):
+                    arrays.append(x.array)
+                    needed = needed or x._requires_grad or x.grad_fn is not None
+                elif type(x) in (float, int, bool) or (x is None and optional[position]):
+                    arrays.append(x)
+                else:
+                    raise TypeError(
+                        f"{function.__name__.lstrip('_')}(): argument '{names[position]}' (position "
+                        f"{position + 1}) must be Tensor, not {type(x).__name__}"
+                    )
+            inplace = inplace_at is not None and (
+                args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
+            )
+            if inplace and needed:
+                arrays[0] = arrays[0].copy()  # what the VJPs read must outlive the change
+            value, vjps = function(*arrays, *args[tensors:], **kwargs)
+            out = wrap(value)
+            if view and np.may_share_memory(out.array, arrays[0]):
+                source = inputs[0]
+                out._base = source if source._base is None else source._base
+                out._version = source.counter()
+            if needed and _mode.enabled and out.array.dtype.kind == "f":
+                record(node_name, inputs, out, vjps)
+                save(out.grad_fn, (None, *inputs[1:]) if inplace else inputs, out)
+                if out._base is not None:
+                    out._base._viewed = True
+            return in_place(inputs[0], out) if inplace else out
+
+        return operation
+
+    return lift
+
+
+def _missing(function: Any, name: str) -> Any:
+    default = inspect.signature(function).parameters[name].default
+    if default is inspect.Parameter.empty:
+        raise TypeError(f"{function.__name__.lstrip('_')}() missing required argument: '{name}'")
+    return default
+
+
+def writable(x: Variable) -> None:
+    """Check that a tensor may be changed in place.
+
+    Raises:
+        RuntimeError: for a leaf that requires grad (or a view of one) while recording, and for an
+            expanded tensor, whose elements share memory.
+    """
+    if _mode.enabled:
+        if x._requires_grad and x.grad_fn is None:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
+        if x._base is not None and x._base._requires_grad and x._base.grad_fn is None:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+    if not x.array.flags.writeable:
+        raise RuntimeError(
+            "unsupported operation: the tensor cannot be written to, since it is expanded or read-only. "
+            "Please clone() the tensor before performing the operation."
+        )
+
+
+def in_place(x: Any, out: Any) -> Any:
+    """Give tensor `x` the value and the history of `out`, and return `x`.
+
+    Raises:
+        RuntimeError: if `x` may not be changed, or the shape or dtype of `out` does not fit into it.
+    """
+    writable(x)
+    if out.array.shape != x.array.shape:
+        raise RuntimeError(
+            f"output with shape {list(x.array.shape)} doesn't match the broadcast shape "
+            f"{list(out.array.shape)}"
+        )
+    if dtypes.of(out.array).category > dtypes.of(x.array).category:
+        raise RuntimeError(
+            f"result type {dtypes.of(out.array).tensor_type} can't be cast to the desired output type "
+            f"{dtypes.of(x.array).tensor_type}"
+        )
+    if out.grad_fn is not None and (x._base is not None or x._viewed):
+        raise RuntimeError(
+            "in-place operations that need a gradient are not supported on a tensor that shares its "
+            "memory with a view; use the out-of-place operation, or clone() first"
+        )
+    x.array[...] = out.array
+    x.bump()
+    if out.grad_fn is not None:
+        x.grad_fn, x._requires_grad = out.grad_fn, False
+    return x
+
+
+# Backward
+
+
+def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return a gradient in its input's shape and dtype: the adjoint of broadcasting is a sum."""
+    if gradient.shape != shape:
+        extra = gradient.ndim - len(shape)
+        axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1))
+        axes = tuple(a for a in axes if gradient.shape[a] != 1 or a < extra)
+        gradient = kernels.of(gradient).sum(gradient, axes, True).reshape(shape)
+    return gradient if gradient.dtype == dtype else gradient.astype(dtype)
+
+
+def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], set[int] | None]:
+    """Return the nodes in topological order, and the ids of those with a wanted input below."""
+    counts: dict[Node, int] = {}
+    stack = []
+    for root in roots:
+        if root not in counts:
+            counts[root] = 0
+            stack.append(root)
+    starts = list(stack)
+    while stack:
+        for edge in stack.pop().edges:
+            if isinstance(edge, Node):
+                if edge in counts:
+                    counts[edge] += 1
+                else:
+                    counts[edge] = 1
+                    stack.append(edge)
+    ready = [root for root in starts if counts[root] == 0]
+    order = []
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for edge in node.edges:
+            if isinstance(edge, Node):
+                counts[edge] -= 1
+                if counts[edge] == 0:
+                    ready.append(edge)
+    if wanted is None:
+        return order, None
+    useful = set(wanted)
+    for node in reversed(order):
+        if any(edge is not None and id(edge) in useful for edge in node.edges):
+            useful.add(id(node))
+    return order, useful
+
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they "
+    "have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+
+
+def _check(node: Node) -> None:
+    if node.vjps is None:
+        raise RuntimeError(FREED)
+    for counter, version, description, origin in node.saved:
+        if counter[0] != version:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace "
+                f"operation: [{description}]{origin} is at version {counter[0]}; expected version "
+                f"{version} instead. Hint: clone() the tensor before you change it, or change it after "
+                "backward()."
+            )
+
+
+def _hooked(hooks: dict[int, Callable[[Any], Any]] | None, gradient: np.ndarray) -> np.ndarray:
+    for hook in tuple(hooks.values()) if hooks else ():
+        replaced = hook(wrap(gradient))
+        if replaced is not None:
+            if not isinstance(replaced, Variable) or replaced.array.shape != gradient.shape:
+                raise RuntimeError(
+                    "a gradient hook must return None or a tensor of the gradient's shape "
+                    f"{Size(gradient.shape)}, got {replaced!r}"
+                )
+            gradient = replaced.array
+    return gradient
+
+
+def _backward(
+    roots: Sequence[tuple[Variable, np.ndarray]],
+    retain_graph: bool,
+    inputs: Sequence[Variable] | None,
+    accumulate: bool,
+) -> dict[int, np.ndarray]:
+    """Send gradients from the roots down, and return those that reach `inputs` (by id of the edge).
+
+    With `accumulate`, leaves (or the given inputs) add them to `.grad`. Nothing is accumulated
+    before every node has been checked, so a backward that fails leaves all `.grad` as they were.
+    """
+    wanted = None if inputs is None else {id(x.grad_fn or x) for x in inputs}
+    order, useful = _order([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
+    active = [node for node in order if useful is None or id(node) in useful]
+    for node in active:
+        if useful is None or any(e is not None and id(e) in useful for e in node.edges):
+            _check(node)
+    # The flag says whether the engine owns the array, that is, whether nobody else can see it.
+    gradients: dict[int, tuple[np.ndarray, bool]] = {}
+    leaves: dict[int, Variable] = {}
+
+    def send(edge: Node | Variable, gradient: np.ndarray, owned: bool) -> None:
+        if isinstance(edge, Variable):
+            leaves[id(edge)] = edge
+        known = gradients.get(id(edge))
+        gradients[id(edge)] = (gradient, owned) if known is None else (known[0] + gradient, True)
+
+    for x, gradient in roots:
+        send(x.grad_fn or x, gradient, False)
+    captured: dict[int, np.ndarray] = {}
+    retained: list[tuple[Variable, np.ndarray]] = []
+    for node in active:
+        dy, _ = gradients.pop(id(node))
+        dy = _hooked(node.hooks, dy)
+        if wanted is not None and id(node) in wanted:
+            captured[id(node)] = dy
+        tensor = node.retain() if node.retain is not None else None
+        if tensor is not None:
+            retained.append((tensor, dy))
+        if node.vjps is None:  # freed, but nothing below it is wanted
+            continue
+        for edge, vjp, (shape, dtype) in zip(node.edges, node.vjps, node.metadata, strict=True):
+            if edge is None or vjp is None or (useful is not None and id(edge) not in useful):
+                continue
+            gradient = fit(vjp(dy), shape, dtype)
+            send(edge, gradient, gradient is not dy and gradient.base is None)
+        if node.saved and not retain_graph:
+            node.vjps = None
+    final: list[tuple[Variable, np.ndarray, bool]] = []
+    for key, leaf in leaves.items():
+        gradient, owned = gradients[key]
+        hooked = _hooked(leaf._hooks, gradient)
+        if wanted is None or key in wanted:
+            captured[key] = hooked
+            final.append((leaf, hooked, owned and hooked is gradient))
+    if accumulate:
+        for x in inputs or ():
+            if x.grad_fn is not None and id(x.grad_fn) in captured:
+                final.append((x, captured[id(x.grad_fn)], False))
+        for leaf, gradient, owned in final:
+            _accumulate(leaf, gradient, owned)
+    for tensor, gradient in retained:
+        _accumulate(tensor, gradient, False)
+    return captured
+
+
+def _accumulate(x: Variable, gradient: np.ndarray, owned: bool) -> None:
+    if x._grad is None:
+        x._grad = wrap(gradient if owned else gradient.copy())
+    else:
+        np.add(x._grad.array, gradient, out=x._grad.array)
+        x._grad.bump()
+
+
+def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
+    tensors = [tensors] if isinstance(tensors, Variable) else list(tensors)
+    if gradients is None or isinstance(gradients, Variable):
+        gradients = [gradients] * (1 if gradients is not None else len(tensors))
+    gradients = list(gradients)
+    if len(tensors) != len(gradients):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
+    roots = []
+    for i, (x, gradient) in enumerate(zip(tensors, gradients, strict=True)):
+        if not x.requires_grad:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            )
+        if gradient is None:
+            if x.array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            array = np.ones_like(x.array)
+        elif not isinstance(gradient, Variable):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+        elif gradient.array.shape != x.array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {Size(gradient.array.shape)} and "
+                f"output[{i}] has a shape of {Size(x.array.shape)}."
+            )
+        else:
+            array = gradient.array.astype(x.array.dtype, copy=False)
+        roots.append((x, array))
+    return roots
+
+
+def _first_order_only(create_graph: bool) -> None:
+    if create_graph:
+        raise NotImplementedError(
+            "create_graph=True is not supported: minnet's derivatives are functions on arrays and are "
+            "not recorded themselves, so there are no second derivatives"
+        )
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs`).
+
+    Args:
+        tensors: a tensor or a sequence of them; those with more than one element need a gradient.
+        grad_tensors: the gradients with respect to `tensors`, of the same shapes.
+        retain_graph: keep what the graph has saved, so that backward can be called again.
+        inputs: the tensors to accumulate into, in place of all leaves.
+
+    Raises:
+        RuntimeError: if a tensor does not require grad, the graph was freed, or a saved tensor was
+            changed in place. No `.grad` has changed then.
+        NotImplementedError: for `create_graph=True`.
+    """
+    _first_order_only(create_graph)
+    given = [inputs] if isinstance(inputs, Variable) else inputs
+    if given is not None:
+        given = list(given)
+        if not given:
+            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+        for i, x in enumerate(given):
+            if not x.requires_grad:
+                raise RuntimeError(f"One of the differentiated Tensors does not require grad: input {i}")
+    _backward(_roots(tensors, grad_tensors), bool(retain_graph), given, accumulate=True)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Any, ...]:
+    """Return the gradients of `outputs` with respect to each of `inputs`, and change no `.grad`.
+
+    Raises:
+        RuntimeError: as `backward`; and if an input does not require grad, or was not used and
+            `allow_unused` is False (else its gradient is None).
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.tensor([1.0, 2.0], requires_grad=True)
+        >>> minnet.autograd.grad((x * x).sum(), x)
+        (tensor([2., 4.]),)
+    """
+    _first_order_only(create_graph)
+    inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    if not all(x.requires_grad for x in inputs):
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    captured = _backward(_roots(outputs, grad_outputs), bool(retain_graph), inputs, accumulate=False)
+    results = []
+    for x in inputs:
+        gradient = captured.get(id(x.grad_fn or x))
+        if gradient is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
+            )
+        results.append(None if gradient is None else wrap(gradient.copy()))
+    return tuple(results)

@@ -1,0 +1,355 @@
+"""Functions that make tensors."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minnet import devices, dtypes, random
+from minnet.autograd import Variable, wrap
+from minnet.functional.shape import ints
+
+
+def _finished(array: np.ndarray, requires_grad: bool, device: Any) -> Any:
+    devices.require_cpu(device)
+    out = wrap(array)
+    return out.requires_grad_(True) if requires_grad else out
+
+
+def _dtype(dtype: Any) -> np.dtype:
+    return dtypes.numpy_of(dtypes.get_default_dtype() if dtype is None else dtype)
+
+
+def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
+    shape = ints(size)
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+def _first(data: Any) -> Any:
+    """Return the first number of nested sequences."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return data
+
+
+def _has_dtype(x: Any) -> bool:
+    return isinstance(x, np.generic | np.ndarray | Variable)
+
+
+def _array(data: Any, dtype: Any) -> np.ndarray:
+    """Return data as an array of a dtype that minnet has, as torch would read it; maybe not a copy."""
+    if isinstance(data, Variable):
+        array = data.array
+    elif isinstance(data, np.ndarray | np.generic):
+        array = np.asarray(data)
+    else:
+        try:
+            array = np.asarray(_plain(data))
+        except ValueError as error:
+            if "inhomogeneous" in str(error):
+                raise ValueError(f"expected sequences of equal length at every depth: {error}") from None
+            raise
+        if array.dtype == object or array.dtype.kind in "USMmVc":
+            raise TypeError(f"new(): invalid data type '{type(_first(data)).__name__}'")
+        if dtype is None and array.dtype == np.float64 and not _has_dtype(_first(data)):
+            dtype = dtypes.get_default_dtype()
+    if dtype is None:
+        dtypes.of(array)
+        return array
+    with np.errstate(invalid="ignore", over="ignore"):
+        return array.astype(dtypes.numpy_of(dtype), copy=False)
+
+
+def _plain(data: Any) -> Any:
+    """Return nested sequences with tensors replaced by their arrays."""
+    if isinstance(data, Variable):
+        return data.array
+    if isinstance(data, list | tuple) and any(isinstance(x, Variable | list | tuple) for x in data):
+        return [_plain(x) for x in data]
+    return data
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return a new tensor with a copy of the data: numbers, nested lists, arrays.
+
+    Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs.
+
+    Raises:
+        TypeError: for data that are not numbers, or an array of a dtype that minnet lacks.
+        ValueError: for nested lists of unequal lengths.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([[1.0, 2.0], [3.0, 4.5]])
+        tensor([[1.0000, 2.0000],
+                [3.0000, 4.5000]])
+    """
+    if isinstance(data, Variable):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
+    array = _array(data, dtype)
+    return _finished(np.array(array, order="C"), requires_grad, device)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """Return the data as a tensor, sharing memory with a tensor or an array where the dtype allows."""
+    if isinstance(data, Variable):
+        return data.to(dtype, device=device) if dtype is not None else data  # type: ignore[attr-defined]
+    return _finished(_array(data, dtype), False, device)
+
+
+def from_numpy(array: np.ndarray) -> Any:
+    """Return a tensor that shares memory with an array.
+
+    Raises:
+        TypeError: if it is not an array, or of a dtype that minnet lacks.
+
+    Example:
+        >>> import minnet, numpy
+        >>> a = numpy.zeros(2, numpy.float32)
+        >>> x = minnet.from_numpy(a)
+        >>> a[0] = 7
+        >>> x
+        tensor([7., 0.])
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    dtypes.of(array)
+    return wrap(array)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return a tensor of zeros."""
+    return _finished(np.zeros(_sizes(size), _dtype(dtype)), requires_grad, device)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return a tensor of ones."""
+    return _finished(np.ones(_sizes(size), _dtype(dtype)), requires_grad, device)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return a tensor whose elements are not set."""
+    return _finished(np.empty(_sizes(size), _dtype(dtype)), requires_grad, device)
+
+
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
+    """Return a tensor of one value, in the value's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.full((2,), 7)
+        tensor([7, 7])
+    """
+    value = _array(fill_value, dtype)
+    return _finished(np.full(_sizes((size,)), value, value.dtype), requires_grad, device)
+
+
+def _like(
+    make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, *first: Any
+) -> Any:
+    d = dtypes.of(input.array) if dtype is None else dtype
+    return make(input.array.shape, *first, dtype=d, device=device, requires_grad=requires_grad)
+
+
+def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return zeros of a tensor's shape and dtype."""
+    return _like(zeros, input, dtype, device, requires_grad)
+
+
+def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return ones of a tensor's shape and dtype."""
+    return _like(ones, input, dtype, device, requires_grad)
+
+
+def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return an unset tensor of a tensor's shape and dtype."""
+    return _like(empty, input, dtype, device, requires_grad)
+
+
+def full_like(
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
+    """Return one value in a tensor's shape and dtype."""
+    return _like(full, input, dtype, device, requires_grad, fill_value)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
+    """Return the matrix with ones on the main diagonal."""
+    return _finished(np.eye(n, m, dtype=_dtype(dtype)), requires_grad, device)
+
+
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
+
+    Raises:
+        RuntimeError: if the step is 0 or leads away from `end`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.arange(1, 10, 3)
+        tensor([1, 4, 7])
+    """
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (v.item() if isinstance(v, Variable) else v for v in (start, end, step))  # type: ignore[attr-defined]
+    if dtype is not None and not dtypes.numpy_of(dtype).kind == "f":
+        start, end, step = int(start), int(end), int(step)
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if dtype is None and all(isinstance(v, int) for v in (start, end, step)):
+        dtype = dtypes.int64
+    n = math.ceil((end - start) / step)
+    if all(isinstance(v, int) for v in (start, end, step)):
+        n = -((start - end) // step)
+        values = start + np.arange(n, dtype=np.int64) * step
+    else:
+        values = start + np.arange(n, dtype=np.float64) * step
+    return _finished(values.astype(_dtype(dtype)), requires_grad, device)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Return `steps` numbers from start to end, both included, at equal distances."""
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    return _finished(np.linspace(start, end, steps).astype(_dtype(dtype)), requires_grad, device)
+
+
+# Random tensors
+
+
+def _floating(dtype: Any, name: str) -> np.dtype:
+    d = _dtype(dtype)
+    if d.kind != "f":
+        raise NotImplementedError(f'"{name}" is not implemented for {dtypes.OF_NUMPY[d]}; give a float dtype')
+    return d
+
+
+def rand(
+    *size: Any,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Return draws from U[0, 1)."""
+    array = np.empty(_sizes(size), _floating(dtype, "rand"))
+    random.resolve(generator).uniform(array, 0.0, 1.0)
+    return _finished(array, requires_grad, device)
+
+
+def randn(
+    *size: Any,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Return draws from N(0, 1).
+
+    Example:
+        >>> import minnet
+        >>> _ = minnet.manual_seed(0)
+        >>> minnet.randn(2, 2).shape
+        torch.Size([2, 2])
+    """
+    array = np.empty(_sizes(size), _floating(dtype, "randn"))
+    random.resolve(generator).normal(array, 0.0, 1.0)
+    return _finished(array, requires_grad, device)
+
+
+def rand_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return draws from U[0, 1) in a tensor's shape and dtype."""
+    return _like(rand, input, dtype, device, requires_grad)
+
+
+def randn_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+    """Return draws from N(0, 1) in a tensor's shape and dtype."""
+    return _like(randn, input, dtype, device, requires_grad)
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Return whole numbers from [low, high), all equally likely: `randint(high, size)` starts at 0.
+
+    Raises:
+        RuntimeError: if the range is empty.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.randint(3, 5, (100,))
+        >>> sorted(set(x.tolist()))
+        [3, 4]
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if size is None:
+        raise TypeError("randint() missing required argument: 'size'")
+    array = np.empty(_sizes((size,)), _dtype(dtypes.int64 if dtype is None else dtype))
+    random.resolve(generator).integers(array, low, high)
+    return _finished(array, requires_grad, device)
+
+
+def randperm(
+    n: int, *, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
+    """Return a random order of 0 … n - 1."""
+    if n < 0:
+        raise RuntimeError(f"n must be non-negative, got {n}")
+    order = random.resolve(generator).permutation(n)
+    d = _dtype(dtypes.int64 if dtype is None else dtype)
+    return _finished(order.astype(d, copy=False), requires_grad, device)
+
+
+def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
+    """Return 1 with the probability that each element of `input` gives (or `p`), else 0.
+
+    Raises:
+        RuntimeError: if a probability lies outside [0, 1].
+    """
+    uniform = np.empty(input.array.shape, input.array.dtype)
+    chances = input.array if p is None else np.asarray(p, input.array.dtype)
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+    random.resolve(generator).uniform(uniform, 0.0, 1.0)
+    return wrap((uniform < chances).astype(input.array.dtype))

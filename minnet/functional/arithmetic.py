@@ -1,0 +1,665 @@
+"""Arithmetic, comparison and logic, element by element, with broadcasting.
+
+`+ - * / sqrt` and comparisons are IEEE-exact, so NumPy computes them: their bits are the same on
+every machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minnet import dtypes
+from minnet.autograd import Variable, differentiable, wrap
+
+# Infinities and NaN come and go without a word, as in torch.
+SILENT: dict[str, Any] = {"divide": "ignore", "over": "ignore", "invalid": "ignore", "under": "ignore"}
+Operand = Any  # an array or a Python number
+
+
+def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, Operand]:
+    """Return two operands in their common dtype; integers become floats if `floating`.
+
+    A Python number stays one where NumPy's own rule for it gives that dtype.
+    """
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+        if isinstance(y, np.ndarray):
+            if y.dtype == x.dtype:
+                return x, y
+        else:
+            return x, y
+    elif isinstance(y, np.ndarray) and y.dtype.kind == "f" and not isinstance(x, np.ndarray):
+        return x, y
+    dtype = dtypes.common(x, y)
+    if floating and dtype.kind != "f":
+        dtype = dtypes.get_default_dtype().numpy
+    # In two steps, since a number that does not fit wraps around here and is an error there.
+    return np.asarray(x).astype(dtype, copy=False), np.asarray(y).astype(dtype, copy=False)
+
+
+def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
+    """Return `ufunc(x, y)`, silent about infinities and NaN as torch is.
+
+    Raises:
+        RuntimeError: if the shapes do not broadcast.
+    """
+    try:
+        with np.errstate(**SILENT):
+            return ufunc(x, y)
+    except ValueError:
+        a, b = np.shape(x), np.shape(y)
+        for i in range(1, min(len(a), len(b)) + 1):
+            if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+                raise RuntimeError(
+                    f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
+                    f"non-singleton dimension {max(len(a), len(b)) - i}"
+                ) from None
+        raise
+
+
+def _zero(dy: np.ndarray) -> np.ndarray:
+    return np.zeros_like(dy)
+
+
+def operand(x: Any) -> Any:
+    """Return what an arithmetic operation takes: tensors and numbers as they are, arrays as tensors."""
+    if isinstance(x, np.ndarray | np.generic):
+        dtypes.of(np.asarray(x))
+        return wrap(np.asarray(x))
+    return x
+
+
+@differentiable("Add", tensors=2)
+def _add(input: Operand, other: Operand) -> Any:
+    x, y = promoted(input, other)
+    return apply(np.add, x, y), (lambda dy: dy, lambda dy: dy)
+
+
+def _subtract(input: Operand, other: Operand) -> Any:
+    for x in (input, other):
+        if isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b"):
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+                "to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
+    return apply(np.subtract, *promoted(input, other)), (lambda dy: dy, lambda dy: -dy)
+
+
+_sub = differentiable("Sub", tensors=2)(_subtract)
+_rsub = differentiable("Rsub1", tensors=2)(_subtract)
+
+
+@differentiable("Mul", tensors=2)
+def _mul(input: Operand, other: Operand) -> Any:
+    input, other = promoted(input, other)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return dy * other
+
+    def dother(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return dy * input
+
+    return apply(np.multiply, input, other), (dx, dother)
+
+
+@differentiable("Div", tensors=2)
+def _div(input: Operand, other: Operand) -> Any:
+    input, other = promoted(input, other, floating=True)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return dy / other
+
+    def dother(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return -dy * (input / other) / other
+
+    return apply(np.true_divide, input, other), (dx, dother)
+
+
+def _scaled(x: Any, alpha: float) -> Any:
+    if alpha == 1:
+        return x
+    if isinstance(alpha, float) and isinstance(x, Variable) and x.array.dtype.kind != "f":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return _mul(x, alpha)
+
+
+def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Return `input + alpha * other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.add(minnet.tensor([1.0, 2.0]), 10)
+        tensor([11., 12.])
+    """
+    return _add(operand(input), _scaled(operand(other), alpha))
+
+
+def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Return `input - alpha * other`."""
+    return _sub(operand(input), _scaled(operand(other), alpha))
+
+
+def rsub(input: Any, other: Any) -> Any:
+    """Return `other - input`: what `number - tensor` is."""
+    return _rsub(operand(other), operand(input))
+
+
+def mul(input: Any, other: Any) -> Any:
+    """Return `input * other`."""
+    return _mul(operand(input), operand(other))
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Return `input / other`: true division, or rounded with "trunc" or "floor".
+
+    Raises:
+        RuntimeError: for another `rounding_mode`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.div(minnet.tensor([7, -7]), 2, rounding_mode="floor")
+        tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return _div(operand(input), operand(other))
+    if rounding_mode not in ("trunc", "floor"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"{rounding_mode!r}"
+        )
+    return _round_div(operand(input), operand(other), rounding_mode == "floor")
+
+
+@differentiable("Div2", tensors=2)
+def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
+    x, y = promoted(input, other)
+    dtype = np.result_type(x, y)
+    if dtype.kind in "iu" and not np.all(y):
+        raise RuntimeError("ZeroDivisionError")
+    if floor:
+        result = apply(np.floor_divide, x, y)
+    elif dtype.kind in "iu":
+        result = np.sign(x) * np.sign(y) * apply(np.floor_divide, np.abs(x), np.abs(y))
+    else:
+        result = np.trunc(apply(np.true_divide, x, y))
+    return result.astype(dtype, copy=False), (_zero, _zero)
+
+
+def floor_divide(input: Any, other: Any) -> Any:
+    """Return `floor(input / other)`."""
+    return _round_div(operand(input), operand(other), True)
+
+
+def _remainder(input: Operand, other: Operand) -> Any:
+    input, other = promoted(input, other)
+    if np.result_type(input, other).kind in "iu" and not np.all(other):
+        raise RuntimeError("ZeroDivisionError")
+
+    def dother(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return -dy * np.floor(input / other)
+
+    return apply(np.remainder, input, other), (lambda dy: dy, dother)
+
+
+_remainder_by_number = differentiable("Remainder0", tensors=2)(_remainder)
+_remainder_by_tensor = differentiable("Remainder1", tensors=2)(_remainder)
+
+
+def remainder(input: Any, other: Any) -> Any:
+    """Return the remainder of `input / other`, with the sign of `other`."""
+    by = _remainder_by_tensor if isinstance(other, Variable) else _remainder_by_number
+    return by(operand(input), operand(other))
+
+
+@differentiable("Neg")
+def neg(input: np.ndarray) -> Any:
+    """Return `-input`."""
+    if input.dtype == bool:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
+            "a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return np.negative(input), (lambda dy: -dy,)
+
+
+def positive(input: Any) -> Any:
+    """Return `input` itself."""
+    return input
+
+
+def _sign(array: np.ndarray) -> np.ndarray:
+    # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
+    return np.subtract(array > 0, array < 0, dtype=array.dtype) if array.dtype != bool else array.copy()
+
+
+@differentiable("Abs")
+def abs(input: np.ndarray) -> Any:
+    """Return the absolute value. Its derivative at 0 is 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.abs(minnet.tensor([-1.5, 2.0]))
+        tensor([1.5000, 2.0000])
+    """
+    return np.abs(input), (lambda dy: dy * _sign(input),)
+
+
+@differentiable("Sign")
+def sign(input: np.ndarray) -> Any:
+    """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0."""
+    return _sign(input), (_zero,)
+
+
+def floating(array: np.ndarray) -> np.ndarray:
+    """Return an array as floating point: integers and bools become the default dtype."""
+    return array if array.dtype.kind == "f" else array.astype(dtypes.get_default_dtype().numpy)
+
+
+@differentiable("Sqrt")
+def sqrt(input: np.ndarray) -> Any:
+    """Return the square root.
+
+    Example:
+        >>> import minnet
+        >>> minnet.sqrt(minnet.tensor([4.0, 2.0]))
+        tensor([2.0000, 1.4142])
+    """
+    with np.errstate(**SILENT):
+        result = np.sqrt(floating(input))
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return dy / (2 * result)
+
+    return result, (dx,)
+
+
+@differentiable("Rsqrt")
+def rsqrt(input: np.ndarray) -> Any:
+    """Return 1 / sqrt(input)."""
+    with np.errstate(**SILENT):
+        result = np.asarray(1 / np.sqrt(floating(input)))
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return dy * (result * result * result) * -0.5
+
+    return result, (dx,)
+
+
+@differentiable("Reciprocal")
+def reciprocal(input: np.ndarray) -> Any:
+    """Return 1 / input."""
+    with np.errstate(**SILENT):
+        result = np.asarray(1 / floating(input))
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            return -dy * (result * result)
+
+    return result, (dx,)
+
+
+def _power(base: Operand, exponent: Operand) -> Any:
+    if isinstance(exponent, int | float):
+        if exponent == 2:
+            return base * base
+        if exponent == 3:
+            return base * base * base
+        if exponent == 1:
+            return base * 1
+        if exponent == 0.5:
+            return np.sqrt(base)
+        if exponent == -1:
+            return 1 / base
+    return np.power(base, exponent)
+
+
+def _pow(input: Operand, other: Operand) -> Any:
+    input, other = promoted(input, other)
+    dtype = np.result_type(input, other)
+    if dtype.kind in "iu":
+        if np.any(other < 0):
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+    elif dtype.kind == "b":
+        return input | ~other, (None, None)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(**SILENT):
+            if not isinstance(other, np.ndarray):
+                return np.zeros_like(dy) if other == 0 else dy * (other * _power(input, other - 1))
+            return np.where(other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1)))
+
+    def dother(dy: np.ndarray) -> np.ndarray:
+        base = np.asarray(input, dy.dtype)
+        with np.errstate(**SILENT):
+            gradient = dy * np.power(base, other) * np.log(base)
+            return np.where((base == 0) & (np.asarray(other) >= 0), dy.dtype.type(0), gradient)
+
+    return apply(_power, input, other), (dx, dother)
+
+
+_pow_number = differentiable("Pow0", tensors=2)(_pow)
+_pow_tensor = differentiable("Pow1", tensors=2)(_pow)
+_pow_of_number = differentiable("Pow2", tensors=2)(_pow)
+
+
+def pow(input: Any, exponent: Any) -> Any:
+    """Return `input ** exponent`.
+
+    Exponents -1, 0.5, 1, 2 and 3 are exact roots, quotients and products. Others go through the C
+    library's `pow`, whose last bit may differ between machines.
+
+    Raises:
+        RuntimeError: for an integer to a negative integer power.
+
+    Example:
+        >>> import minnet
+        >>> minnet.pow(minnet.tensor([1.0, 2.0, 3.0]), 2)
+        tensor([1., 4., 9.])
+    """
+    base, power = operand(input), operand(exponent)
+    if not isinstance(power, Variable):
+        return _pow_number(base, power)
+    return (_pow_tensor if isinstance(base, Variable) else _pow_of_number)(base, power)
+
+
+def square(input: Any) -> Any:
+    """Return `input * input`."""
+    return pow(input, 2)
+
+
+def _share(dy: np.ndarray, chosen: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """Return the gradient where an operand was chosen, and half of it where both were equal."""
+    return np.where(tied, dy / 2, np.where(chosen, dy, dy.dtype.type(0)))
+
+
+@differentiable("Maximum", tensors=2)
+def maximum(input: np.ndarray, other: np.ndarray) -> Any:
+    """Return the larger of two tensors' elements. Equal elements share the gradient."""
+    input, other = promoted(input, other)
+    return apply(np.maximum, input, other), (
+        lambda dy: _share(dy, input > other, input == other),
+        lambda dy: _share(dy, other > input, input == other),
+    )
+
+
+@differentiable("Minimum", tensors=2)
+def minimum(input: np.ndarray, other: np.ndarray) -> Any:
+    """Return the smaller of two tensors' elements. Equal elements share the gradient."""
+    input, other = promoted(input, other)
+    return apply(np.minimum, input, other), (
+        lambda dy: _share(dy, input < other, input == other),
+        lambda dy: _share(dy, other < input, input == other),
+    )
+
+
+def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
+    dtype = input.dtype
+    for bound in (min, max):
+        if bound is not None:
+            dtype = dtypes.common(np.empty(input.shape, dtype), bound)
+    result = input.astype(dtype)
+    if min is not None:
+        result = apply(np.maximum, result, np.asarray(min).astype(dtype))
+    if max is not None:
+        result = apply(np.minimum, result, np.asarray(max).astype(dtype))
+    low, high = -np.inf if min is None else min, np.inf if max is None else max
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        return np.where((input >= low) & (input <= high), dy, dy.dtype.type(0))
+
+    def dmin(dy: np.ndarray) -> np.ndarray:
+        return np.where((input < low) & (low < high), dy, dy.dtype.type(0))
+
+    def dmax(dy: np.ndarray) -> np.ndarray:
+        return np.where((input > high) | (high < low), dy, dy.dtype.type(0))
+
+    return result, (dx, dmin, dmax)
+
+
+_clamp_to_tensors = differentiable("Clamp0", tensors=3)(_clamp)
+_clamp_to_numbers = differentiable("Clamp1", tensors=3)(_clamp)
+
+
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """Return `input` with elements below `min` raised to it and above `max` lowered to it.
+
+    The bounds are numbers or tensors. The gradient passes where the element lies inside, bounds
+    included.
+
+    Raises:
+        RuntimeError: if both bounds are None.
+        TypeError: if a bound is neither a number nor a tensor.
+
+    Example:
+        >>> import minnet
+        >>> minnet.clamp(minnet.tensor([-2.0, 0.5, 2.0]), -1, 1)
+        tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    by_tensor = isinstance(min, Variable) or isinstance(max, Variable)
+    return (_clamp_to_tensors if by_tensor else _clamp_to_numbers)(input, operand(min), operand(max))
+
+
+@differentiable("Where", tensors=3)
+def _where(condition: np.ndarray, input: Operand, other: Operand) -> Any:
+    dtype = dtypes.common(input, other)
+    x, y = np.asarray(input).astype(dtype, copy=False), np.asarray(other).astype(dtype, copy=False)
+    try:
+        result = np.where(condition, x, y)
+    except ValueError:
+        raise RuntimeError(
+            f"where expects shapes that broadcast, got {condition.shape}, {x.shape} and {y.shape}"
+        ) from None
+    return result, (
+        None,
+        lambda dy: np.where(condition, dy, dy.dtype.type(0)),
+        lambda dy: np.where(condition, dy.dtype.type(0), dy),
+    )
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """Return `input` where `condition` is true and `other` elsewhere; alone, the indices of true.
+
+    Raises:
+        RuntimeError: if `condition` is not a bool tensor.
+
+    Example:
+        >>> import minnet
+        >>> minnet.where(minnet.tensor([True, False]), minnet.tensor([1, 2]), 0)
+        tensor([1, 0])
+    """
+    if input is None and other is None:
+        return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(condition.array)))
+    if not isinstance(condition, Variable) or condition.array.dtype != bool:
+        raise RuntimeError(
+            "where expected condition to be a boolean tensor, but got "
+            + (condition.describe() if isinstance(condition, Variable) else type(condition).__name__)
+        )
+    return _where(condition, operand(input), operand(other))
+
+
+# Comparison and logic: no gradient
+
+
+def _array(x: Any) -> Any:
+    x = operand(x)
+    if isinstance(x, Variable):
+        return x.array
+    if isinstance(x, int | float):
+        return x
+    raise TypeError(f"expected a Tensor or a number, got {type(x).__name__}")
+
+
+def _compare(ufunc: Any, input: Any, other: Any) -> Any:
+    return wrap(apply(ufunc, *promoted(_array(input), _array(other))))
+
+
+def eq(input: Any, other: Any) -> Any:
+    """Return where `input == other`."""
+    return _compare(np.equal, input, other)
+
+
+def ne(input: Any, other: Any) -> Any:
+    """Return where `input != other`."""
+    return _compare(np.not_equal, input, other)
+
+
+def lt(input: Any, other: Any) -> Any:
+    """Return where `input < other`."""
+    return _compare(np.less, input, other)
+
+
+def le(input: Any, other: Any) -> Any:
+    """Return where `input <= other`."""
+    return _compare(np.less_equal, input, other)
+
+
+def gt(input: Any, other: Any) -> Any:
+    """Return where `input > other`."""
+    return _compare(np.greater, input, other)
+
+
+def ge(input: Any, other: Any) -> Any:
+    """Return where `input >= other`."""
+    return _compare(np.greater_equal, input, other)
+
+
+def _bitwise(ufunc: Any, input: Any, other: Any) -> Any:
+    x, y = promoted(_array(input), _array(other))
+    if np.result_type(x, y).kind == "f":
+        raise NotImplementedError(f'"{ufunc.__name__}" is not implemented for floating point tensors')
+    return wrap(apply(ufunc, x, y))
+
+
+def bitwise_and(input: Any, other: Any) -> Any:
+    """Return `input & other` of bool or integer tensors."""
+    return _bitwise(np.bitwise_and, input, other)
+
+
+def bitwise_or(input: Any, other: Any) -> Any:
+    """Return `input | other` of bool or integer tensors."""
+    return _bitwise(np.bitwise_or, input, other)
+
+
+def bitwise_xor(input: Any, other: Any) -> Any:
+    """Return `input ^ other` of bool or integer tensors."""
+    return _bitwise(np.bitwise_xor, input, other)
+
+
+def bitwise_not(input: Any) -> Any:
+    """Return `~input` of a bool or integer tensor."""
+    if input.array.dtype.kind == "f":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return wrap(np.invert(input.array))
+
+
+def logical_and(input: Any, other: Any) -> Any:
+    """Return where both are nonzero."""
+    return wrap(apply(np.logical_and, _array(input), _array(other)))
+
+
+def logical_or(input: Any, other: Any) -> Any:
+    """Return where either is nonzero."""
+    return wrap(apply(np.logical_or, _array(input), _array(other)))
+
+
+def logical_not(input: Any) -> Any:
+    """Return where the input is zero."""
+    return wrap(np.logical_not(_array(input)))
+
+
+def isnan(input: Any) -> Any:
+    """Return where the input is NaN."""
+    return wrap(np.isnan(input.array))
+
+
+def isinf(input: Any) -> Any:
+    """Return where the input is infinite."""
+    return wrap(np.isinf(input.array))
+
+
+def isfinite(input: Any) -> Any:
+    """Return where the input is neither NaN nor infinite."""
+    return wrap(np.isfinite(input.array))
+
+
+def isclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Any:
+    """Return where |input - other| <= atol + rtol * |other|.
+
+    Raises:
+        RuntimeError: if the dtypes differ.
+    """
+    if input.array.dtype != other.array.dtype:
+        raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
+    with np.errstate(**SILENT):
+        return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Return whether all elements satisfy |input - other| <= atol + rtol * |other|.
+
+    Raises:
+        RuntimeError: if the dtypes differ.
+
+    Example:
+        >>> import minnet
+        >>> minnet.allclose(minnet.tensor([1.0]), minnet.tensor([1.0 + 1e-6]))
+        True
+    """
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+def equal(input: Any, other: Any) -> bool:
+    """Return whether two tensors have the same shape and elements.
+
+    Example:
+        >>> import minnet
+        >>> minnet.equal(minnet.tensor([1, 2]), minnet.tensor([1, 2]))
+        True
+    """
+    return bool(np.array_equal(input.array, other.array))
+
+
+def _rounding(ufunc: Any, input: np.ndarray) -> Any:
+    if input.dtype == bool:
+        raise NotImplementedError(f'"{ufunc.__name__}" is not implemented for bool tensors')
+    return (ufunc(input) if input.dtype.kind == "f" else input.copy()), (_zero,)
+
+
+@differentiable("Floor")
+def floor(input: np.ndarray) -> Any:
+    """Return the largest integer not above each element. Its derivative is 0."""
+    return _rounding(np.floor, input)
+
+
+@differentiable("Ceil")
+def ceil(input: np.ndarray) -> Any:
+    """Return the smallest integer not below each element. Its derivative is 0."""
+    return _rounding(np.ceil, input)
+
+
+@differentiable("Round")
+def round(input: np.ndarray) -> Any:
+    """Return the nearest integer, halves to even. Its derivative is 0."""
+    return _rounding(np.round, input)
+
+
+@differentiable("Trunc")
+def trunc(input: np.ndarray) -> Any:
+    """Return each element without its fraction. Its derivative is 0."""
+    return _rounding(np.trunc, input)

@@ -1,0 +1,721 @@
+"""Losses, and the softmax family they are made from. Each is one node."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minnet import dtypes, kernels
+from minnet.autograd import Variable, differentiable
+from minnet.functional.arithmetic import apply, promoted
+from minnet.functional.reduce import axes_of
+from minnet.functional.shape import axis
+from minnet.size import Size
+
+# Reductions
+
+
+def _reduction(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
+    """Return the checked reduction; torch's two old flags overrule it, with a warning."""
+    if size_average is not None or reduce is not None:
+        average = size_average is None or size_average
+        reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
+        warnings.warn(
+            "size_average and reduce args will be deprecated, please use "
+            f"reduction='{reduction}' instead.",
+            stacklevel=4,
+        )
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'"
+        )
+    return reduction
+
+
+def _reduced(values: Any, reduction: str) -> np.ndarray:
+    values = np.asarray(values)
+    if reduction == "none":
+        return values
+    divisor = values.size if reduction == "mean" else 1
+    return kernels.of(values).total(values.reshape(1, -1, 1), divisor).reshape(())
+
+
+def _each(dy: np.ndarray, n: int, reduction: str) -> np.ndarray:
+    """Return the gradient of each of n elements that were reduced: one for all, unless "none"."""
+    return dy / dy.dtype.type(max(n, 1)) if reduction == "mean" else dy
+
+
+def _floating(name: str, *arrays: np.ndarray) -> None:
+    for array in arrays:
+        if array.dtype.kind != "f":
+            tensor_type = dtypes.of(array).tensor_type
+            raise NotImplementedError(
+                f"\"{name}\" not implemented for '{tensor_type}'; convert the tensor with .float()"
+            )
+
+
+def _tensors(function: str, *arguments: tuple[str, Any]) -> None:
+    for position, (name, value) in enumerate(arguments, 1):
+        if not isinstance(value, Variable):
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, "
+                f"not {type(value).__name__}"
+            )
+
+
+# Softmax
+
+
+def _implicit(name: str, ndim: int) -> int:
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to "
+        "include dim=X as an argument.",
+        stacklevel=4,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def _dim(name: str, input: Any, dim: int | None) -> int:
+    ndim = input.array.ndim
+    if dim is None:
+        dim = _implicit(name, ndim)
+    elif isinstance(dim, bool) or not isinstance(dim, int | np.integer):
+        raise TypeError(
+            f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}"
+        )
+    _floating(f"{name}_kernel", input.array)
+    return axis(int(dim), ndim)
+
+
+@differentiable("Softmax")
+def _softmax(input: np.ndarray, dim: int) -> Any:
+    k = kernels.of(input)
+    result = k.softmax(np.atleast_1d(input), dim)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        return k.softmax_backward(dy.reshape(result.shape), result, dim)
+
+    return result.reshape(input.shape), (dx,)
+
+
+@differentiable("LogSoftmax")
+def _log_softmax(input: np.ndarray, dim: int) -> Any:
+    k = kernels.of(input)
+    result = k.log_softmax(np.atleast_1d(input), dim)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        return k.log_softmax_backward(dy.reshape(result.shape), result, dim)
+
+    return result.reshape(input.shape), (dx,)
+
+
+def softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any:
+    """Return exp(x) / sum(exp(x)) along a dim: positive numbers that sum to 1.
+
+    Raises:
+        IndexError: if the dim is out of range.
+        NotImplementedError: if the dtype is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.softmax(minnet.tensor([[0.0, 0.0], [0.0, 100.0]]), dim=1)
+        tensor([[5.0000e-01, 5.0000e-01],
+                [3.7835e-44, 1.0000e+00]])
+    """
+    _tensors("softmax", ("input", input))
+    input = input if dtype is None else input.to(dtype)
+    return _softmax(input, _dim("softmax", input, dim))
+
+
+def log_softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any:
+    """Return x - log(sum(exp(x))) along a dim, without overflow or loss of small probabilities.
+
+    Raises:
+        IndexError: if the dim is out of range.
+        NotImplementedError: if the dtype is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.log_softmax(minnet.tensor([0.0, 0.0, 1000.0]), dim=0)
+        tensor([-1000., -1000.,     0.])
+    """
+    _tensors("log_softmax", ("input", input))
+    input = input if dtype is None else input.to(dtype)
+    return _log_softmax(input, _dim("log_softmax", input, dim))
+
+
+@differentiable("Logsumexp")
+def _logsumexp(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
+    k = kernels.of(input)
+    result = k.logsumexp(input, axes, keepdim)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        dy = dy if keepdim or not axes else np.expand_dims(dy, axes)
+        return dy * k.softmax(input, axes) if axes else dy
+
+    return result, (dx,)
+
+
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+    """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
+
+    Raises:
+        IndexError: if a dim is out of range.
+
+    Example:
+        >>> import minnet
+        >>> minnet.logsumexp(minnet.tensor([[200.0, 200.0], [0.0, 0.0]]), 1)
+        tensor([200.6931,   0.6931])
+    """
+    _tensors("logsumexp", ("input", input))
+    if input.array.dtype.kind != "f":
+        input = input.to(dtypes.get_default_dtype())
+    return _logsumexp(input, axes_of(dim, input.array.ndim), keepdim)
+
+
+# Classification
+
+
+def _by_class(array: np.ndarray) -> np.ndarray:
+    """Return (C,), (N, C) or (N, C, d1, ...) as a matrix with one row for each target."""
+    moved = np.moveaxis(array, 1, -1) if array.ndim > 2 else array
+    return np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
+
+
+def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the rows of `_by_class` in the shape that they came from."""
+    if len(shape) > 2:
+        return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+    return rows.reshape(shape)
+
+
+def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Return the checked class indices, (N,) in int64, that belong to the rows of an input."""
+    shape, ndim = input.shape, input.ndim
+    if ndim == 0:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if ndim == 1 and target.size != 1:
+        raise ValueError(
+            f"For 1D input, 1D target must have size 1, but got target size: {target.size}"
+        )
+    if ndim > 1 and (target.ndim == 0 or len(target) != shape[0]):
+        got = len(target) if target.ndim else 1
+        raise ValueError(
+            f"Expected input batch_size ({shape[0]}) to match target batch_size ({got})."
+        )
+    expected = (shape[0], *shape[2:])
+    if ndim > 1 and target.shape != expected:
+        raise RuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
+    if target.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {dtypes.of(target).tensor_type}; "
+            "class indices are int64, and class probabilities have the shape of the input"
+        )
+    _class_weights(weight, shape[min(1, ndim - 1)])
+    if weight is not None and weight.dtype != input.dtype:
+        raise RuntimeError(
+            f"expected scalar type {_scalar_type(input)} but found {_scalar_type(weight)} for "
+            "the weight"
+        )
+    return target.reshape(-1).astype(np.int64, copy=False)
+
+
+def _scalar_type(array: np.ndarray) -> str:
+    return dtypes.of(array).tensor_type
+
+
+def _class_weights(weight: np.ndarray | None, classes: int) -> None:
+    if weight is not None and weight.shape != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes "
+            f"but got weight tensor of shape: {list(weight.shape)}"
+        )
+
+
+def _averaged(
+    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: float
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return the rows' reduced loss, and how a gradient of it spreads: (N,), or (1,) for all."""
+    if reduction == "none":
+        return loss.reshape(shape), lambda dy: np.ascontiguousarray(dy).reshape(-1)
+    divisor = divisor if reduction == "mean" else 1.0
+    value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
+
+    def spread(dy: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(dy / dy.dtype.type(divisor)).reshape(1)
+
+    return value, spread
+
+
+def _row_weights(weight: np.ndarray, target: np.ndarray, ignore_index: int) -> np.ndarray:
+    kept = target != ignore_index
+    return np.where(kept, weight[np.where(kept, target, 0)], weight.dtype.type(0))
+
+
+def _cross_entropy(
+    input: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """loss = -weight[target] log softmax(input)[target], from class indices."""
+    k = kernels.of(input)
+    shape, outer = input.shape, target.shape
+    target = _indices(input, target, weight)
+    loss, saved, divisor = k.cross_entropy(_by_class(input), target, ignore_index)
+    share = None
+    if weight is not None:
+        share = _row_weights(weight, target, ignore_index)
+        loss = loss * share
+        divisor = float(k.sum(share))
+    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, float(divisor))
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        each = spread(dy)
+        each = each if share is None else each * share
+        return _by_shape(k.cross_entropy_backward(each, saved, target, ignore_index), shape)
+
+    return value, (dx, None, None)
+
+
+_cross_entropy_1d = differentiable("NllLoss", tensors=3)(_cross_entropy)
+_cross_entropy_2d = differentiable("NllLoss2D", tensors=3)(_cross_entropy)
+
+
+@differentiable("CrossEntropy", tensors=3)
+def _soft_cross_entropy(
+    input: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """loss = -sum(q weight log softmax(input)), q the target's probabilities, smoothed."""
+    k = kernels.of(input)
+    shape, classes = input.shape, input.shape[min(1, input.ndim - 1)]
+    uniform = label_smoothing / max(classes, 1)
+    by_index = target.dtype.kind != "f"
+    ignored = None
+    if by_index:
+        outer = target.shape if input.ndim > 1 else ()
+        rows = _indices(input, target, weight)
+        divisor = float(k.check_target(rows, classes, ignore_index))
+        ignored = rows == ignore_index
+        q = np.zeros((len(rows), classes), input.dtype)
+        q[np.arange(len(rows))[~ignored], rows[~ignored]] = 1
+        if weight is not None:
+            divisor = float(k.sum(_row_weights(weight, rows, ignore_index)))
+    else:
+        input, target = promoted(input, target)
+        if weight is not None:
+            input, weight = promoted(input, weight)
+            target = target.astype(input.dtype, copy=False)
+        outer = (shape[0], *shape[2:]) if len(shape) > 1 else ()
+        q = _by_class(target)
+        divisor = float(len(q))
+    keep = input.dtype.type(1 - label_smoothing)
+    q = q * keep + input.dtype.type(uniform) if label_smoothing else q
+    if weight is not None:
+        # torch weights a hard target by its own class, and the smoothing by each class's
+        q = q * weight
+    log_p = k.log_softmax(_by_class(input), 1)
+    with np.errstate(all="ignore"):
+        terms = q * log_p
+    if ignored is not None:
+        q[ignored] = terms[ignored] = 0
+    value, spread = _averaged(-k.sum(terms, 1), outer, reduction, divisor)
+    target = q  # by this name, because it may share the target's memory
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        gradient = k.log_softmax_backward(target * -spread(dy)[:, None], log_p, 1)
+        return _by_shape(gradient, shape)
+
+    def dtarget(dy: np.ndarray) -> np.ndarray:
+        gradient = log_p * -(spread(dy)[:, None] * keep)
+        return _by_shape(gradient if weight is None else gradient * weight, shape)
+
+    return value, (dx, None if by_index else dtarget, None)
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """Return the cross-entropy between logits and targets: -log softmax(input)[target].
+
+    Args:
+        input: logits (C,), (N, C) or (N, C, d1, ...), floating point.
+        target: class indices in int64 of shape (), (N,) or (N, d1, ...), or class probabilities of
+            the input's shape.
+        weight: a factor for each class, (C,). The mean is weighted by it (for class indices).
+        ignore_index: the class index that counts for nothing.
+        reduction: "mean", "sum" or "none".
+        label_smoothing: how much of each target's probability is spread over all classes (Szegedy,
+            Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception architecture", 2016).
+
+    Raises:
+        IndexError: if a class index is out of range.
+        ValueError, RuntimeError: if shapes or dtypes do not fit together.
+
+    Example:
+        >>> import minnet
+        >>> logits = minnet.tensor([[2.0, 0.0], [0.0, 3.0]])
+        >>> minnet.nn.functional.cross_entropy(logits, minnet.tensor([0, 1]))
+        tensor(0.0878)
+    """
+    arguments = (("input", input), ("target", target))
+    _tensors(
+        "cross_entropy_loss", *arguments, *((("weight", weight),) if weight is not None else ())
+    )
+    reduction = _reduction(reduction, size_average, reduce)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    x, t = input.array, target.array
+    if x.shape == t.shape:
+        if t.dtype.kind != "f":
+            raise RuntimeError(
+                "Expected floating point type for target with class probabilities, got "
+                f"{_scalar_type(t)}"
+            )
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        if weight is not None and x.ndim:
+            _class_weights(weight.array, x.shape[min(1, x.ndim - 1)])
+    if x.ndim == 0:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    _floating("log_softmax_kernel", x)
+    if x.shape == t.shape or label_smoothing:
+        return _soft_cross_entropy(
+            input, target, weight, ignore_index, reduction, float(label_smoothing)
+        )
+    operation = _cross_entropy_1d if x.ndim < 3 else _cross_entropy_2d
+    return operation(input, target, weight, ignore_index, reduction)
+
+
+def _nll(
+    input: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Any:
+    """loss = -weight[target] input[target]"""
+    k = kernels.of(input)
+    shape, outer = input.shape, target.shape
+    target = _indices(input, target, weight)
+    rows = _by_class(input)
+    divisor = float(k.check_target(target, rows.shape[1], ignore_index))
+    kept = np.flatnonzero(target != ignore_index)
+    share = np.zeros(len(rows), input.dtype)
+    share[kept] = 1 if weight is None else weight[target[kept]]
+    loss = np.zeros(len(rows), input.dtype)
+    loss[kept] = -(rows[kept, target[kept]] * share[kept])
+    if weight is not None:
+        divisor = float(k.sum(share))
+    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, divisor)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        gradient = np.zeros(rows.shape, dy.dtype)
+        gradient[kept, target[kept]] = -(spread(dy) * share)[kept]
+        return _by_shape(gradient, shape)
+
+    return value, (dx, None, None)
+
+
+_nll_1d = differentiable("NllLoss", tensors=3)(_nll)
+_nll_2d = differentiable("NllLoss2D", tensors=3)(_nll)
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """Return the negative log-likelihood -input[target] of log-probabilities; see `cross_entropy`.
+
+    Raises:
+        IndexError: if a class index is out of range.
+        ValueError, RuntimeError: if shapes or dtypes do not fit together.
+
+    Example:
+        >>> import minnet
+        >>> log_p = minnet.log_softmax(minnet.tensor([[2.0, 0.0], [0.0, 3.0]]), dim=1)
+        >>> minnet.nn.functional.nll_loss(log_p, minnet.tensor([0, 1]))
+        tensor(0.0878)
+    """
+    arguments = (("input", input), ("target", target))
+    _tensors("nll_loss_nd", *arguments, *((("weight", weight),) if weight is not None else ()))
+    reduction = _reduction(reduction, size_average, reduce)
+    _floating("nll_loss_out_frame", input.array)
+    operation = _nll_1d if input.array.ndim < 3 else _nll_2d
+    return operation(input, target, weight, ignore_index, reduction)
+
+
+# Regression
+
+
+def _difference(input: np.ndarray, target: np.ndarray) -> np.ndarray:
+    x, y = promoted(input, target)
+    return np.asarray(x - y if x.shape == y.shape else apply(np.subtract, x, y))
+
+
+def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
+    """Return an operation on the difference of two tensors, from a loss and its derivative."""
+
+    def operation(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
+        def gradient(dy: np.ndarray, input: np.ndarray, target: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                difference = _difference(input, target)
+                return _each(dy, difference.size, reduction) * slope(difference, *options)
+
+        with np.errstate(all="ignore"):
+            loss = values(_difference(input, target), *options)
+        return _reduced(loss, reduction), (
+            lambda dy: gradient(dy, input, target),
+            lambda dy: -gradient(dy, input, target),
+        )
+
+    return operation
+
+
+def _smooth_l1_values(d: np.ndarray, beta: float) -> np.ndarray:
+    away = np.abs(d)
+    return np.where(away < beta, 0.5 * away * away / beta, away - 0.5 * beta)
+
+
+def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
+    away = np.abs(d)
+    return np.where(away <= delta, 0.5 * away * away, delta * (away - 0.5 * delta))
+
+
+_mse = differentiable("MseLoss", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
+_l1 = differentiable("L1Loss", tensors=2)(_pair(np.abs, np.sign))
+_smooth_l1 = differentiable("SmoothL1Loss", tensors=2)(
+    _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))
+)
+_huber = differentiable("HuberLoss", tensors=2)(
+    _pair(_huber_values, lambda d, delta: np.clip(d, -delta, delta))
+)
+
+
+def _check_pair(name: str, input: Any, target: Any) -> None:
+    _tensors(name, ("input", input), ("target", target))
+    x, t = input.array, target.array
+    if x.shape != t.shape:
+        warnings.warn(
+            f"Using a target size ({Size(t.shape)}) that is different to the input size "
+            f"({Size(x.shape)}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
+    if t.dtype.kind != "f":
+        _floating(name, x)
+
+
+def mse_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """Return the squared difference (input - target)², its mean by default.
+
+    Warns:
+        UserWarning: if the shapes differ.
+
+    Raises:
+        RuntimeError: if the shapes do not broadcast.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.mse_loss(minnet.tensor([1.0, 2.0]), minnet.tensor([1.0, 4.0]))
+        tensor(2.)
+    """
+    _check_pair("mse_loss", input, target)
+    return _mse(input, target, _reduction(reduction, size_average, reduce))
+
+
+def l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """Return the absolute difference |input - target|, its mean by default.
+
+    Warns:
+        UserWarning: if the shapes differ.
+
+    Raises:
+        RuntimeError: if the shapes do not broadcast.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.l1_loss(minnet.tensor([1.0, 2.0]), minnet.tensor([1.0, 4.0]))
+        tensor(1.)
+    """
+    _check_pair("l1_loss", input, target)
+    return _l1(input, target, _reduction(reduction, size_average, reduce))
+
+
+def smooth_l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Any:
+    """Return d² / (2 beta) where d = |input - target| is below beta, else d - beta / 2.
+
+    Girshick, "Fast R-CNN" (2015). With beta = 0 it is `l1_loss`.
+
+    Warns:
+        UserWarning: if the shapes differ.
+
+    Raises:
+        RuntimeError: if beta is negative, or the shapes do not broadcast.
+
+    Example:
+        >>> import minnet
+        >>> x, y = minnet.tensor([0.5, 3.0]), minnet.zeros(2)
+        >>> minnet.nn.functional.smooth_l1_loss(x, y, reduction="none")
+        tensor([0.1250, 2.5000])
+    """
+    _check_pair("smooth_l1_loss", input, target)
+    reduction = _reduction(reduction, size_average, reduce)
+    if beta < 0:
+        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta. Got: {beta}")
+    if beta == 0:
+        return _l1(input, target, reduction)
+    return _smooth_l1(input, target, reduction, float(beta))
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Return d² / 2 where d = |input - target| is at most delta, else delta (d - delta / 2).
+
+    Huber, "Robust estimation of a location parameter" (1964).
+
+    Warns:
+        UserWarning: if the shapes differ.
+
+    Raises:
+        RuntimeError: if delta is not positive, or the shapes do not broadcast.
+
+    Example:
+        >>> import minnet
+        >>> x, y = minnet.tensor([0.5, 3.0]), minnet.zeros(2)
+        >>> minnet.nn.functional.huber_loss(x, y, reduction="none", delta=2.0)
+        tensor([0.1250, 4.0000])
+    """
+    _check_pair("huber_loss", input, target)
+    reduction = _reduction(reduction)
+    if delta <= 0:
+        raise RuntimeError(
+            f"huber_loss does not support non-positive values for delta. Got: {delta}"
+        )
+    return _huber(input, target, reduction, float(delta))
+
+
+# Binary classification
+
+
+def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
+    """Return a factor for each element of `like`, or one for all."""
+    if factor is None or factor.size == 1:
+        return np.full(1, 1 if factor is None else factor.item(), like.dtype)
+    if (
+        apply(np.add, like, factor).shape != like.shape
+    ):  # raises torch's error unless they broadcast
+        raise RuntimeError(
+            f"a weight of shape {list(factor.shape)} does not broadcast to the input's shape "
+            f"{list(like.shape)}"
+        )
+    return np.broadcast_to(factor.astype(like.dtype, copy=False), like.shape)
+
+
+@differentiable("BinaryCrossEntropyWithLogits", tensors=4)
+def _bce_with_logits(
+    input: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None = None,
+    pos_weight: np.ndarray | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """loss = weight ((1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x))"""
+    k = kernels.of(input)
+    input, target = promoted(input, target)
+    each, positive = _factor(weight, input), _factor(pos_weight, input)
+    loss = k.bce_with_logits(input, target, each, positive)
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        dy = _each(dy, input.size, reduction).reshape(-1)
+        return k.bce_with_logits_backward(dy, input, target, each, positive)
+
+    def dtarget(dy: np.ndarray) -> np.ndarray:
+        one = np.ones(1, input.dtype)
+        minus_log_sigmoid = k.bce_with_logits(input, np.ones_like(input), one, one)
+        slope = minus_log_sigmoid * (positive - one) - input
+        return _each(dy, input.size, reduction) * (each * slope)
+
+    return _reduced(loss, reduction), (dx, dtarget, None, None)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Any:
+    """Return -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), for logits x and targets t in [0, 1].
+
+    Args:
+        weight: a factor for each element; it broadcasts to the input.
+        pos_weight: a factor for the first term alone; it broadcasts to the input.
+
+    Raises:
+        ValueError: if the shapes of input and target differ.
+
+    Example:
+        >>> import minnet
+        >>> x, t = minnet.tensor([0.0, 2.0]), minnet.tensor([1.0, 0.0])
+        >>> minnet.nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+        tensor([0.6931, 2.1269])
+    """
+    name = "binary_cross_entropy_with_logits"
+    _tensors(name, ("input", input), ("target", target))
+    reduction = _reduction(reduction, size_average, reduce)
+    x, t = input.array, target.array
+    if x.shape != t.shape:
+        raise ValueError(
+            f"Target size ({Size(t.shape)}) must be the same as input size ({Size(x.shape)})"
+        )
+    _floating("log_sigmoid", x)
+    if t.dtype.kind != "f":
+        raise RuntimeError(
+            f"result type {_scalar_type(x)} can't be cast to the desired output type "
+            f"{_scalar_type(t)}; convert the target with .to(input.dtype)"
+        )
+    return _bce_with_logits(input, target, weight, pos_weight, reduction)

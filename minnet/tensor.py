@@ -1,0 +1,784 @@
+"""`Tensor`: an array with a history."""
+
+from __future__ import annotations
+
+import builtins
+import weakref
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from minnet import autograd, devices, dtypes, functional, printing, random
+from minnet.autograd import Variable, in_place, is_grad_enabled, wrap, writable
+from minnet.functional import arithmetic
+from minnet.functional import shape as shapes
+from minnet.size import Size
+
+_hook_ids = count()
+_OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
+
+
+def _in_place(operation: Any) -> Any:
+    """Return the method that gives the tensor the value of an operation on it."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = self
+        if is_grad_enabled() and (
+            self.requires_grad or any(isinstance(x, Variable) and x.requires_grad for x in args)
+        ):
+            # The derivative may read the value that is about to be overwritten.
+            before = wrap(self.array.copy())
+            before.grad_fn, before._requires_grad = self.grad_fn, self._requires_grad
+        return in_place(self, operation(before, *args, **kwargs))
+
+    method.__name__ = f"{operation.__name__}_"
+    method.__doc__ = f"Set the tensor to the value of `{operation.__name__}`, and return it."
+    return method
+
+
+class RemovableHook:
+    """What `register_hook` returns: `remove()` takes the hook away."""
+
+    def __init__(self, hooks: dict[int, Any]):
+        self._hooks = hooks
+        self.id = next(_hook_ids)
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+
+class Tensor(Variable):
+    """A multi-dimensional array that can remember how it was computed.
+
+    It speaks torch's names: `x.sum().backward()` fills `.grad` of the leaves it came from. Make one
+    with `minnet.tensor`, `minnet.zeros`, `minnet.from_numpy` and their kin.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.tensor([1.0, -2.0], requires_grad=True)
+        >>> y = (x * x).sum()
+        >>> y
+        tensor(5., grad_fn=<SumBackward0>)
+        >>> y.backward()
+        >>> x.grad
+        tensor([ 2., -4.])
+    """
+
+    __array_priority__ = 1000.0
+    __hash__ = object.__hash__
+
+    def __init__(self, *data: Any):
+        """Make a float32 tensor of some data, or an unset one of some sizes: `Tensor(2, 3)`."""
+        if len(data) == 1 and isinstance(data[0], Variable):
+            self.array = data[0].array
+            self._version = data[0].counter()
+        elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
+            self.array = np.array(data[0], np.float32)
+        else:
+            self.array = np.empty(functional.ints(data) if data else 0, np.float32)
+
+    # What it is
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dims."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of the elements."""
+        return dtypes.OF_NUMPY[self.array.dtype]
+
+    @property
+    def device(self) -> devices.device:
+        """Where the elements are."""
+        return devices.CPU
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self.array.ndim
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of an element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self.array.nbytes
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was made by the user and not by a recorded operation."""
+        return self.grad_fn is None
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the elements are on a GPU."""
+        return False
+
+    @property
+    def layout(self) -> str:
+        """How the elements are stored."""
+        return "torch.strided"
+
+    def dim(self) -> int:
+        """Return the number of dims."""
+        return self.array.ndim
+
+    ndimension = dim
+
+    def nelement(self) -> int:
+        """Return the number of elements."""
+        return self.array.size
+
+    numel = nelement
+
+    def element_size(self) -> int:
+        """Return the bytes of an element."""
+        return self.array.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Return the distances in elements between neighbours along each dim, or along one."""
+        strides = tuple(s // self.array.itemsize for s in self.array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> bool:
+        """Return whether the memory is in row order."""
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        """Return whether the dtype is floating point."""
+        return self.array.dtype.kind == "f"
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return self.array.ctypes.data
+
+    def type(self, dtype: Any = None) -> Any:
+        """Return torch's name for the tensor's type; given a dtype, the tensor in that dtype."""
+        if dtype is not None:
+            return self.to(dtype)
+        return f"torch.{self.dtype.tensor_type}Tensor"
+
+    def __repr__(self) -> str:
+        return printing.format_tensor(
+            self.array,
+            default_dtype=dtypes.get_default_dtype().numpy,
+            requires_grad=self._requires_grad,
+            grad_fn=None if self.grad_fn is None else f"<{self.grad_fn.name}>",
+        )
+
+    def __format__(self, spec: str) -> str:
+        if self.array.ndim == 0 and builtins.type(self) is Tensor:
+            return format(self.array.item(), spec)
+        return object.__format__(self, spec)
+
+    def __len__(self) -> int:
+        if self.array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(functional.unbind(self, 0))
+
+    def __contains__(self, element: Any) -> bool:
+        value = element.array if isinstance(element, Variable) else element
+        return builtins.bool((self.array == value).any())
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError(
+                "Boolean value of Tensor with "
+                + ("no values" if self.array.size == 0 else "more than one value")
+                + " is ambiguous"
+            )
+        return builtins.bool(self.array.item())
+
+    def _only(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.array.item()
+
+    def __float__(self) -> float:
+        return builtins.float(self._only())
+
+    def __int__(self) -> int:
+        return builtins.int(self._only())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind == "f" or self.array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return builtins.int(self.array.item())
+
+    # Python and NumPy
+
+    def item(self) -> Any:
+        """Return the one element as a Python number.
+
+        Raises:
+            RuntimeError: if there is not exactly one.
+        """
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self.array.size} elements cannot be converted to Scalar"
+            )
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """Return the array, which shares memory with the tensor.
+
+        Raises:
+            RuntimeError: if the tensor requires grad, unless `force`.
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (type(self), self.array, self._requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
+                "at the moment; use detach().clone()"
+            )
+        copied = memo.get(builtins.id(self))
+        if copied is None:
+            copied = _rebuilt(type(self), self.array.copy(), self._requires_grad)
+            memo[builtins.id(self)] = copied
+            if self._grad is not None:
+                copied._grad = wrap(self._grad.array.copy())
+        return copied
+
+    # Gradients
+
+    @Variable.requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Set whether gradients flow to this tensor, and return it.
+
+        Raises:
+            RuntimeError: if the dtype is not floating point, or the tensor is not a leaf.
+        """
+        if requires_grad and self.array.dtype.kind != "f":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if not requires_grad and self.grad_fn is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                "variable in a subgraph that doesn't require differentiation use var_no_grad = "
+                "var.detach()."
+            )
+        if self.grad_fn is None:
+            self._requires_grad = builtins.bool(requires_grad)
+        return self
+
+    @property
+    def grad(self) -> Any:
+        """The accumulated gradient, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of {type(value).__name__}"
+                )
+            if value.array.shape != self.array.shape:
+                raise RuntimeError(
+                    "assigned grad has data of a different size: expected "
+                    f"{list(self.array.shape)}, got {list(value.array.shape)}"
+                )
+            if value.array.dtype != self.array.dtype:
+                raise RuntimeError("assigned grad has data of a different type")
+        self._grad = value
+
+    @property
+    def data(self) -> Any:
+        """The values alone: a tensor on the same memory, whose changes backward does not notice."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self.array = value.array
+
+    def detach(self) -> Any:
+        """Return a tensor that shares memory but has no history."""
+        out = wrap(self.array)
+        out._version = self.counter()
+        return out
+
+    def detach_(self) -> Any:
+        """Forget the history of this tensor, and return it."""
+        self.grad_fn, self._requires_grad = None, False
+        return self
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradients of this tensor to the `.grad` of the leaves; see `autograd.backward`.
+
+        Example:
+            >>> import minnet
+            >>> w = minnet.tensor([3.0, 4.0], requires_grad=True)
+            >>> (w * w).sum().backward()
+            >>> w.grad
+            tensor([6., 8.])
+        """
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+        """Call `hook(grad)` whenever the gradient of this tensor is computed; it may return another.
+
+        Raises:
+            RuntimeError: if the tensor does not require grad.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        owner: Any = self if self.grad_fn is None else self.grad_fn
+        name = "_hooks" if self.grad_fn is None else "hooks"
+        if getattr(owner, name) is None:
+            setattr(owner, name, {})
+        handle = RemovableHook(getattr(owner, name))
+        getattr(owner, name)[handle.id] = hook
+        return handle
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf tensor in `.grad`.
+
+        Raises:
+            RuntimeError: if the tensor does not require grad.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.grad_fn is not None:
+            self.grad_fn.retain = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether a non-leaf tensor keeps its gradient."""
+        return self.grad_fn is not None and self.grad_fn.retain is not None
+
+    # Dtype and device
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the tensor in a dtype or on a device; itself if nothing changes.
+
+        Takes a dtype, a device, another tensor, or several of them, as torch does.
+
+        Raises:
+            RuntimeError: for a device other than the CPU.
+
+        Example:
+            >>> import minnet
+            >>> minnet.tensor([1, 2]).to(minnet.float32)
+            tensor([1., 2.])
+        """
+        copy = kwargs.pop("copy", False)
+        kwargs.pop("non_blocking", None)
+        dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
+        if kwargs:
+            raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        for arg in args:
+            if isinstance(arg, Variable):
+                dtype = dtypes.of(arg.array)
+            elif isinstance(arg, dtypes.dtype) or arg in (builtins.float, builtins.int, builtins.bool):
+                dtype = arg
+            elif isinstance(arg, str | devices.device):
+                device = arg
+            elif not isinstance(arg, builtins.bool):
+                raise TypeError(f"to() expects a dtype, a device or a tensor, got {type(arg).__name__}")
+        devices.require_cpu(device)
+        target = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
+        if target == self.array.dtype:
+            return functional.clone(self) if copy else self
+        return functional.cast(self, target)
+
+    def cpu(self) -> Any:
+        """Return the tensor on the CPU: itself."""
+        return self
+
+    def cuda(self, device: Any = None) -> Any:
+        """Return the tensor on a GPU. Raises RuntimeError: this version computes on the CPU only."""
+        devices.require_cpu("cuda" if device is None else device)
+        return self
+
+    def float(self) -> Any:
+        """Return the tensor in float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Any:
+        """Return the tensor in float64."""
+        return self.to(dtypes.float64)
+
+    def long(self) -> Any:
+        """Return the tensor in int64."""
+        return self.to(dtypes.int64)
+
+    def int(self) -> Any:
+        """Return the tensor in int32."""
+        return self.to(dtypes.int32)
+
+    def byte(self) -> Any:
+        """Return the tensor in uint8."""
+        return self.to(dtypes.uint8)
+
+    def bool(self) -> Any:
+        """Return the tensor in bool."""
+        return self.to(dtypes.bool_)
+
+    def type_as(self, other: Any) -> Any:
+        """Return the tensor in the dtype of another."""
+        return self.to(other)
+
+    # In place: the value changes, the tensor stays
+
+    def fill_(self, value: Any) -> Any:
+        """Set all elements to one value, and return the tensor.
+
+        Raises:
+            RuntimeError: for a leaf that requires grad, outside `no_grad`.
+        """
+        if isinstance(value, Variable):
+            if value.array.ndim:
+                raise RuntimeError(
+                    "fill_ only supports 0-dimension value tensor but got tensor with "
+                    f"{value.array.ndim} dimensions."
+                )
+            value = value.array.item()
+        elif not isinstance(value, builtins.float | builtins.int | np.generic):
+            raise TypeError(f"fill_(): argument 'value' must be Number, not {type(value).__name__}")
+        writable(self)
+        with np.errstate(over="ignore", invalid="ignore"):
+            filler = np.asarray(value).astype(self.array.dtype)
+        if self.requires_grad and is_grad_enabled():
+            return in_place(self, functional.filled(self, filler))
+        self.array.fill(filler)
+        self.bump()
+        return self
+
+    def zero_(self) -> Any:
+        """Set all elements to 0, and return the tensor."""
+        return self.fill_(0)
+
+    def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Any:
+        """Set the elements to those of `src`, broadcast and cast to this tensor's shape and dtype.
+
+        Raises:
+            RuntimeError: for a leaf that requires grad, outside `no_grad`, or if `src` does not
+                broadcast to the shape.
+        """
+        if not isinstance(src, Variable):
+            raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
+        writable(self)
+        if src.array.shape != self.array.shape:
+            src = functional.expand(src, *self.array.shape)
+        if src.array.dtype != self.array.dtype:
+            src = functional.cast(src, self.array.dtype)
+        if is_grad_enabled() and (self.requires_grad or src.requires_grad):
+            return in_place(self, functional.clone(src))
+        self.array[...] = src.array
+        self.bump()
+        return self
+
+    def _randomized(self, name: str) -> np.ndarray:
+        if self.array.dtype.kind != "f":
+            raise NotImplementedError(
+                f'"{name}" not implemented for {self.dtype.tensor_type!r}; it needs a floating point '
+                "tensor"
+            )
+        writable(self)
+        return self.array
+
+    def uniform_(self, a: Any = 0.0, b: Any = 1.0, *, generator: Any = None, **bounds: Any) -> Any:
+        """Fill with draws from U[a, b), and return the tensor. The upper end is never drawn.
+
+        Raises:
+            RuntimeError: if a > b, the dtype is not floating point, or the tensor is a leaf that
+                requires grad, outside `no_grad`.
+
+        Example:
+            >>> import minnet
+            >>> _ = minnet.manual_seed(0)
+            >>> x = minnet.empty(1000).uniform_(-1, 1)
+            >>> bool((x >= -1).all() and (x < 1).all())
+            True
+        """
+        low, high = bounds.pop("from", a), bounds.pop("to", b)
+        if bounds:
+            raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(bounds))}'")
+        array = self._randomized("check_uniform_bounds")
+        random.resolve(generator).uniform(array, low, high)
+        self.bump()
+        return self
+
+    def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Any:
+        """Fill with draws from N(mean, std²), and return the tensor.
+
+        Raises:
+            RuntimeError: if std < 0, the dtype is not floating point, or the tensor is a leaf that
+                requires grad, outside `no_grad`.
+        """
+        array = self._randomized("normal_kernel_cpu")
+        random.resolve(generator).normal(array, mean, std)
+        self.bump()
+        return self
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
+        """Fill with 1 with probability `p`, else 0, and return the tensor."""
+        writable(self)
+        random.resolve(generator).bernoulli(self.array, p)
+        self.bump()
+        return self
+
+    def random_(self, low: Any, high: Any = None, *, generator: Any = None) -> Any:
+        """Fill with whole numbers from [low, high), or from [0, low), and return the tensor."""
+        writable(self)
+        low, high = (0, low) if high is None else (low, high)
+        random.resolve(generator).integers(self.array, low, high)
+        self.bump()
+        return self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        writable(self)
+        if not isinstance(value, Variable):
+            value = wrap(np.asarray(value))
+        at = shapes.Key(key)
+        try:
+            if is_grad_enabled() and (self.requires_grad or value.requires_grad):
+                in_place(self, shapes.put(self, value, at))
+            else:
+                at.set(self.array, value.array)
+                self.bump()
+        except ValueError:
+            raise RuntimeError(
+                f"shape mismatch: value tensor of shape {list(value.array.shape)} cannot be broadcast to "
+                f"indexing result of shape {list(at.get(self.array).shape)}"
+            ) from None
+
+    def masked_fill(self, mask: Any, value: Any) -> Any:
+        """Return a copy with `value` where `mask` is true.
+
+        Raises:
+            RuntimeError: if `mask` is not a bool tensor.
+        """
+        return functional.where(mask, value, self).to(self.dtype)
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """Return this tensor's elements where `condition` is true, and those of `other` elsewhere."""
+        return functional.where(condition, self, other)
+
+    add_, sub_, mul_, div_, floor_divide_, remainder_, pow_ = map(_in_place, (
+        functional.add, functional.sub, functional.mul, functional.div, functional.floor_divide,
+        functional.remainder, functional.pow,
+    ))  # fmt: skip
+    abs_, neg_, sqrt_, exp_, log_, square_, reciprocal_, round_, clamp_ = map(_in_place, (
+        functional.abs, functional.neg, functional.sqrt, functional.exp, functional.log,
+        functional.square, functional.reciprocal, functional.round, functional.clamp,
+    ))  # fmt: skip
+    relu_, sigmoid_, tanh_, masked_fill_ = map(_in_place, (
+        functional.relu, functional.sigmoid, functional.tanh, masked_fill,
+    ))  # fmt: skip
+    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
+    __ifloordiv__, __imod__, __ipow__ = floor_divide_, remainder_, pow_
+    __iand__, __ior__, __ixor__ = map(_in_place, (
+        functional.bitwise_and, functional.bitwise_or, functional.bitwise_xor,
+    ))  # fmt: skip
+
+    # New tensors like this one
+
+    def new_full(
+        self,
+        size: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Any:
+        """Return a tensor of one value, in this tensor's dtype unless one is given."""
+        devices.require_cpu(device)
+        d = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
+        return wrap(np.full(functional.ints(size), fill_value, d)).requires_grad_(requires_grad)
+
+    def new_zeros(self, *size: Any, **options: Any) -> Any:
+        """Return zeros, in this tensor's dtype unless one is given. Options are `new_full`'s."""
+        return self.new_full(size, 0, **options)
+
+    def new_ones(self, *size: Any, **options: Any) -> Any:
+        """Return ones, in this tensor's dtype unless one is given. Options are `new_full`'s."""
+        return self.new_full(size, 1, **options)
+
+    new_empty = new_zeros
+
+    # Operators
+
+    def __radd__(self, other: Any) -> Any:
+        return functional.add(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return arithmetic.rsub(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return functional.mul(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return functional.div(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return functional.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return functional.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return functional.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return functional.matmul(other, self)
+
+    def __eq__(self, other: object) -> Any:
+        return functional.eq(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return functional.ne(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    @property
+    def T(self) -> Any:
+        """The transpose."""
+        return functional.permute(self, *reversed(range(self.array.ndim)))
+
+    @property
+    def mT(self) -> Any:
+        """The transpose of the last two dims."""
+        return functional.transpose(self, -1, -2)
+
+    __add__ = functional.add
+    __sub__ = functional.sub
+    __mul__ = functional.mul
+    __truediv__ = functional.div
+    __floordiv__ = functional.floor_divide
+    __mod__ = functional.remainder
+    __pow__ = functional.pow
+    __matmul__ = functional.matmul
+    __neg__ = functional.neg
+    __pos__ = functional.positive
+    __abs__ = functional.abs
+    __invert__ = functional.bitwise_not
+    __lt__ = functional.lt
+    __le__ = functional.le
+    __gt__ = functional.gt
+    __ge__ = functional.ge
+    __and__ = __rand__ = functional.bitwise_and
+    __or__ = __ror__ = functional.bitwise_or
+    __xor__ = __rxor__ = functional.bitwise_xor
+    __getitem__ = functional.index
+
+    # Operations as methods: the functions themselves
+
+    abs, add, sub, mul, div, neg = (
+        functional.abs, functional.add, functional.sub, functional.mul, functional.div, functional.neg,
+    )  # fmt: skip
+    subtract, multiply, divide, true_divide = sub, mul, div, div
+    pow, square, sqrt, rsqrt, reciprocal, sign = (
+        functional.pow, functional.square, functional.sqrt, functional.rsqrt, functional.reciprocal,
+        functional.sign,
+    )  # fmt: skip
+    floor, ceil, round, trunc = functional.floor, functional.ceil, functional.round, functional.trunc
+    floor_divide, remainder = functional.floor_divide, functional.remainder
+    maximum, minimum, clamp = functional.maximum, functional.minimum, functional.clamp
+    clip = clamp
+    eq, ne, lt, le, gt, ge = (
+        functional.eq, functional.ne, functional.lt, functional.le, functional.gt, functional.ge,
+    )  # fmt: skip
+    logical_and, logical_or, logical_not = (
+        functional.logical_and, functional.logical_or, functional.logical_not,
+    )  # fmt: skip
+    isnan, isinf, isfinite = functional.isnan, functional.isinf, functional.isfinite
+    isclose, allclose, equal = functional.isclose, functional.allclose, functional.equal
+
+    exp, expm1, log, log1p = functional.exp, functional.expm1, functional.log, functional.log1p
+    sin, cos, tanh, sigmoid, erf = (
+        functional.sin, functional.cos, functional.tanh, functional.sigmoid, functional.erf,
+    )  # fmt: skip
+    relu, softmax, log_softmax, logsumexp = (
+        functional.relu, functional.softmax, functional.log_softmax, functional.logsumexp,
+    )  # fmt: skip
+
+    sum, mean, var, std, prod, cumsum, norm = (
+        functional.sum, functional.mean, functional.var, functional.std, functional.prod,
+        functional.cumsum, functional.norm,
+    )  # fmt: skip
+    max, min, amax, amin, argmax, argmin = (
+        functional.max, functional.min, functional.amax, functional.amin, functional.argmax,
+        functional.argmin,
+    )  # fmt: skip
+    all, any, count_nonzero = functional.all, functional.any, functional.count_nonzero
+    sort, argsort, topk = functional.sort, functional.argsort, functional.topk
+
+    matmul, mm, bmm, dot, outer, addmm = (
+        functional.matmul, functional.mm, functional.bmm, functional.dot, functional.outer,
+        functional.addmm,
+    )  # fmt: skip
+
+    reshape, view, flatten, unflatten = (
+        functional.reshape, functional.view, functional.flatten, functional.unflatten,
+    )  # fmt: skip
+    permute, transpose, t, squeeze, unsqueeze = (
+        functional.permute, functional.transpose, functional.t, functional.squeeze,
+        functional.unsqueeze,
+    )  # fmt: skip
+    swapaxes = transpose
+    view_as, reshape_as, nonzero, masked_select = (
+        shapes.view_as, shapes.reshape_as, shapes.nonzero, shapes.masked_select,
+    )  # fmt: skip
+    expand, expand_as, broadcast_to, repeat, flip = (
+        functional.expand, functional.expand_as, functional.broadcast_to, functional.repeat,
+        functional.flip,
+    )  # fmt: skip
+    clone, contiguous, split, chunk, unbind, narrow, select = (
+        functional.clone, functional.contiguous, functional.split, functional.chunk,
+        functional.unbind, functional.narrow, functional.select,
+    )  # fmt: skip
+    gather, index_select, size, tril, triu, diag = (
+        functional.gather, functional.index_select, functional.size, functional.tril,
+        functional.triu, functional.diag,
+    )  # fmt: skip
+
+
+def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
+    tensor = cls.__new__(cls)
+    tensor.array = array
+    tensor._requires_grad = requires_grad
+    return tensor
+
+
+autograd.register_tensor(Tensor)

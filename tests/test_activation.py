@@ -1,0 +1,307 @@
+"""Activations on tensors: gradients, torch's values, names and errors."""
+
+import numpy as np
+import pytest
+from gradcheck import check_gradient
+
+import minnet
+from minnet.functional import activation
+
+equal = np.testing.assert_array_equal
+
+SMOOTH = {
+    "exp": {},
+    "expm1": {},
+    "sin": {},
+    "cos": {},
+    "erf": {},
+    "tanh": {},
+    "sigmoid": {},
+    "logsigmoid": {},
+    "silu": {},
+    "gelu": {},
+    "softplus": {"beta": 2.0, "threshold": 3.0},
+}
+KINKED = {
+    "relu": {},
+    "leaky_relu": {"negative_slope": 0.3},
+    "elu": {"alpha": 0.7},
+    "selu": {},
+    "relu6": {},
+    "hardtanh": {"min_val": -0.5, "max_val": 1.5},
+}
+ALL = {**SMOOTH, **KINKED}
+NAMES = {
+    "exp": "ExpBackward0",
+    "expm1": "Expm1Backward0",
+    "log": "LogBackward0",
+    "log1p": "Log1PBackward0",
+    "sin": "SinBackward0",
+    "cos": "CosBackward0",
+    "erf": "ErfBackward0",
+    "tanh": "TanhBackward0",
+    "sigmoid": "SigmoidBackward0",
+    "logsigmoid": "LogSigmoidBackward0",
+    "silu": "SiluBackward0",
+    "gelu": "GeluBackward0",
+    "softplus": "SoftplusBackward0",
+    "relu": "ReluBackward0",
+    "leaky_relu": "LeakyReluBackward0",
+    "elu": "EluBackward0",
+    "selu": "EluBackward0",
+    "relu6": "HardtanhBackward0",
+    "hardtanh": "HardtanhBackward0",
+}
+# Where the derivative jumps: its value there, which is one of the two one-sided ones.
+KINKS = {
+    "relu": (0.0, 0.0),
+    "leaky_relu": (0.0, 0.3),
+    "elu": (0.0, 0.7),
+    "selu": (0.0, 1.7580993408473766),
+    "relu6": (6.0, 0.0),
+    "hardtanh": (-0.5, 0.0),
+}
+# torch 2.13's values and gradients at (-1.5, -0.25, 0, 0.75, 2), float64, default arguments
+POINTS = [-1.5, -0.25, 0.0, 0.75, 2.0]
+TORCH = {
+    "exp": (
+        [0.22313016014842982, 0.7788007830714049, 1.0, 2.117000016612675, 7.38905609893065],
+        [0.22313016014842982, 0.7788007830714049, 1.0, 2.117000016612675, 7.38905609893065],
+    ),
+    "expm1": (
+        [-0.7768698398515702, -0.22119921692859512, 0.0, 1.1170000166126746, 6.38905609893065],
+        [0.2231301601484298, 0.7788007830714049, 1.0, 2.117000016612675, 7.38905609893065],
+    ),
+    "sin": (
+        [-0.9974949866040544, -0.24740395925452294, 0.0, 0.6816387600233341, 0.9092974268256817],
+        [0.0707372016677029, 0.9689124217106447, 1.0, 0.7316888688738209, -0.4161468365471424],
+    ),
+    "cos": (
+        [0.0707372016677029, 0.9689124217106447, 1.0, 0.7316888688738209, -0.4161468365471424],
+        [0.9974949866040544, 0.24740395925452294, -0.0, -0.6816387600233341, -0.9092974268256817],
+    ),
+    "erf": (
+        [-0.9661051464753108, -0.27632639016823696, 0.0, 0.7111556336535151, 0.9953222650189527],
+        [
+            0.11893028922362936,
+            1.0600141293761143,
+            1.1283791670955126,
+            0.6429310691952074,
+            0.020666985354092053,
+        ],
+    ),
+    "tanh": (
+        [-0.9051482536448664, -0.24491866240370913, 0.0, 0.6351489523872873, 0.9640275800758169],
+        [0.1807066389236486, 0.940014848806378, 1.0, 0.5965858082813315, 0.07065082485316443],
+    ),
+    "sigmoid": (
+        [0.18242552380635635, 0.43782349911420193, 0.5, 0.679178699175393, 0.8807970779778823],
+        [0.14914645207033286, 0.24613408273759835, 0.25, 0.21789499376181404, 0.10499358540350662],
+    ),
+    "logsigmoid": (
+        [
+            -1.7014132779827524,
+            -0.8259394198788436,
+            -0.6931471805599453,
+            -0.38687100611489994,
+            -0.1269280110429725,
+        ],
+        [0.8175744761936437, 0.5621765008857982, 0.5, 0.32082130082460697, 0.11920292202211755],
+    ),
+    "silu": (
+        [-0.2736382857095345, -0.10945587477855048, 0.0, 0.5093840243815447, 1.7615941559557646],
+        [-0.041294154299142946, 0.37628997842980233, 0.5, 0.8425999444967536, 1.0907842487848955],
+    ),
+    "gelu": (
+        [-0.10021080190328704, -0.10032341857926907, 0.0, 0.5800294857173489, 1.9544997361036416],
+        [-0.1274691922299796, 0.304626645116364, 0.5, 0.9992257217392352, 1.085231801078197],
+    ),
+    "softplus": (
+        [
+            0.2014132779827524,
+            0.5759394198788436,
+            0.6931471805599453,
+            1.1368710061148999,
+            2.1269280110429727,
+        ],
+        [0.18242552380635632, 0.4378234991142019, 0.5, 0.679178699175393, 0.8807970779778824],
+    ),
+    "relu": (
+        [0.0, 0.0, 0.0, 0.75, 2.0],
+        [0.0, 0.0, 0.0, 1.0, 1.0],
+    ),
+    "leaky_relu": (
+        [-0.015, -0.0025, 0.0, 0.75, 2.0],
+        [0.01, 0.01, 0.01, 1.0, 1.0],
+    ),
+    "elu": (
+        [-0.7768698398515702, -0.22119921692859512, 0.0, 0.75, 2.0],
+        [0.22313016014842982, 0.7788007830714049, 1.0, 1.0, 1.0],
+    ),
+    "selu": (
+        [-1.3658143533672527, -0.388890197478119, 0.0, 0.7880257405166103, 2.101401974710961],
+        [
+            0.392284987480124,
+            1.3692091433692577,
+            1.7580993408473766,
+            1.0507009873554805,
+            1.0507009873554805,
+        ],
+    ),
+    "relu6": (
+        [0.0, 0.0, 0.0, 0.75, 2.0],
+        [0.0, 0.0, 0.0, 1.0, 1.0],
+    ),
+    "hardtanh": (
+        [-1.0, -0.25, 0.0, 0.75, 1.0],
+        [0.0, 1.0, 1.0, 1.0, 0.0],
+    ),
+}
+
+
+def operation(name, **options):
+    return lambda x: getattr(activation, name)(x, **options)
+
+
+def value_and_gradient(name, x, **options):
+    t = minnet.tensor(np.array(x), requires_grad=True)
+    y = getattr(activation, name)(t, **options)
+    y.backward(minnet.ones_like(y))
+    return y.detach().numpy(), t.grad.numpy()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradients_agree_with_finite_differences(name):
+    x = np.random.default_rng(0).standard_normal((4, 5)) * 2
+    x[np.abs(x) < 0.05] = 0.3  # no kink within a step
+    check_gradient(operation(name, **ALL[name]), x)
+    check_gradient(operation(name, **ALL[name]), 0.7)
+
+
+@pytest.mark.parametrize("name", ["log", "log1p"])
+def test_gradients_of_logarithms_agree_with_finite_differences(name):
+    check_gradient(operation(name), np.random.default_rng(0).uniform(0.1, 5, (3, 4)))
+
+
+def test_gradient_of_the_tanh_gelu_agrees_with_finite_differences():
+    x = np.random.default_rng(0).standard_normal((4, 5)) * 2
+    check_gradient(operation("gelu", approximate="tanh"), x)
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_the_derivative_at_a_kink_is_one_sided(name):
+    at, slope = KINKS[name]
+    _, gradient = value_and_gradient(name, [at], **ALL[name])
+    np.testing.assert_allclose(gradient, [slope], rtol=1e-15)
+    f, h = operation(name, **ALL[name]), 1e-6
+    below, here, above = (float(f(minnet.tensor(np.array(at + d))).item()) for d in (-h, 0.0, h))
+    sides = ((here - below) / h, (above - here) / h)
+    assert min(abs(slope - side) for side in sides) < 1e-5
+    assert abs(sides[0] - sides[1]) > 1e-2  # it is a kink
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_values_and_gradients_are_the_stored_ones_of_torch(name):
+    expected, slopes = TORCH[name]
+    value, gradient = value_and_gradient(name, np.array(POINTS))
+    np.testing.assert_allclose(value, expected, rtol=2e-15, atol=1e-16)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-13, atol=1e-16)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [*NAMES, "gelu tanh"])
+def test_values_and_gradients_are_torchs(name, dtype):
+    torch = pytest.importorskip("torch")
+    name, _, approximate = name.partition(" ")
+    options = {"approximate": "tanh"} if approximate else ALL.get(name, {})
+    x = (np.random.default_rng(1).standard_normal(500) * 3).astype(dtype)
+    x[:8] = [0.0, -0.0, 1.0, -0.5, 1.5, 6.0, 40.0, -40.0]
+    x = np.abs(x) if name in ("log", "log1p") else x
+    theirs = torch.tensor(x, requires_grad=True)
+    source = torch if hasattr(torch, name) else torch.nn.functional
+    expected = getattr(source, name)(theirs, **options)
+    expected.sum().backward()
+    value, gradient = value_and_gradient(name, x, **options)
+    assert value.dtype == dtype and gradient.dtype == dtype
+    # In float32, gelu and its slope end in a cancellation at -5, here and in torch.
+    rtol, atol = (3e-6, 3e-6 if name == "gelu" else 5e-7) if dtype == np.float32 else (1e-13, 1e-15)
+    np.testing.assert_allclose(value, expected.detach().numpy(), rtol=rtol, atol=atol)
+    np.testing.assert_allclose(gradient, theirs.grad.numpy(), rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_grad_fn_prints_torchs_name(name):
+    y = getattr(activation, name)(minnet.tensor([0.5], requires_grad=True))
+    assert repr(y.grad_fn).startswith(f"<{NAMES[name]} object")
+    assert getattr(activation, name)(minnet.tensor([0.5])).grad_fn is None
+
+
+@pytest.mark.parametrize(
+    "name", ["exp", "expm1", "log", "log1p", "sin", "cos", "erf", "tanh", "sigmoid"]
+)
+@pytest.mark.parametrize("dtype", [minnet.int64, minnet.uint8, minnet.bool])
+def test_elementary_functions_of_integers_are_float32(name, dtype):
+    y = getattr(activation, name)(minnet.tensor([0, 1, 1], dtype=dtype))
+    assert y.dtype is minnet.float32
+    equal(y.numpy(), getattr(activation, name)(minnet.tensor([0.0, 1.0, 1.0])).numpy())
+
+
+def test_rectifiers_of_integers_are_integers():
+    x = minnet.tensor([-2, 0, 9])
+    for name, expected in (("relu", [0, 0, 9]), ("relu6", [0, 0, 6]), ("hardtanh", [-1, 0, 1])):
+        y = getattr(activation, name)(x)
+        assert y.dtype is minnet.int64
+        equal(y.numpy(), expected)
+    equal(activation.relu6(minnet.tensor([3, 200], dtype=minnet.uint8)).numpy(), [3, 6])
+    for name in ("relu", "hardtanh", "relu6"):
+        with pytest.raises(RuntimeError, match=r"not supported for (relu|hardtanh)"):
+            getattr(activation, name)(minnet.tensor([True]))
+
+
+@pytest.mark.parametrize(
+    "name", ["leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "logsigmoid"]
+)
+def test_other_activations_refuse_integers(name):
+    with pytest.raises(RuntimeError, match="not implemented for 'Long'"):
+        getattr(activation, name)(minnet.tensor([1, 2]))
+    with pytest.raises(NotImplementedError, match="not implemented for 'Bool'"):
+        getattr(activation, name)(minnet.tensor([True]))
+
+
+def test_wrong_arguments_are_errors():
+    x = minnet.tensor([1.0])
+    with pytest.raises(RuntimeError, match=r"must be either none or tanh.*'erf'"):
+        activation.gelu(x, approximate="erf")
+    with pytest.raises(ValueError, match="min_val cannot be greater than max_val"):
+        activation.hardtanh(x, 1.0, -1.0)
+    with pytest.raises(TypeError, match="must be Tensor"):
+        activation.relu([1.0])
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid", "exp", "expm1"])
+def test_changing_a_saved_result_is_noticed(name):
+    x = minnet.tensor([0.5, 1.0], requires_grad=True)
+    y = getattr(activation, name)(x)
+    with minnet.no_grad():
+        y.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("name", ["sin", "log", "gelu", "elu", "silu", "softplus", "leaky_relu"])
+def test_changing_a_saved_input_is_noticed(name):
+    x = minnet.tensor([0.5, 1.0], requires_grad=True)
+    y = getattr(activation, name)(x)
+    with minnet.no_grad():
+        x.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_infinite_gradients_are_silent():
+    # A warning is an error in this suite.
+    x = minnet.tensor([0.0, 1e38, float("inf")], requires_grad=True)
+    for name in ("exp", "log", "log1p", "expm1", "sin", "erf", "silu", "gelu"):
+        y = getattr(activation, name)(x)
+        y.backward(minnet.zeros(3))
+    equal(value_and_gradient("log", np.zeros(1))[1], [np.inf])
