@@ -1,0 +1,293 @@
+"""Hooks: functions that a module calls before, after and behind its forward."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minnet.autograd import is_grad_enabled, record, wrap
+from minnet.tensor import Tensor
+
+
+class Hook(NamedTuple):
+    """A registered function and how it wants to be called."""
+
+    function: Callable[..., Any]
+    with_kwargs: bool = False
+    always_call: bool = False
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook off, as does the end of a `with`.
+
+    Example:
+        >>> from minnet import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_forward_hook(lambda module, args, output: print("called"))
+        >>> handle.remove()
+    """
+
+    next_id = 0
+
+    def __init__(self, hooks: OrderedDict[int, Any]):
+        # Weak, so that a handle that is kept does not keep the module.
+        self._hooks = weakref.ref(hooks)
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
+
+    def remove(self) -> None:
+        """Take the hook off. Doing it again, or after the module has gone, does nothing."""
+        hooks = self._hooks()
+        if hooks is not None:
+            hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.remove()
+
+    def __getstate__(self) -> Any:
+        return self._hooks(), self.id
+
+    def __setstate__(self, state: Any) -> None:
+        hooks, self.id = state
+        self._hooks = weakref.ref(OrderedDict() if hooks is None else hooks)
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
+
+
+def register(hooks: OrderedDict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
+    """Add a hook behind the others, or before them."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+Gradients = tuple[Tensor | None, ...]
+
+
+def _watch(
+    values: tuple[Any, ...], hook: Callable[[list[Tensor | None], list[bool]], Sequence[Any] | None]
+) -> tuple[Any, ...]:
+    """Return `values` with identities behind the tensors, which show `hook` all their gradients.
+
+    The gradients meet in one vector before any is passed on, so a hook sees them together and can
+    replace them. `hook(gradients, arrived)` gets one gradient for each value (None where that is
+    no tensor) and whether one came; one that did not is zero. The forward copies nothing.
+    """
+    flowing = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
+    arrays = [values[k].array for k in flowing]
+    ends = np.cumsum([a.size for a in arrays]).tolist()
+    slices = [slice(end - a.size, end) for a, end in zip(arrays, ends, strict=True)]
+    # Nothing reads the vector's values, only its size and dtype.
+    joined = wrap(np.broadcast_to(np.zeros((), np.result_type(*arrays)), ends[-1:]))
+    arrived: set[int] = set()
+
+    def part(i: int) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda dy: dy[slices[i]].reshape(arrays[i].shape)
+
+    def place(i: int) -> Callable[[np.ndarray], np.ndarray]:
+        def vjp(dy: np.ndarray) -> np.ndarray:
+            arrived.add(flowing[i])
+            gradient = np.zeros(ends[-1], joined.array.dtype)
+            gradient[slices[i]] = dy.ravel()
+            return gradient
+
+        return vjp
+
+    def called(gradient: Tensor) -> Tensor | None:
+        gradients: list[Tensor | None] = [
+            wrap(np.zeros_like(v.array)) if isinstance(v, Tensor) else None for v in values
+        ]
+        for i, k in enumerate(flowing):
+            gradients[k] = wrap(part(i)(gradient.array).astype(arrays[i].dtype))
+        came = [k in arrived for k in range(len(values))]
+        arrived.clear()
+        replaced = hook(gradients, came)
+        if replaced is None:
+            return None
+        new = np.zeros_like(gradient.array)
+        for i, k in enumerate(flowing):
+            if replaced[k] is not None:
+                new[slices[i]] = np.broadcast_to(replaced[k].array, arrays[i].shape).ravel()
+        return wrap(new)
+
+    name = "BackwardHookFunctionBackward"
+    record(name, [values[k] for k in flowing], joined, [part(i) for i in range(len(flowing))])
+    joined.register_hook(called)
+    watched = list(values)
+    for i, k in enumerate(flowing):
+        out = values[k].detach()
+        record(name, [joined], out, [place(i)])
+        watched[k] = out
+    return tuple(watched)
+
+
+def _flows(values: Sequence[Any]) -> bool:
+    return is_grad_enabled() and any(isinstance(v, Tensor) and v.requires_grad for v in values)
+
+
+class BackwardHooks:
+    """One call of a module whose gradients are watched: `inputs`, then `outputs`."""
+
+    def __init__(
+        self,
+        module: Any,
+        pre_hooks: Sequence[Callable[..., Any]],
+        hooks: Sequence[Callable[..., Any]],
+    ):
+        self.module = module
+        self.pre_hooks = tuple(pre_hooks)
+        self.hooks = tuple(hooks)
+        self.grad_outputs: Gradients | None = None
+        self.inputs_flow = False
+        self.n_inputs = 0
+
+    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments, watched if gradients flow to them."""
+        self.n_inputs = len(args)
+        self.inputs_flow = _flows(args)
+        return _watch(args, self._at_inputs) if self.inputs_flow else args
+
+    def outputs(self, result: Any) -> Any:
+        """Return the module's result, watched if gradients come from it."""
+        values = result if isinstance(result, tuple) else (result,)
+        if not isinstance(result, Tensor | tuple):
+            warnings.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of "
+                f"Tensors but received {type(result)}",
+                stacklevel=4,
+            )
+        if not _flows(values):
+            return result
+        watched = _watch(values, self._at_outputs)
+        if not isinstance(result, tuple):
+            return watched[0]
+        # A namedtuple takes its fields one by one.
+        return watched if type(result) is tuple else type(result)(*watched)
+
+    def _at_outputs(self, gradients: list[Tensor | None], arrived: list[bool]) -> Any:
+        self.grad_outputs = tuple(g if a else None for g, a in zip(gradients, arrived, strict=True))
+        for hook in self.pre_hooks:
+            replaced = hook(self.module, self.grad_outputs)
+            if replaced is not None:
+                self.grad_outputs = _checked(replaced, self.grad_outputs, "pre hook", "grad_output")
+        grad_outputs = self.grad_outputs
+        if not self.inputs_flow:
+            self._call_without_inputs()
+        return grad_outputs
+
+    def _at_inputs(self, gradients: list[Tensor | None], arrived: list[bool]) -> Any:
+        if self.grad_outputs is None:  # backward started between the inputs and the outputs
+            return None
+        grad_inputs: Gradients = tuple(gradients)
+        for hook in self.hooks:
+            replaced = hook(self.module, grad_inputs, self.grad_outputs)
+            if replaced is not None:
+                grad_inputs = _checked(replaced, grad_inputs, "hook", "grad_input")
+        self.grad_outputs = None
+        return grad_inputs
+
+    def _call_without_inputs(self) -> None:
+        if self.hooks:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module "
+                "outputs since no inputs require gradients. See https://docs.pytorch.org/docs/main/"
+                "generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook for "
+                "more details.",
+                stacklevel=5,
+            )
+        for hook in self.hooks:
+            result = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)
+            if result is not None and not (
+                isinstance(result, tuple) and all(g is None for g in result)
+            ):
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always "
+                    "return None or None for all gradients."
+                )
+        self.grad_outputs = None
+
+
+def _checked(replaced: Any, old: Gradients, hook: str, what: str) -> Gradients:
+    replaced = replaced if isinstance(replaced, tuple | list) else (replaced,)
+    if len(replaced) != len(old):
+        raise RuntimeError(
+            f"Backward {hook} returned an invalid number of {what}, got {len(replaced)}, "
+            f"but expected {len(old)}"
+        )
+    for gradient in replaced:
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise TypeError(
+                f"Backward {hook} must return None or a tuple of tensors and None for {what}, got "
+                f"{type(gradient).__name__} in it"
+            )
+    return tuple(replaced)
+
+
+def _call_forward_hook(module: Any, hook: Hook, args: Any, kwargs: Any, result: Any) -> Any:
+    """Return the output as the hook leaves it."""
+    if hook.with_kwargs:
+        replaced = hook.function(module, args, kwargs, result)
+    else:
+        replaced = hook.function(module, args, result)
+    return result if replaced is None else replaced
+
+
+def _call_pre_hook(
+    module: Any, hook: Hook, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments as the hook leaves them."""
+    if not hook.with_kwargs:
+        replaced = hook.function(module, args)
+        if replaced is not None:
+            args = replaced if isinstance(replaced, tuple) else (replaced,)
+        return args, kwargs
+    replaced = hook.function(module, args, kwargs)
+    if replaced is None:
+        return args, kwargs
+    if not isinstance(replaced, tuple) or len(replaced) != 2:
+        raise RuntimeError(
+            "forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got "
+            f"{replaced}."
+        )
+    return replaced
+
+
+def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a module's forward with all its hooks around it."""
+    result = None
+    called: set[int] = set()
+    try:
+        for hook in tuple(module._forward_pre_hooks.values()):
+            args, kwargs = _call_pre_hook(module, hook, args, kwargs)
+        watch = None
+        if module._backward_hooks or module._backward_pre_hooks:
+            watch = BackwardHooks(
+                module, module._backward_pre_hooks.values(), module._backward_hooks.values()
+            )
+            args = watch.inputs(args)
+        result = module.forward(*args, **kwargs)
+        for key, hook in tuple(module._forward_hooks.items()):
+            called.add(key)
+            result = _call_forward_hook(module, hook, args, kwargs, result)
+        return result if watch is None else watch.outputs(result)
+    except Exception:
+        for key, hook in tuple(module._forward_hooks.items()):
+            if hook.always_call and key not in called:
+                try:
+                    result = _call_forward_hook(module, hook, args, kwargs, result)
+                except Exception as error:
+                    warnings.warn(
+                        "module forward hook with ``always_call=True`` raised an exception that "
+                        f"was silenced as another error was raised in forward: {error}",
+                        stacklevel=3,
+                    )
+        raise

@@ -1,0 +1,69 @@
+"""Weight initialization: torch.nn.init's functions, in place and reproducible.
+
+Every function fills the tensor it is given, outside the gradient's sight, and returns that same
+tensor; a parameter stays a leaf that requires its gradient. `generator` is always the last
+argument; without one the default generator (`minnet.manual_seed`) draws. A call that fails leaves
+its tensor as it was.
+"""
+
+from __future__ import annotations
+
+from minnet.nn.init.deprecated import (
+    constant,
+    dirac,
+    eye,
+    kaiming_normal,
+    kaiming_uniform,
+    normal,
+    orthogonal,
+    sparse,
+    uniform,
+    xavier_normal,
+    xavier_uniform,
+)
+from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
+from minnet.nn.init.fills import (
+    constant_,
+    kaiming_normal_,
+    kaiming_uniform_,
+    normal_,
+    ones_,
+    trunc_normal_,
+    uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+    zeros_,
+)
+from minnet.nn.init.gain import calculate_gain
+from minnet.nn.init.matrix import dirac_, eye_, orthogonal_, sparse_
+
+__all__ = [
+    "_calculate_correct_fan",
+    "_calculate_fan_in_and_fan_out",
+    "calculate_gain",
+    "constant",
+    "constant_",
+    "dirac",
+    "dirac_",
+    "eye",
+    "eye_",
+    "kaiming_normal",
+    "kaiming_normal_",
+    "kaiming_uniform",
+    "kaiming_uniform_",
+    "normal",
+    "normal_",
+    "ones_",
+    "orthogonal",
+    "orthogonal_",
+    "sparse",
+    "sparse_",
+    "trunc_normal_",
+    "uniform",
+    "uniform_",
+    "xavier_normal",
+    "xavier_normal_",
+    "xavier_uniform",
+    "xavier_uniform_",
+    "zeros_",
+]

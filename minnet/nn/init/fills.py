@@ -1,0 +1,350 @@
+"""Fills: constants, and draws whose elements are independent of one another."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING
+
+from minnet import random
+from minnet.autograd import no_grad
+from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
+from minnet.nn.init.gain import calculate_gain
+
+if TYPE_CHECKING:
+    from minnet.random import Generator
+    from minnet.tensor import Tensor
+
+
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with draws from U[a, b): mean (a + b)/2, std (b - a)/√12. b itself is never drawn.
+
+    Use it where a range is known: embeddings, biases, or weights whose bound you work out
+    yourself. For weights the variance should follow the fans; see `kaiming_uniform_`.
+
+    Args:
+        tensor: any shape, floating point.
+        a: the lower end, drawn.
+        b: the upper end, not drawn; a = b fills with a.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        RuntimeError: a > b, a range that the dtype cannot hold, or a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.uniform_(minnet.empty(100, 100), -0.05, 0.05)
+        >>> w.min().item() >= -0.05 and w.max().item() < 0.05
+        True
+    """
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with draws from N(mean, std²).
+
+    The tails are a normal's own: nothing is cut. Use it with a known std, as for embeddings
+    (std 1) or a transformer's weights (std 0.02); see `kaiming_normal_` for one that follows
+    the fans.
+
+    Args:
+        tensor: any shape, floating point.
+        mean: the mean.
+        std: the standard deviation, at least 0; 0 fills with the mean.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        RuntimeError: std < 0 or NaN, or a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.normal_(minnet.empty(400, 400), std=0.02)
+        >>> round(w.std().item(), 3)
+        0.02
+    """
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with draws from N(mean, std²) that fall in [a, b]: others are drawn again.
+
+    The bounds are values, not multiples of std: with std = 0.02 the default bounds lie 100 std
+    away and cut nothing; two std are ``a=-0.04, b=0.04``. Nor is the std corrected for what the
+    cut takes away: two std on each side leave 0.8796 · std. (JAX and Keras call "normal" a normal
+    cut at two std and divided by 0.8796.) Use it where an outlier must not happen: vision
+    transformers, mixers.
+
+    Args:
+        tensor: any shape, floating point.
+        mean: the mean before the cut.
+        std: the standard deviation before the cut, above 0.
+        a: the smallest value allowed.
+        b: the largest value allowed, above a.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        ValueError: std is not above 0, a is not below b, or mean or std is not finite.
+        RuntimeError: a tensor not of floats.
+
+    Warns:
+        UserWarning: the mean lies more than two std outside of [a, b].
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.trunc_normal_(minnet.empty(1000, 1000))
+        >>> w.abs().max().item() <= 2.0, round(w.std().item(), 2)
+        (True, 0.88)
+    """
+    if not (0 < std < math.inf):
+        raise ValueError(f"trunc_normal_ expects a finite std > 0, but found std={std}")
+    if not math.isfinite(mean):
+        raise ValueError(f"trunc_normal_ expects a finite mean, but found mean={mean}")
+    if not a < b:
+        raise ValueError(f"trunc_normal_ expects bounds a < b, but found a={a} and b={b}")
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
+            "The distribution of values may be incorrect.",
+            stacklevel=2,
+        )
+    with no_grad():
+        array = tensor._randomized("normal_kernel_cpu")
+    random.resolve(generator).trunc_normal(array, mean, std, a, b)
+    tensor.bump()
+    return tensor
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with `val`.
+
+    Use it for biases and scales. A weight matrix of one constant is a trap: every unit computes
+    the same and gets the same gradient, so they never part.
+
+    Args:
+        tensor: any shape and dtype.
+        val: the value.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> init.constant_(minnet.empty(3), 0.5)
+        tensor([0.5000, 0.5000, 0.5000])
+    """
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with 1: what a normalization layer's scale starts from, so that it changes nothing.
+
+    Args:
+        tensor: any shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> init.ones_(minnet.empty(3))
+        tensor([1., 1., 1.])
+    """
+    with no_grad():
+        return tensor.fill_(1.0)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with 0: biases, and the last layer of a residual branch that should start as nothing.
+
+    Args:
+        tensor: any shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> init.zeros_(minnet.empty(3))
+        tensor([0., 0., 0.])
+    """
+    with no_grad():
+        return tensor.zero_()
+
+
+def _xavier_std(tensor: Tensor, gain: float) -> float:
+    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+    # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
+    return gain * math.sqrt(2.0 / float(max(fan_in + fan_out, 1)))
+
+
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with U(-bound, bound), bound = gain · √(6 / (fan_in + fan_out)). Also called Glorot.
+
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks". Keeping the activations' variance forward asks for Var[w] = 1/fan_in, keeping the
+    gradients' variance backward asks for 1/fan_out; the mean of the two fans is the compromise,
+    Var[w] = 2·gain²/(fan_in + fan_out), exact both ways when the layer is square. Use it before
+    tanh, sigmoid, softmax, or no activation; for ReLU and its kin use `kaiming_uniform_`.
+
+    Args:
+        tensor: two dimensions or more, (out, in, *kernel), floating point.
+        gain: factor on the std; see `calculate_gain`.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+        RuntimeError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.xavier_uniform_(minnet.empty(200, 400))  # bound √(6 / 600) = 0.1
+        >>> round(w.abs().max().item(), 3)
+        0.1
+    """
+    std = _xavier_std(tensor, gain)
+    bound = math.sqrt(3.0) * std
+    with no_grad():
+        return tensor.uniform_(-bound, bound, generator=generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill with N(0, std²), std = gain · √(2 / (fan_in + fan_out)). Also called Glorot.
+
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks": the variance of `xavier_uniform_`, a compromise between keeping the activations'
+    variance forward and the gradients' backward, with a normal's tails. Not truncated, unlike
+    JAX's and Keras's functions of this name. Use it before tanh, sigmoid, softmax, or no
+    activation.
+
+    Args:
+        tensor: two dimensions or more, (out, in, *kernel), floating point.
+        gain: factor on the std; see `calculate_gain`.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+        RuntimeError: gain < 0, or a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.xavier_normal_(minnet.empty(400, 400))  # std √(2 / 800)
+        >>> round(w.std().item(), 3)
+        0.05
+    """
+    std = _xavier_std(tensor, gain)
+    with no_grad():
+        return tensor.normal_(0.0, std, generator=generator)
+
+
+def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
+    """The std, or None (and a warning, laid at the caller's caller) where nothing is to fill."""
+    if 0 in tensor.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        return None
+    fan = _calculate_correct_fan(tensor, mode)
+    gain = calculate_gain(nonlinearity, a)
+    return gain / math.sqrt(fan)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
+
+    He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
+    zero and so halves E[x²]; Var[w] = gain²/fan with gain = √2 makes up for it, and a deep stack
+    of rectified layers neither fades nor explodes. The std is bound/√3 = gain/√fan. Use it before
+    ReLU and leaky ReLU. ``a=√5`` gives U(±1/√fan_in), the default of `minnet.nn.Linear`.
+
+    Args:
+        tensor: two dimensions or more, (out, in, *kernel), floating point.
+        a: the negative slope of the leaky ReLU that follows; 0 is a plain ReLU. No other
+            nonlinearity reads it.
+        mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
+            gradients' on the way back.
+        nonlinearity: what follows the layer; see `calculate_gain`.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
+        RuntimeError: a tensor not of floats.
+
+    Warns:
+        UserWarning: the tensor has no elements; it is returned as it is.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.kaiming_uniform_(minnet.empty(100, 600))  # bound √(6 / 600) = 0.1
+        >>> round(w.abs().max().item(), 3)
+        0.1
+    """
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    if std is None:
+        return tensor
+    bound = math.sqrt(3.0) * std
+    with no_grad():
+        return tensor.uniform_(-bound, bound, generator=generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with N(0, std²), std = gain / √fan. Also called He.
+
+    He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of
+    `kaiming_uniform_`, gain²/fan with gain = √2 for ReLU, with a normal's tails. Not truncated,
+    unlike JAX's and Keras's he_normal. Use it before ReLU and leaky ReLU; ``mode="fan_out"`` is
+    usual for convolutional networks.
+
+    Args:
+        tensor: two dimensions or more, (out, in, *kernel), floating point.
+        a: the negative slope of the leaky ReLU that follows; 0 is a plain ReLU. No other
+            nonlinearity reads it.
+        mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
+            gradients' on the way back.
+        nonlinearity: what follows the layer; see `calculate_gain`.
+        generator: draws the values; None is the default generator.
+
+    Raises:
+        ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
+        RuntimeError: a tensor not of floats.
+
+    Warns:
+        UserWarning: the tensor has no elements; it is returned as it is.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.kaiming_normal_(minnet.empty(400, 800))  # std √(2 / 800)
+        >>> round(w.std().item(), 3)
+        0.05
+    """
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    if std is None:
+        return tensor
+    with no_grad():
+        return tensor.normal_(0, std, generator=generator)

@@ -1,0 +1,178 @@
+"""Initializers whose elements depend on one another: identities, orthogonal and sparse matrices."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minnet import random
+from minnet.autograd import no_grad, writable
+from minnet.nn.init.fills import normal_, zeros_
+
+if TYPE_CHECKING:
+    from minnet.random import Generator
+    from minnet.tensor import Tensor
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Fill a matrix with the identity: 1 on the main diagonal, 0 elsewhere.
+
+    A linear layer with it hands on as many inputs as fit, and zeros for the rest. Use it for
+    recurrent weights (Le, Jaitly and Hinton, 2015) or a layer that should start by doing nothing.
+
+    Args:
+        tensor: two dimensions, any dtype; need not be square.
+
+    Raises:
+        ValueError: not two dimensions.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> init.eye_(minnet.empty(2, 3))
+        tensor([[1., 0., 0.],
+                [0., 1., 0.]])
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    zeros_(tensor)
+    np.fill_diagonal(tensor.array, 1)
+    return tensor
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill a convolution's weight so that the convolution hands on its input channels.
+
+    Output channel d of each group has a single 1, at the kernel's middle (index size // 2) of
+    that group's input channel d; all else is 0. With padding size // 2 the convolution is then
+    the identity on as many channels as fit. Use it for a convolution that should start by doing
+    nothing (Zagoruyko and Komodakis, 2017, "DiracNets").
+
+    Args:
+        tensor: (out, in / groups, *kernel) with one to three kernel dimensions, any dtype.
+        groups: the convolution's groups; must divide `out`.
+
+    Raises:
+        ValueError: not three to five dimensions, or groups that do not divide dimension 0.
+        TypeError: groups is not an int.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> init.dirac_(minnet.empty(2, 2, 3))
+        tensor([[[0., 1., 0.],
+                 [0., 0., 0.]],
+        <BLANKLINE>
+                [[0., 0., 0.],
+                 [0., 1., 0.]]])
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    groups = operator.index(groups)
+    if groups < 1:
+        raise ValueError(f"groups must be at least 1, got {groups}")
+    channels_out, channels_in, *kernel = tensor.shape
+    if channels_out % groups != 0:
+        raise ValueError("dim 0 must be divisible by groups")
+    per_group = channels_out // groups
+    zeros_(tensor)
+    if tensor.numel() > 0:
+        channel = np.arange(min(per_group, channels_in))
+        first = per_group * np.arange(groups)[:, np.newaxis]
+        ones: tuple[Any, ...] = (first + channel, channel, *(size // 2 for size in kernel))
+        tensor.array[ones] = 1
+    return tensor
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fill with a random (semi-)orthogonal matrix times `gain`.
+
+    Saxe, McClelland and Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks". A tensor of more than two dimensions is one matrix W of size(0)
+    rows, the rest flattened. With no more rows than columns W Wᵀ = gain²·I, else Wᵀ W = gain²·I:
+    every singular value is `gain`, so a deep stack of square layers keeps the norm of every vector
+    that passes through it, forward and backward, where independent weights keep it on average only.
+    Use it for deep or recurrent networks; a gain of √2 suits ReLU.
+
+    W is the Q of the QR decomposition of a matrix of standard normals, signs chosen so that R's
+    diagonal is positive, which makes it uniform over all such matrices (Mezzadri, 2007). The
+    normals are the same on every machine; the decomposition is LAPACK's, in double precision, so
+    the last bits of W can differ between machines.
+
+    Args:
+        tensor: two dimensions or more, floating point.
+        gain: factor on every element; see `calculate_gain`.
+        generator: draws the normals; None is the default generator.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+        RuntimeError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.orthogonal_(minnet.empty(3, 5))
+        >>> minnet.allclose(w @ w.T, minnet.eye(3), atol=1e-6)
+        True
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    with no_grad():
+        writable(tensor)
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    normals = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator).array
+    q, r = np.linalg.qr(normals.T if rows < columns else normals)
+    q *= gain * np.copysign(1, np.diagonal(r))
+    tensor.array[...] = (q.T if rows < columns else q).reshape(tensor.shape)
+    tensor.bump()
+    return tensor
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fill a matrix with N(0, std²), then set ⌈sparsity · rows⌉ elements of each column to 0.
+
+    Martens (2010), "Deep learning via Hessian-free optimization": few but large weights per unit
+    keep units different and out of saturation however wide the layer. The number kept does not
+    follow the fans: give `std` to suit it.
+
+    Which elements are zeroed is drawn from `generator` too, independently for each column. (torch
+    draws that from its global generator, whatever `generator` is.)
+
+    Args:
+        tensor: two dimensions, floating point.
+        sparsity: the fraction of each column to set to 0, in [0, 1].
+        std: the standard deviation of the elements that are kept.
+        generator: draws values and places; None is the default generator.
+
+    Raises:
+        ValueError: not two dimensions, or sparsity outside of [0, 1].
+        RuntimeError: std < 0, or a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.sparse_(minnet.empty(10, 4), sparsity=0.25)
+        >>> (w == 0).sum(dim=0)
+        tensor([3, 3, 3, 3])
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparsity must be a fraction in [0, 1], got {sparsity}")
+    zeros = math.ceil(sparsity * tensor.shape[0])
+    normal_(tensor, 0, std, generator)
+    # The places of a column's smallest keys are a random subset. float64 keys practically never
+    # tie, and a stable sort would still give the same places on every machine.
+    keys = np.empty(tensor.shape)
+    random.resolve(generator).uniform(keys, 0.0, 1.0)
+    places = np.argsort(keys, axis=0, kind="stable")[:zeros]
+    np.put_along_axis(tensor.array, places, 0, axis=0)
+    return tensor

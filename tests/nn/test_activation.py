@@ -1,0 +1,256 @@
+"""Activation layers: they print and compute as torch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from nn.outcome import check, minnet_and_torch
+
+import minnet
+from minnet import nn
+
+SESSIONS = """
+>>> nn.ReLU()
+ReLU()
+
+>>> nn.ReLU(True)
+ReLU(inplace=True)
+
+>>> nn.LeakyReLU()
+LeakyReLU(negative_slope=0.01)
+
+>>> nn.LeakyReLU(0.2, True)
+LeakyReLU(negative_slope=0.2, inplace=True)
+
+>>> nn.Tanh()
+Tanh()
+
+>>> nn.Sigmoid()
+Sigmoid()
+
+>>> nn.GELU()
+GELU(approximate='none')
+
+>>> nn.GELU('tanh')
+GELU(approximate='tanh')
+
+>>> nn.SiLU()
+SiLU()
+
+>>> nn.SiLU(inplace=True)
+SiLU(inplace=True)
+
+>>> nn.ELU()
+ELU(alpha=1.0)
+
+>>> nn.ELU(0.5, inplace=True)
+ELU(alpha=0.5, inplace=True)
+
+>>> nn.SELU()
+SELU()
+
+>>> nn.Softplus()
+Softplus(beta=1.0, threshold=20.0)
+
+>>> nn.Softplus(2, 10)
+Softplus(beta=2, threshold=10)
+
+>>> nn.Softmax()
+Softmax(dim=None)
+
+>>> nn.Softmax(dim=-1)
+Softmax(dim=-1)
+
+>>> nn.LogSoftmax(1)
+LogSoftmax(dim=1)
+
+>>> nn.ReLU6()
+ReLU6()
+
+>>> nn.ReLU6(True)
+ReLU6(inplace=True)
+
+>>> nn.Hardtanh()
+Hardtanh(min_val=-1.0, max_val=1.0)
+
+>>> nn.Hardtanh(-2, 2, True)
+Hardtanh(min_val=-2, max_val=2, inplace=True)
+
+>>> nn.LogSigmoid()
+LogSigmoid()
+
+>>> x = torch.tensor([-1.0, 0.0, 2.0])
+>>> y = nn.ReLU(inplace=True)(x)
+>>> (y is x, x.tolist())
+(True, [0.0, 0.0, 2.0])
+
+>>> x = torch.tensor([[-1.0, 0.0, 2.0]])
+>>> tuple(nn.Softmax(dim=3)(x).shape)
+IndexError: Dimension out of range (expected to be in range of [-2, 1], but got 3)
+
+>>> x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+>>> y = nn.ReLU()(x)
+>>> y.sum().backward()
+>>> (y, x.grad)
+(tensor([0., 0., 2.], grad_fn=<ReluBackward0>), tensor([0., 0., 1.]))
+"""
+
+LAYERS: dict[str, Any] = {
+    "ReLU": lambda nn: nn.ReLU(),
+    "LeakyReLU": lambda nn: nn.LeakyReLU(0.2),
+    "Tanh": lambda nn: nn.Tanh(),
+    "Sigmoid": lambda nn: nn.Sigmoid(),
+    "GELU": lambda nn: nn.GELU(),
+    "GELU tanh": lambda nn: nn.GELU(approximate="tanh"),
+    "SiLU": lambda nn: nn.SiLU(),
+    "ELU": lambda nn: nn.ELU(0.7),
+    "SELU": lambda nn: nn.SELU(),
+    "Softplus": lambda nn: nn.Softplus(2.0, 3.0),
+    "LogSigmoid": lambda nn: nn.LogSigmoid(),
+    "ReLU6": lambda nn: nn.ReLU6(),
+    "Hardtanh": lambda nn: nn.Hardtanh(-0.5, 2.0),
+    "Softmax": lambda nn: nn.Softmax(dim=-1),
+    "LogSoftmax": lambda nn: nn.LogSoftmax(dim=1),
+}
+# torch's values at -3, -0.5, 0, 0.5, 8 and, along the one dimension, its softmax.
+X = [[-3.0, -0.5, 0.0, 0.5, 8.0]]
+KNOWN = {
+    "ReLU": (
+        [0, 0, 0, 0.5, 8],
+        [0, 0, 0, 4, 5],
+    ),
+    "LeakyReLU": (
+        [-0.6, -0.1, 0, 0.5, 8],
+        [0.2, 0.4, 0.6, 4, 5],
+    ),
+    "Tanh": (
+        [-0.9950548, -0.4621172, 0, 0.4621172, 0.9999998],
+        [0.009866037, 1.572895, 3, 3.145791, 2.250703e-06],
+    ),
+    "Sigmoid": (
+        [0.04742587, 0.3775407, 0.5, 0.6224593, 0.9996646],
+        [0.04517666, 0.4700074, 0.75, 0.9400148, 0.001676188],
+    ),
+    "GELU": (
+        [-0.004049694, -0.1542688, 0, 0.3457312, 8],
+        [-0.01194565, 0.2650098, 1.5, 3.46998, 5],
+    ),
+    "GELU tanh": (
+        [-0.003637392, -0.154286, 0, 0.345714, 8],
+        [-0.01158417, 0.2652602, 1.5, 3.46948, 5],
+    ),
+    "SiLU": (
+        [-0.1422776, -0.1887703, 0, 0.3112297, 7.997317],
+        [-0.08810411, 0.5200776, 1.5, 2.959845, 5.011733],
+    ),
+    "ELU": (
+        [-0.6651491, -0.2754285, 0, 0.5, 8],
+        [0.03485095, 0.8491429, 2.1, 4, 5],
+    ),
+    "SELU": (
+        [-1.670569, -0.6917582, 0, 0.5253505, 8.405608],
+        [0.08753061, 2.132682, 5.274298, 4.202804, 5.253505],
+    ),
+    "Softplus": (
+        [0.001237843, 0.1566308, 0.3465736, 0.6566308, 8],
+        [0.002472623, 0.5378828, 1.5, 2.924234, 5],
+    ),
+    "LogSigmoid": (
+        [-3.048587, -0.974077, -0.6931472, -0.474077, -0.0003354064],
+        [0.9525741, 1.244919, 1.5, 1.510163, 0.001676751],
+    ),
+    "ReLU6": (
+        [0, 0, 0, 0.5, 6],
+        [0, 0, 0, 4, 0],
+    ),
+    "Hardtanh": (
+        [-0.5, -0.5, 0, 0.5, 2],
+        [0, 0, 3, 4, 0],
+    ),
+    "Softmax": (
+        [1.66832e-05, 0.000203243, 0.0003350911, 0.0005524718, 0.9988925],
+        [-6.670113e-05, -0.0006093431, -0.0006695458, -0.0005514226, 0.001897013],
+    ),
+    "LogSoftmax": (
+        [-11.00111, -8.501108, -8.001108, -7.501108, -0.001108103],
+        [0.9997498, 1.996951, 2.994974, 3.991713, -9.983388],
+    ),
+}
+
+
+@minnet_and_torch(SESSIONS)
+def test_activations(library: str, program: str, expected: str) -> None:
+    check(library, program, expected)
+
+
+def run(library: Any, name: str, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    x = library.tensor(X, dtype=dtype, requires_grad=True)
+    y = LAYERS[name](library.nn)(x)
+    (y * library.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]], dtype=dtype)).sum().backward()
+    return y.detach().numpy(), x.grad.numpy()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_values_are_the_known_ones(name: str) -> None:
+    value, gradient = run(minnet, name, minnet.float64)
+    np.testing.assert_allclose(value[0], KNOWN[name][0], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(gradient[0], KNOWN[name][1], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_values_and_gradients_are_torchs(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    for ours, theirs in zip(
+        run(minnet, name, minnet.float64), run(torch, name, torch.float64), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.ReLU(True), nn.LeakyReLU(0.1, True), nn.ELU(1.0, True), nn.SELU(True), nn.SiLU(True),
+     nn.ReLU6(True), nn.Hardtanh(-1.0, 1.0, True)],
+    ids=lambda layer: type(layer).__name__,
+)  # fmt: skip
+def test_in_place_overwrites_the_input(layer: Any) -> None:
+    x = minnet.tensor([-3.0, 0.5, 8.0])
+    outside = type(layer)()
+    if isinstance(layer, nn.LeakyReLU):
+        outside = nn.LeakyReLU(0.1)
+    expected = outside(x).tolist()
+    y = layer(x)
+    assert y is x
+    assert x.tolist() == expected
+
+
+def test_empty_range() -> None:
+    with pytest.raises(ValueError, match=r"max_val \(1\) must be greater than min_val \(2\)"):
+        nn.Hardtanh(2, 1)
+
+
+def test_implicit_dimension_warns() -> None:
+    with pytest.warns(UserWarning, match="Implicit dimension choice for softmax"):
+        result = nn.Softmax()(minnet.zeros(2, 4))
+    assert result.tolist() == [[0.25] * 4] * 2
+
+
+def test_activations_have_no_parameters() -> None:
+    for build in LAYERS.values():
+        assert list(build(nn).state_dict()) == []
+
+
+def test_gradient_through_an_activation_in_place() -> None:
+    x = minnet.tensor([-1.0, 2.0], requires_grad=True)
+    y = x * 3
+    nn.ReLU(inplace=True)(y).sum().backward()
+    assert y.tolist() == [0.0, 6.0]
+    assert x.grad.tolist() == [0.0, 3.0]
+
+
+def test_a_leaf_that_requires_grad_is_not_overwritten() -> None:
+    x = minnet.tensor([-1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        nn.ReLU(inplace=True)(x)
+    assert x.tolist() == [-1.0, 2.0]
