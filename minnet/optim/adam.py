@@ -1,0 +1,173 @@
+"""Adam and AdamW: steps scaled by running averages of the gradient and of its square."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minnet import dtypes, kernels
+from minnet.autograd import wrap
+from minnet.optim.optimizer import Group, Optimizer, moment, trained
+from minnet.tensor import Tensor
+
+
+class Adam(Optimizer):
+    """Adam: each element's step is its average gradient over the root of its average square.
+
+    With gradient g (negated for `maximize`), parameter p, and t the number of the step:
+
+        g = g + weight_decay p                  (if decoupled, p = (1 - lr weight_decay) p instead)
+        m = beta1 m + (1 - beta1) g
+        v = beta2 v + (1 - beta2) g²
+        p = p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015). With `amsgrad` the largest v
+    so far stands for v: Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018).
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts that describe groups.
+        lr: the learning rate.
+        betas: beta1 and beta2.
+        eps: keeps the divisor from zero.
+        weight_decay: the factor of the decay.
+        amsgrad: divide by the largest v so far.
+        maximize: ascend.
+        decoupled_weight_decay: decay the parameter itself, as `AdamW`.
+        foreach, capturable, differentiable, fused: accepted for torch's sake, as their defaults.
+
+    Raises:
+        ValueError: if an option is out of range.
+
+    Example:
+        >>> import minnet
+        >>> p = minnet.nn.Parameter(minnet.tensor([1.0, 2.0]))
+        >>> optimizer = minnet.optim.Adam([p], lr=0.1)
+        >>> (p * p).sum().backward()
+        >>> optimizer.step()
+        >>> p.detach()
+        tensor([0.9000, 1.9000])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ):
+        if not 0.0 <= lr:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if not 0.0 <= eps:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        for i, beta in enumerate(betas):
+            if not 0.0 <= beta < 1.0:
+                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        defaults = {
+            "lr": lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for values in self.state.values():
+            if values and not isinstance(values["step"], Tensor):  # a number, in old files
+                values["step"] = _counter(float(values["step"]))
+
+    def update(self, group: Group) -> None:
+        lr, (beta1, beta2) = float(group["lr"]), map(float, group["betas"])
+        eps, decay = float(group["eps"]), float(group["weight_decay"])
+        decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
+        for p, w, g in trained(group):
+            state = self.state[p]
+            if not state:
+                state["step"] = _counter(0.0)
+            m, v = moment(state, "exp_avg", w), moment(state, "exp_avg_sq", w)
+            highest = moment(state, "max_exp_avg_sq", w) if group["amsgrad"] else None
+            step = state["step"].array
+            step += 1
+            kernels.of(w).adam_step(
+                *(w, g, m, v, highest, lr, beta1, beta2, eps, decay, float(step)),
+                *(decoupled, maximize),
+            )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p = (1 - lr weight_decay) p before each of `Adam`'s steps.
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019). The options are `Adam`'s,
+    and the decay is 0.01 unless given.
+
+    Raises:
+        ValueError: if an option is out of range.
+
+    Example:
+        >>> import minnet
+        >>> p = minnet.nn.Parameter(minnet.tensor([1.0, 2.0]))
+        >>> optimizer = minnet.optim.AdamW([p], lr=0.1, weight_decay=0.5)
+        >>> (p * p).sum().backward()
+        >>> optimizer.step()
+        >>> p.detach()
+        tensor([0.8500, 1.8000])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # whatever was loaded, as torch
+            group["decoupled_weight_decay"] = True
+
+
+def _counter(value: float) -> Tensor:
+    return wrap(np.array(value, dtypes.get_default_dtype().numpy))

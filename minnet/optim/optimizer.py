@@ -1,0 +1,263 @@
+"""`Optimizer`: parameter groups, state, and what every optimizer does with them."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from minnet import dtypes
+from minnet.autograd import enable_grad, wrap
+from minnet.tensor import Tensor
+
+Group = dict[str, Any]
+# torch's choices of implementation: there is one here, fused and on one tensor at a time.
+IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
+
+
+class Optimizer:
+    """The base of all optimizers. A subclass gives `update`, which makes one step of one group.
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with the key "params" and a group's options.
+        defaults: the options of groups that do not give their own.
+
+    Raises:
+        TypeError: if `params` is a single tensor or a set, or holds something else than tensors.
+        ValueError: if there is no parameter, one is not a leaf, or one is in two groups.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got {_typename(params)}"
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[Group] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "defaults": self.defaults,
+            "state": self.state,
+            "param_groups": self.param_groups,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add a group of parameters, with its own options or else the defaults.
+
+        Raises:
+            TypeError: if it is no dict, or "params" is a set or holds something else than tensors.
+            ValueError: if a parameter is not a leaf or is in another group.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        given = param_group["params"]
+        if isinstance(given, set | frozenset):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the "
+                "ordering of tensors in sets will change between runs. Please use a list instead."
+            )
+        entries = [given] if isinstance(given, Tensor) else list(given)
+        names = [entry[0] for entry in entries if isinstance(entry, tuple)]
+        params = [entry[1] if isinstance(entry, tuple) else entry for entry in entries]
+        if names and len(names) != len(params):
+            raise ValueError(
+                "all optimizer params should be with/without names. Some param names are missing"
+            )
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}"
+                )
+            if not (p.is_leaf or p.retains_grad):
+                raise ValueError("can't optimize a non-leaf Tensor")
+        group: Group = {**param_group, "params": params}
+        if names:
+            group["param_names"] = names
+        for name, default in self.defaults.items():
+            group.setdefault(name, default)
+        for name in IMPLEMENTATIONS:
+            if group.get(name):
+                raise NotImplementedError(
+                    f"{name}=True is not supported: minnet has one implementation of each "
+                    f"optimizer, a fused kernel for each parameter; leave {name} out"
+                )
+        if len(params) != len(set(params)):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, "
+                "this will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
+                "information",
+                stacklevel=3,
+            )
+        known = {p for other in self.param_groups for p in other["params"]}
+        for other in self.param_groups:
+            if ("param_names" in group) != ("param_names" in other):
+                kind = "with names" if "param_names" in group else "without names"
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. "
+                    f"cannot add param group {kind} to the optimizer"
+                )
+        if not known.isdisjoint(params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        param_group.update(group)
+        self.param_groups.append(param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients of all parameters, or fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if set_to_none:
+                    p.grad = None
+                else:
+                    p.grad.array[...] = 0
+                    p.grad.bump()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters that have a gradient, in place.
+
+        Args:
+            closure: clears the gradients, computes the loss, calls backward and returns the loss.
+
+        Returns:
+            What the closure returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            self.update(group)
+        return loss
+
+    def update(self, group: Group) -> None:
+        """Make one step of one group."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state and the groups as torch does: numbers stand for the parameters."""
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                numbers.setdefault(id(p), len(numbers))
+            packed = {key: value for key, value in group.items() if key != "params"}
+            packed["params"] = [numbers[id(p)] for p in group["params"]]
+            groups.append(packed)
+        state = {
+            numbers[id(key)] if isinstance(key, Tensor) else key: value
+            for key, value in self.state.items()
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what `state_dict` returned. Tensors are copied, and cast to their parameter's dtype.
+
+        Raises:
+            ValueError: if the groups differ in number or size. Nothing has changed then.
+        """
+        saved = deepcopy(state_dict["param_groups"])
+        if len(self.param_groups) != len(saved):
+            raise ValueError(
+                f"loaded state dict has a different number of parameter groups: {len(saved)}, "
+                f"and the optimizer has {len(self.param_groups)}"
+            )
+        params: dict[Any, Tensor] = {}
+        for group, loaded in zip(self.param_groups, saved, strict=True):
+            if len(group["params"]) != len(loaded["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of "
+                    f"optimizer's group: {len(loaded['params'])} and {len(group['params'])}"
+                )
+            params.update(zip(loaded["params"], group["params"], strict=True))
+            loaded["params"] = group["params"]
+            for name, default in self.defaults.items():
+                loaded.setdefault(name, default)
+            if "param_names" in group:
+                loaded.setdefault("param_names", group["param_names"])
+        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        for number, values in state_dict["state"].items():
+            if number in params:
+                state[params[number]] = _copied(values, params[number])
+            else:
+                state[number] = values
+        self.__setstate__({"state": state, "param_groups": saved})
+
+
+def _typename(x: Any) -> str:
+    if isinstance(x, Tensor):
+        return f"torch.{dtypes.of(x.array).tensor_type}Tensor"
+    module = type(x).__module__
+    return type(x).__qualname__ if module == "builtins" else f"{module}.{type(x).__qualname__}"
+
+
+def _copied(value: Any, p: Tensor, key: Any = None) -> Any:
+    if isinstance(value, Tensor):
+        dtype = value.array.dtype if key == "step" else p.array.dtype
+        return wrap(np.array(value.array, dtype, order="C"))
+    if isinstance(value, dict):
+        return {k: _copied(v, p, k) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_copied(v, p) for v in value)
+    return deepcopy(value)
+
+
+def trained(group: Group) -> Iterator[tuple[Tensor, np.ndarray, np.ndarray]]:
+    """Yield each parameter that has a gradient, its array and its gradient, both contiguous.
+
+    A parameter that is not contiguous is worked on in a copy, which is written back.
+    """
+    for p in group["params"]:
+        gradient = p.grad
+        if gradient is None:
+            continue
+        array, g = p.array, gradient.array
+        _fits(g, array, "gradient")
+        contiguous = array.flags.c_contiguous
+        w = array if contiguous else np.ascontiguousarray(array)
+        yield p, w, g if g.flags.c_contiguous else np.ascontiguousarray(g)
+        if not contiguous:
+            array[...] = w
+        p.bump()
+
+
+def moment(state: dict[str, Any], name: str, like: np.ndarray) -> np.ndarray:
+    """Return the array of a running average that has the parameter's shape; zeros at first."""
+    tensor = state.get(name)
+    if tensor is None:
+        tensor = state[name] = wrap(np.zeros(like.shape, like.dtype))
+    _fits(tensor.array, like, name)
+    return tensor.array
+
+
+def _fits(array: np.ndarray, parameter: np.ndarray, name: str) -> None:
+    # The kernels run over memory without a look at its size.
+    if array.shape != parameter.shape or array.dtype != parameter.dtype:
+        raise RuntimeError(
+            f"the {name} of a parameter is {array.dtype} of shape {list(array.shape)}, but the "
+            f"parameter is {parameter.dtype} of shape {list(parameter.shape)}; they have to agree"
+        )

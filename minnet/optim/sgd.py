@@ -1,0 +1,98 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minnet import kernels
+from minnet.autograd import wrap
+from minnet.optim.optimizer import Group, Optimizer, moment, trained
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, optionally with momentum.
+
+    With gradient g (negated for `maximize`), parameter p and buffer b:
+
+        d = g + weight_decay p
+        b = d in the first step, then momentum b + (1 - dampening) d
+        p = p - lr (d + momentum b  with `nesterov`,  b  with momentum,  else d)
+
+    Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep
+    learning" (2013).
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts that describe groups.
+        lr: the learning rate.
+        momentum: the factor of the buffer; 0 keeps none.
+        dampening: how much of the gradient is held back from the buffer.
+        weight_decay: the factor of the L2 penalty's gradient.
+        nesterov: take Nesterov's momentum.
+        maximize: ascend.
+        foreach, differentiable, fused: accepted for torch's sake, as their defaults.
+
+    Raises:
+        ValueError: if an option is out of range.
+
+    Example:
+        >>> import minnet
+        >>> p = minnet.nn.Parameter(minnet.tensor([1.0, 2.0]))
+        >>> optimizer = minnet.optim.SGD([p], lr=0.1)
+        >>> (p * p).sum().backward()
+        >>> optimizer.step()
+        >>> p.detach()
+        tensor([0.8000, 1.6000])
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
+        if not 0.0 <= lr:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if not 0.0 <= momentum:
+            raise ValueError(f"Invalid momentum value: {momentum}")
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def update(self, group: Group) -> None:
+        lr, momentum, decay = float(group["lr"]), group["momentum"], float(group["weight_decay"])
+        dampening, nesterov, maximize = group["dampening"], group["nesterov"], group["maximize"]
+        for p, w, g in trained(group):
+            buf, first = None, False
+            if momentum != 0:
+                state = self.state[p]
+                first = state.get("momentum_buffer") is None
+                if first:
+                    state["momentum_buffer"] = wrap(np.empty(w.shape, w.dtype))
+                buf = moment(state, "momentum_buffer", w)
+            kernels.of(w).sgd_step(
+                w, g, buf, lr, momentum, dampening, decay, nesterov, first, maximize
+            )

@@ -1,0 +1,247 @@
+"""What all optimizers share: groups, state, and torch's errors."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minnet
+from minnet import optim
+
+
+def parameters(*shapes):
+    return [minnet.nn.Parameter(minnet.ones(*shape)) for shape in shapes]
+
+
+def test_groups_take_their_own_options_and_else_the_defaults():
+    p, q, r = parameters((2,), (3,), (1,))
+    optimizer = optim.SGD([{"params": [p]}, {"params": q, "lr": 0.5}], lr=0.1, momentum=0.9)
+    optimizer.add_param_group({"params": (r,), "momentum": 0})
+    assert [g["lr"] for g in optimizer.param_groups] == [0.1, 0.5, 0.1]
+    assert [g["momentum"] for g in optimizer.param_groups] == [0.9, 0.9, 0]
+    assert [len(g["params"]) for g in optimizer.param_groups] == [1, 1, 1]
+    assert optimizer.param_groups[1]["params"][0] is q
+    for x in (p, q, r):
+        x.grad = minnet.ones(x.shape)
+    optimizer.step()
+    for x, value in ((p, 0.9), (q, 0.5), (r, 0.9)):
+        np.testing.assert_allclose(x.detach().numpy(), value, rtol=1e-6)
+    assert set(optimizer.state) == {p, q}
+
+
+def test_a_changed_learning_rate_counts_from_the_next_step():
+    (p,) = parameters((1,))
+    optimizer = optim.SGD([p], lr=1.0)
+    optimizer.param_groups[0]["lr"] = 0.25
+    p.grad = minnet.ones(1)
+    optimizer.step()
+    assert p.item() == 0.75
+
+
+def test_zero_grad_drops_gradients_or_fills_them():
+    p, q = parameters((2,), (2,))
+    optimizer = optim.SGD([p, q])
+    p.grad = minnet.ones(2)
+    gradient = p.grad
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad is gradient and gradient.tolist() == [0, 0] and q.grad is None
+    optimizer.zero_grad()
+    assert p.grad is None and gradient.tolist() == [0, 0]
+
+
+def test_a_closure_runs_with_gradients_on_and_its_loss_is_returned():
+    (p,) = parameters((2,))
+    optimizer = optim.SGD([p], lr=0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    with minnet.no_grad():
+        assert optimizer.step(closure).item() == 2
+    assert p.tolist() == [0, 0]
+    assert optimizer.step() is None
+
+
+def test_it_prints_as_torchs():
+    (p,) = parameters((2,))
+    assert repr(optim.SGD([p], lr=0.1)) == (
+        "SGD (\nParameter Group 0\n    dampening: 0\n    differentiable: False\n    foreach: None\n"
+        "    fused: None\n    lr: 0.1\n    maximize: False\n    momentum: 0\n    nesterov: False\n"
+        "    weight_decay: 0\n)"
+    )
+    assert repr(optim.AdamW([{"params": [p]}], betas=(0.5, 0.9))) == (
+        "AdamW (\nParameter Group 0\n    amsgrad: False\n    betas: (0.5, 0.9)\n"
+        "    capturable: False\n    decoupled_weight_decay: True\n    differentiable: False\n"
+        "    eps: 1e-08\n    foreach: None\n    fused: None\n    lr: 0.001\n    maximize: False\n"
+        "    weight_decay: 0.01\n)"
+    )
+
+
+def train(optimizer, params, steps):
+    for t in range(steps):
+        for p in params:
+            p.grad = minnet.tensor(np.cos(p.array + t))
+        optimizer.step()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+        lambda p: optim.Adam(p, lr=0.1, amsgrad=True),
+        lambda p: optim.AdamW(p, lr=0.1),
+    ],
+)
+def test_a_loaded_state_goes_on_as_if_nothing_had_happened(make):
+    params = parameters((2, 3), (4,))
+    optimizer = make(params)
+    train(optimizer, params, 3)
+    saved = optimizer.state_dict()
+    assert list(saved) == ["state", "param_groups"] and list(saved["state"]) == [0, 1]
+    assert saved["param_groups"][0]["params"] == [0, 1]
+    others = copy.deepcopy(params)
+    restored = make(others)
+    restored.param_groups[0]["lr"] = 5.0
+    restored.load_state_dict(saved)
+    assert restored.param_groups[0]["lr"] == 0.1
+    assert restored.param_groups[0]["params"][0] is others[0]
+    train(optimizer, params, 3)
+    train(restored, others, 3)
+    for p, q in zip(params, others, strict=True):
+        np.testing.assert_array_equal(p.array, q.array)
+
+
+def test_a_loaded_state_is_a_copy_in_the_parameters_dtype():
+    (p,) = parameters((2,))
+    optimizer = optim.Adam([p])
+    train(optimizer, [p], 1)
+    saved = optimizer.state_dict()
+    (q,) = (minnet.nn.Parameter(minnet.ones(2, dtype=minnet.float64)),)
+    other = optim.Adam([q])
+    other.load_state_dict(saved)
+    state = other.state[q]
+    assert state["exp_avg"].dtype is minnet.float64 and state["step"].dtype is minnet.float32
+    state["exp_avg"].fill_(7.0)
+    assert saved["state"][0]["exp_avg"].tolist() != [7, 7]
+
+
+def test_old_and_foreign_states_are_completed():
+    (p,) = parameters((2,))
+    adam = optim.Adam([p])
+    train(adam, [p], 2)
+    saved = adam.state_dict()
+    saved["state"][0]["step"] = 2
+    for name in ("fused", "decoupled_weight_decay"):
+        del saved["param_groups"][0][name]
+    (q,) = parameters((2,))
+    adamw = optim.AdamW([q])
+    adamw.load_state_dict(saved)
+    assert adamw.param_groups[0]["decoupled_weight_decay"] is True
+    train(adamw, [q], 1)
+    assert adamw.state[q]["step"].item() == 3
+
+
+def test_a_state_of_other_groups_is_an_error_and_changes_nothing():
+    p, q = parameters((2,), (2,))
+    optimizer = optim.SGD([p], lr=0.1)
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        optimizer.load_state_dict(optim.SGD([{"params": [p]}, {"params": [q]}]).state_dict())
+    with pytest.raises(ValueError, match="doesn't match the size of optimizer's group"):
+        optimizer.load_state_dict(optim.SGD([p, q], lr=0.7).state_dict())
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_an_optimizer_is_pickled_and_copied_with_its_parameters():
+    (p,) = parameters((2,))
+    optimizer = optim.Adam([p], lr=0.1)
+    train(optimizer, [p], 2)
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        (q,) = other.param_groups[0]["params"]
+        assert q is not p and other.state[q]["step"].item() == 2
+        train(other, [q], 1)
+    train(optimizer, [p], 1)
+    np.testing.assert_array_equal(q.array, p.array)
+
+
+def test_names_are_kept():
+    p, q = parameters((2,), (2,))
+    optimizer = optim.SGD([("a", p), ("b", q)])
+    assert optimizer.param_groups[0]["param_names"] == ["a", "b"]
+    with pytest.raises(ValueError, match="Some param names are missing"):
+        optim.SGD([("a", p), q])
+    with pytest.raises(ValueError, match="cannot add param group without names"):
+        optimizer.add_param_group({"params": parameters((1,))})
+    assert len(optimizer.param_groups) == 1
+
+
+def test_wrong_parameters_are_errors():
+    (p,) = parameters((2,))
+    with pytest.raises(TypeError, match=r"iterable of Tensors or dicts, but got torch.FloatTensor"):
+        optim.SGD(p)
+    with pytest.raises(ValueError, match="optimizer got an empty parameter list"):
+        optim.SGD([])
+    with pytest.raises(TypeError, match="can only optimize Tensors, but one of the params is int"):
+        optim.SGD([1])
+    with pytest.raises(ValueError, match="can't optimize a non-leaf Tensor"):
+        optim.SGD([p * 2])
+    with pytest.raises(TypeError, match="ordered collections"):
+        optim.SGD([{"params": {p}}])
+    with pytest.raises(TypeError, match="param_group must be a dict"):
+        optim.SGD([p]).add_param_group([p])
+    with pytest.raises(ValueError, match="appear in more than one parameter group"):
+        optim.SGD([{"params": [p]}, {"params": [p]}])
+    with pytest.warns(UserWarning, match="parameter group with duplicate parameters"):
+        optim.SGD([p, p])
+    optimizer = optim.SGD([p])
+    group = {"params": [p]}
+    with pytest.raises(ValueError):
+        optimizer.add_param_group(group)
+    assert list(group) == ["params"] and len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (optim.SGD, {"lr": -1}, "Invalid learning rate: -1"),
+        (optim.SGD, {"momentum": -0.5}, "Invalid momentum value: -0.5"),
+        (optim.SGD, {"weight_decay": -2}, "Invalid weight_decay value: -2"),
+        (optim.SGD, {"nesterov": True}, "Nesterov momentum requires a momentum and zero dampening"),
+        (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "Nesterov momentum"),
+        (optim.Adam, {"lr": -1.0}, "Invalid learning rate: -1.0"),
+        (optim.Adam, {"eps": -1}, "Invalid epsilon value: -1"),
+        (optim.Adam, {"betas": (1.0, 0.9)}, "Invalid beta parameter at index 0: 1.0"),
+        (optim.AdamW, {"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1: -0.1"),
+        (optim.AdamW, {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+        (optim.Adam, {"lr": float("nan")}, "Invalid learning rate: nan"),
+    ],
+)
+def test_options_out_of_range_are_errors(make, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(parameters((1,)), **options)
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam, optim.AdamW])
+def test_other_implementations_are_refused_and_their_defaults_taken(make):
+    params = parameters((1,))
+    make(params, foreach=False, fused=False, differentiable=False)
+    for name in ("foreach", "fused", "differentiable"):
+        with pytest.raises(NotImplementedError, match=f"{name}=True is not supported"):
+            make(params, **{name: True})
+
+
+def test_a_tensor_may_be_the_learning_rate():
+    (p,) = parameters((1,))
+    optimizer = optim.Adam([p], lr=minnet.tensor(0.5))
+    p.grad = minnet.ones(1)
+    optimizer.step()
+    np.testing.assert_allclose(p.item(), 0.5, rtol=1e-6)
+
+
+def test_the_base_makes_no_step():
+    (p,) = parameters((1,))
+    with pytest.raises(NotImplementedError):
+        optim.Optimizer([p], {}).step()
