@@ -1,0 +1,212 @@
+"""Train an MLP to read handwritten digits: from the data to the test accuracy.
+
+    python examples/mnist_mlp.py            # MNIST: from the cache, else downloaded
+    python examples/mnist_mlp.py --help     # all options
+
+Without a network it trains on digits that minnet draws itself, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+import minnet
+import minnet.nn as nn
+import minnet.nn.functional as F
+from minnet import optim
+from minnet.data import MNIST, DataLoader, Dataset, GeneratedDigits, TensorDataset
+
+MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels, scaled to [0, 1]
+OPTIMIZERS = {"sgd": (optim.SGD, 0.2), "adam": (optim.Adam, 1e-3)}  # with their learning rates
+INITS = ("kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform", "default")
+
+
+def build_model() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def initializer(name: str) -> Callable[[nn.Module], None]:
+    """Return a function for `Module.apply` that initializes a linear layer."""
+    fill = getattr(nn.init, f"{name}_")
+    options = {"nonlinearity": "relu"} if name.startswith("kaiming") else {}
+
+    def initialize(module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            fill(module.weight, **options)
+            nn.init.zeros_(module.bias)
+
+    return initialize
+
+
+def train(
+    model: nn.Module, loader: DataLoader, optimizer: optim.Optimizer, description: str
+) -> float:
+    """Train for one epoch and return the mean loss."""
+    model.train()
+    total, seen = 0.0, 0
+    # disable=None: a bar on a terminal only, so that logs stay clean
+    with tqdm(loader, description, unit="batch", leave=False, disable=None) as bar:
+        for images, labels in bar:
+            loss = F.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+            seen += len(labels)
+            bar.set_postfix_str(f"loss {total / seen:.4f}", refresh=False)
+    return total / seen
+
+
+@minnet.no_grad()
+def accuracy(model: nn.Module, loader: DataLoader) -> float:
+    """Return the fraction of images whose largest output is their label's."""
+    model.eval()
+    correct, seen = 0, 0
+    for images, labels in loader:
+        correct += (model(images).argmax(1) == labels).sum().item()
+        seen += len(labels)
+    return correct / seen
+
+
+def normalized(digits: MNIST | GeneratedDigits) -> TensorDataset:
+    """Return the digits with pixels of about mean 0 and standard deviation 1, as float32."""
+    return TensorDataset((digits.data.float() / 255 - MEAN) / STD, digits.targets)
+
+
+def find_mnist(folder: Path | None, verify: bool) -> tuple[Dataset, Dataset, str]:
+    """Return MNIST's training set and test set, and where they come from."""
+    try:
+        both = [MNIST(folder, train, verify=verify) for train in (True, False)]
+        return *both, f"MNIST, found in {both[0].root}"
+    except FileNotFoundError:
+        if folder is not None:
+            raise
+    print("MNIST is not in the cache; downloading it", flush=True)
+    both = [MNIST(folder, train, download=True, verify=verify) for train in (True, False)]
+    return *both, f"MNIST, downloaded to {both[0].root}"
+
+
+def find_data(options: argparse.Namespace) -> tuple[Dataset, Dataset, str]:
+    """Return the training set and the test set, and a sentence on which data they are and why."""
+    reason = "as --data generated asks"
+    if options.data != "generated":
+        try:
+            return find_mnist(options.data_dir, not options.no_verify)
+        except (ConnectionError, ImportError) as error:
+            if options.data == "mnist":
+                raise
+            reason = f"because MNIST is not at hand: {error}"
+    return GeneratedDigits(True), GeneratedDigits(False), f"digits drawn by minnet, {reason}"
+
+
+class CompilingNotice(logging.Handler):
+    """Says, the first time, that kernels are being compiled: it takes seconds."""
+
+    said = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.msg.startswith("compiling"):
+            tqdm.write(record.getMessage())
+        elif not self.said:
+            self.said = True
+            tqdm.write("compiling kernels for this machine (first run only) ...")
+
+
+def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """Return a converter for argparse that takes finite numbers above 0 only."""
+
+    def convert(text: str) -> float:
+        value = kind(text)
+        if not 0 < value < math.inf:
+            raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse names it where the text is no number at all
+    return convert
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s [options]",
+        description="Train a 784-128-10 MLP on handwritten digits.",
+    )
+    add = parser.add_argument
+    # fmt: off
+    add("--data", choices=("auto", "mnist", "generated"), default="auto",
+        help="auto, the default: MNIST, or generated digits where it cannot be had")
+    add("--data-dir", type=Path, metavar="DIR",
+        help="folder with MNIST's four IDX files, gzipped or not, instead of the cache")
+    add("--no-verify", action="store_true",
+        help="accept files that only look like MNIST's, such as Fashion-MNIST")
+    add("--epochs", type=positive(int), default=5, metavar="N",
+        help="times through the data (%(default)s)")
+    add("--batch-size", type=positive(int), default=64, metavar="N",
+        help="images in a step (%(default)s)")
+    add("--optimizer", choices=OPTIMIZERS, default="sgd", help="%(default)s, if not given")
+    add("--lr", type=positive(float), metavar="X",
+        help="learning rate (0.2 for sgd, 0.001 for adam); it falls from epoch to epoch")
+    add("--init", choices=INITS, default=INITS[0], help="initial weights (%(default)s)")
+    add("--seed", type=int, default=0, metavar="N",
+        help="of the weights and of the order of the images (%(default)s)")
+    add("--threads", type=positive(int), metavar="N", help="threads to compute with (all)")
+    add("--save", type=Path, metavar="FILE", help="write the trained weights, as safetensors")
+    # fmt: on
+    options = parser.parse_args(arguments)
+    if options.data == "generated" and options.data_dir is not None:
+        parser.error("--data-dir has no meaning with --data generated; leave one of them out")
+    if options.save is not None and not options.save.parent.is_dir():
+        parser.error(f"--save: there is no folder {options.save.parent}")
+    if not 0 <= options.seed < 2**64:
+        parser.error(f"--seed: expected a number from 0 to 2**64 - 1, got {options.seed}")
+    return options, parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options, parser = parse(arguments)
+    log = logging.getLogger("minnet.kernels")
+    log.setLevel(logging.INFO)
+    log.addHandler(CompilingNotice())
+    if options.threads is not None:
+        minnet.set_num_threads(options.threads)
+    minnet.manual_seed(options.seed)
+
+    try:
+        training_set, test_set, source = find_data(options)
+    except (OSError, ValueError, ImportError) as error:
+        parser.error(str(error))
+    print(f"data: {source}", flush=True)
+    training = DataLoader(normalized(training_set), options.batch_size, shuffle=True)
+    test = DataLoader(normalized(test_set), batch_size=1000)
+
+    model = build_model()
+    if options.init != "default":  # which is what nn.Linear starts from by itself
+        model.apply(initializer(options.init))
+    make_optimizer, usual_rate = OPTIMIZERS[options.optimizer]
+    rate = options.lr or usual_rate
+    optimizer = make_optimizer(model.parameters(), lr=rate)
+
+    for epoch in range(1, options.epochs + 1):
+        start = time.perf_counter()
+        for group in optimizer.param_groups:  # large steps first, small ones to settle
+            group["lr"] = rate * (1 - (epoch - 1) / options.epochs)
+        name = f"epoch {epoch}/{options.epochs}"
+        loss = train(model, training, optimizer, name)
+        seconds = time.perf_counter() - start
+        score = accuracy(model, test)
+        print(f"{name}: loss {loss:.4f}, test accuracy {score:.4f}, {seconds:.1f} s", flush=True)
+
+    if options.save is not None:
+        minnet.save(model.state_dict(), options.save)
+        print(f"weights: {options.save}")
+    print(f"test accuracy: {score:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Data: what holds samples, what makes batches of them, and two sets of handwritten digits."""
+
+from minnet.data.collate import default_collate, default_convert
+from minnet.data.dataset import Dataset, Subset, TensorDataset, random_split
+from minnet.data.digits import GeneratedDigits
+from minnet.data.loader import DataLoader
+from minnet.data.mnist import MNIST
+
+__all__ = [
+    "MNIST",
+    "DataLoader",
+    "Dataset",
+    "GeneratedDigits",
+    "Subset",
+    "TensorDataset",
+    "default_collate",
+    "default_convert",
+    "random_split",
+]

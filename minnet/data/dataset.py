@@ -1,0 +1,168 @@
+"""What holds samples: `Dataset`, `TensorDataset`, `Subset`, `random_split`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minnet import random
+from minnet.autograd import wrap
+from minnet.tensor import Tensor
+
+
+class Dataset:
+    """Samples by index. A subclass defines `__getitem__` and `__len__`.
+
+    It may also define `__getbatch__(indices)`, from an int64 array to what `default_collate` would
+    make of those samples: `DataLoader` then takes a whole batch in one call. That is how the data
+    sets here that live in arrays are read at the speed of memory.
+
+    Example:
+        >>> import minnet
+        >>> class Squares(minnet.data.Dataset):
+        ...     def __len__(self):
+        ...         return 4
+        ...     def __getitem__(self, i):
+        ...         return i, i * i
+        >>> list(minnet.data.DataLoader(Squares(), batch_size=4))
+        [[tensor([0, 1, 2, 3]), tensor([0, 1, 4, 9])]]
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
+
+    # No __len__ here: len() of a subclass without one should be Python's own TypeError.
+
+
+def takes_batches(dataset: Any) -> bool:
+    """Say whether `__getbatch__` speaks for a data set.
+
+    It does not where a subclass changed `__getitem__` and kept its parent's `__getbatch__`.
+    """
+    for cls in type(dataset).__mro__:
+        if "__getbatch__" in cls.__dict__:
+            return not isinstance(dataset, Subset) or takes_batches(dataset.dataset)
+        if "__getitem__" in cls.__dict__:
+            return False
+    return False
+
+
+def rows(tensor: Any, indices: np.ndarray) -> Any:
+    """Return a copy of some rows of a tensor: `tensor[indices]`."""
+    if tensor.requires_grad:
+        return tensor[wrap(indices)]
+    return wrap(tensor.array.take(indices, 0))
+
+
+class TensorDataset(Dataset):
+    """Tensors of one length: sample i is the tuple of their rows i.
+
+    Raises:
+        TypeError: if an argument is not a tensor.
+        ValueError: if there is none, or their lengths differ.
+
+    Example:
+        >>> import minnet
+        >>> data = minnet.data.TensorDataset(minnet.eye(3), minnet.tensor([7, 8, 9]))
+        >>> data[1]
+        (tensor([0., 1., 0.]), tensor(8))
+    """
+
+    def __init__(self, *tensors: Tensor):
+        if not tensors:
+            raise ValueError("TensorDataset expects at least one tensor, got none")
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise TypeError(
+                    f"TensorDataset expects tensors, got {type(tensor).__name__}; "
+                    "minnet.as_tensor makes one of an array or a list"
+                )
+            if tensor.ndim == 0:
+                raise ValueError("TensorDataset expects tensors with rows, got one of shape []")
+        if any(len(tensor) != len(tensors[0]) for tensor in tensors):
+            raise ValueError(
+                "Size mismatch between tensors: expected one length, got "
+                f"{[len(tensor) for tensor in tensors]}"
+            )
+        self.tensors = tensors
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def __getbatch__(self, indices: np.ndarray) -> list[Any]:
+        return [rows(tensor, indices) for tensor in self.tensors]
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+
+class Subset(Dataset):
+    """The samples of a data set at the given indices.
+
+    Example:
+        >>> import minnet
+        >>> minnet.data.Subset("abcdef", [4, 2])[0]
+        'e'
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int]):
+        self.dataset = dataset
+        self.indices = indices
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
+
+    def __getbatch__(self, indices: np.ndarray) -> Any:
+        return self.dataset.__getbatch__(np.asarray(self.indices, np.int64).take(indices))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[int | float], generator: Any = None
+) -> list[Subset]:
+    """Cut a data set at random into parts that do not overlap.
+
+    `lengths` are numbers of samples, or fractions that sum to 1; what rounding down leaves over
+    goes one by one to the first parts.
+
+    Raises:
+        ValueError: if the lengths do not sum to the length of the data set, or a fraction is not
+            between 0 and 1.
+
+    Example:
+        >>> import minnet
+        >>> parts = minnet.data.random_split(range(10), [0.75, 0.25])
+        >>> [len(part) for part in parts], sorted(i for part in parts for i in part)
+        ([8, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    n = len(dataset)
+    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
+        for i, fraction in enumerate(lengths):
+            if not 0 <= fraction <= 1:
+                raise ValueError(f"Fraction at index {i} is not between 0 and 1")
+        sizes = [math.floor(n * fraction) for fraction in lengths]
+        for i in range(n - sum(sizes)):
+            sizes[i % len(sizes)] += 1
+        for i, size in enumerate(sizes):
+            if size == 0:
+                warnings.warn(
+                    f"Length of split at index {i} is 0. This might result in an empty dataset.",
+                    stacklevel=2,
+                )
+        lengths = sizes
+    if sum(lengths) != n:
+        raise ValueError(
+            "Sum of input lengths does not equal the length of the input dataset! "
+            f"Expected {n}, got {list(lengths)}"
+        )
+    ends = np.cumsum([int(length) for length in lengths])
+    order = random.resolve(generator).permutation(n)
+    return [Subset(dataset, part.tolist()) for part in np.split(order, ends[:-1])]

@@ -1,0 +1,212 @@
+"""MNIST: the four files found, downloaded where asked, verified, and read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minnet.data import idx
+from minnet.data.images import LabelledImages
+
+# Tried in order. The files' first home, yann.lecun.com, no longer hands them out.
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+TIMEOUT = 15  # seconds without an answer
+
+# SHA-256 of what each file holds, and MD5 of the .gz as published. When a file is read only the
+# content is compared, since anyone may have compressed it anew.
+FILES = {
+    "train-images-idx3-ubyte": (
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    ),
+    "train-labels-idx1-ubyte": (
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+    ),
+    "t10k-images-idx3-ubyte": (
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "9fb629c4189551a2d022fa330f9573f3",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+}
+
+
+class MNIST(LabelledImages):
+    """Handwritten digits: 60,000 to train on and 10,000 to test with (LeCun, Cortes, Burges 1998).
+
+    The four IDX files are looked for in `root` and in `root/MNIST/raw`, where torchvision keeps
+    them, gzipped or not. Without `root` it is the environment variable `MINNET_DATA_DIR`, or else
+    a folder of the user's cache.
+
+    Args:
+        root: the folder with the files.
+        train: which part, training or test.
+        download: fetch what is missing, into `root/MNIST/raw`. Needs `minnet[examples]`.
+        transform: called with each image, a uint8 tensor (28, 28), when a sample is taken.
+        target_transform: called with each label, an int.
+        verify: check that the content is MNIST's. Pass False for other data in files of the same
+            names, such as Fashion-MNIST.
+
+    Attributes:
+        data: the images, a uint8 tensor (n, 28, 28).
+        targets: the labels, an int64 tensor (n,).
+
+    Raises:
+        FileNotFoundError: if a file is missing and `download` is false.
+        ConnectionError: if no mirror gave the right file. Nothing unfinished is left on disk.
+        ImportError: if a download needs a package that is not installed.
+        ValueError: if a file is damaged, truncated, or not MNIST's.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        train: bool = True,
+        download: bool = False,
+        transform: Any = None,
+        target_transform: Any = None,
+        verify: bool = True,
+    ):
+        self.root = cache_folder() if root is None else Path(root).expanduser()
+        self.train = train
+        if download:
+            _download(self.root)
+        split = "train" if train else "t10k"
+        names = (f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte")
+        paths = [_find(self.root, name) for name in names]
+        missing = [name for name, path in zip(names, paths, strict=True) if path is None]
+        if missing:
+            raise FileNotFoundError(
+                f"MNIST is not in {self.root}: expected {' and '.join(missing)}, gzipped or not, "
+                "there or in its folder MNIST/raw; pass download=True, or the folder with the files"
+            )
+        images, labels = (
+            _read(path, name, verify) for path, name in zip(paths, names, strict=True) if path
+        )
+        if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
+            raise ValueError(
+                f"{paths[0]} does not hold images like MNIST's: expected uint8 of shape "
+                f"(n, 28, 28), found {images.dtype} of shape {images.shape}"
+            )
+        if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+            raise ValueError(
+                f"{paths[1]} does not fit the images: expected uint8 labels of shape "
+                f"({len(images)},), found {labels.dtype} of shape {labels.shape}"
+            )
+        super().__init__(images, labels, transform, target_transform)
+
+    def __repr__(self) -> str:
+        return self._describe(f"Root location: {self.root}")
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds downloaded data: `MINNET_DATA_DIR`, or the user's cache.
+
+    Example:
+        >>> import os
+        >>> from minnet.data.mnist import cache_folder
+        >>> os.environ["MINNET_DATA_DIR"] = "somewhere"
+        >>> cache_folder().name
+        'somewhere'
+        >>> del os.environ["MINNET_DATA_DIR"]
+    """
+    chosen = os.environ.get("MINNET_DATA_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "minnet" / "data"
+
+
+def _find(root: Path, name: str) -> Path | None:
+    for folder in (root, root / "MNIST" / "raw"):
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _read(path: Path, name: str, verify: bool) -> np.ndarray:
+    data = idx.content(path)
+    array = idx.parse(data, path)  # before the checksum: "truncated" says more than "differs"
+    expected, found = FILES[name][0], hashlib.sha256(data).hexdigest()
+    if verify and found != expected:
+        raise ValueError(
+            f"{path} is not MNIST's {name}: expected content with SHA-256 {expected}, found "
+            f"{found}; delete the file and download it again, or pass verify=False if it is meant "
+            "to hold other data"
+        )
+    return array
+
+
+def _download(root: Path) -> None:
+    missing = [name for name in FILES if _find(root, name) is None]
+    if not missing:
+        return
+    try:
+        import pooch
+        import tqdm  # noqa: F401, pooch's progress bar
+    except ImportError as error:
+        raise ImportError(
+            f'downloading MNIST needs the package {error.name}: pip install "minnet[examples]"'
+        ) from error
+    folder = root / "MNIST" / "raw"
+    new = [path for path in (folder, *folder.parents) if not path.exists()]  # innermost first
+    mirrors = list(MIRRORS)
+    try:
+        for name in missing:
+            _fetch(name, folder, mirrors, pooch)
+    except BaseException:
+        for path in new:
+            with contextlib.suppress(OSError):  # absent, or it holds a file that came through
+                path.rmdir()
+        raise
+
+
+def _fetch(name: str, folder: Path, mirrors: list[str], pooch: Any) -> None:
+    """Download one file from the first mirror that gives it right; put the others behind it."""
+    loader = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty(), chunk_size=1 << 16, timeout=TIMEOUT
+    )
+    failures = []
+    for mirror in tuple(mirrors):
+        try:
+            # It writes to a temporary file, moved to its name once the checksum is right.
+            pooch.retrieve(
+                url=f"{mirror}{name}.gz",
+                known_hash=f"md5:{FILES[name][1]}",
+                fname=f"{name}.gz",
+                path=folder,
+                downloader=loader,
+            )
+            return
+        except (OSError, ValueError) as error:  # no network, no such file; wrong checksum
+            failures.append(f"{mirror}: {_innermost(error)}")
+            mirrors.append(mirrors.pop(0))
+    raise ConnectionError(
+        f"could not download {name}.gz ({'; '.join(failures)}); "
+        f"to do without, put MNIST's four files into {folder}"
+    )
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error at the bottom: of a failed request, the one that names the reason."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return error
