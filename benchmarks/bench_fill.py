@@ -1,0 +1,14 @@
+"""Random fills and orthogonal matrices, side by side with the peers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness import cases, measure
+from workloads import Workload
+from workloads.fill import WORKLOADS
+
+
+@cases(WORKLOADS)
+def test_fill(benchmark: Any, workload: Workload, peer: str) -> None:
+    measure(benchmark, workload, peer)
