@@ -28,7 +28,9 @@ def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
     shape = ints(size)
     for n in shape:
         if n < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {n}: {list(shape)}"
+            )
     return shape
 
 
@@ -44,7 +46,7 @@ def _has_dtype(x: Any) -> bool:
 
 
 def _array(data: Any, dtype: Any) -> np.ndarray:
-    """Return data as an array of a dtype that minnet has, as torch would read it; maybe not a copy."""
+    """Return data as an array in the dtype that torch would read; a copy only where it must be."""
     if isinstance(data, Variable):
         array = data.array
     elif isinstance(data, np.ndarray | np.generic):
@@ -54,7 +56,9 @@ def _array(data: Any, dtype: Any) -> np.ndarray:
             array = np.asarray(_plain(data))
         except ValueError as error:
             if "inhomogeneous" in str(error):
-                raise ValueError(f"expected sequences of equal length at every depth: {error}") from None
+                raise ValueError(
+                    f"expected sequences of equal length at every depth: {error}"
+                ) from None
             raise
         if array.dtype == object or array.dtype.kind in "USMmVc":
             raise TypeError(f"new(): invalid data type '{type(_first(data)).__name__}'")
@@ -93,7 +97,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if isinstance(data, Variable):
         warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).",
             UserWarning,
             stacklevel=2,
@@ -103,7 +108,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-    """Return the data as a tensor, sharing memory with a tensor or an array where the dtype allows."""
+    """Return the data as a tensor that shares memory with it, if it is an array of the dtype."""
     if isinstance(data, Variable):
         return data.to(dtype, device=device) if dtype is not None else data  # type: ignore[attr-defined]
     return _finished(_array(data, dtype), False, device)
@@ -145,7 +150,12 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """Return a tensor of one value, in the value's dtype unless one is given.
 
@@ -165,30 +175,46 @@ def _like(
     return make(input.array.shape, *first, dtype=d, device=device, requires_grad=requires_grad)
 
 
-def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+def zeros_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
     """Return zeros of a tensor's shape and dtype."""
     return _like(zeros, input, dtype, device, requires_grad)
 
 
-def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+def ones_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
     """Return ones of a tensor's shape and dtype."""
     return _like(ones, input, dtype, device, requires_grad)
 
 
-def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+def empty_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
     """Return an unset tensor of a tensor's shape and dtype."""
     return _like(empty, input, dtype, device, requires_grad)
 
 
 def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """Return one value in a tensor's shape and dtype."""
     return _like(full, input, dtype, device, requires_grad, fill_value)
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """Return the matrix with ones on the main diagonal."""
     return _finished(np.eye(n, m, dtype=_dtype(dtype)), requires_grad, device)
@@ -253,7 +279,9 @@ def linspace(
 def _floating(dtype: Any, name: str) -> np.dtype:
     d = _dtype(dtype)
     if d.kind != "f":
-        raise NotImplementedError(f'"{name}" is not implemented for {dtypes.OF_NUMPY[d]}; give a float dtype')
+        raise NotImplementedError(
+            f'"{name}" is not implemented for {dtypes.OF_NUMPY[d]}; give a float dtype'
+        )
     return d
 
 
@@ -290,12 +318,16 @@ def randn(
     return _finished(array, requires_grad, device)
 
 
-def rand_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+def rand_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
     """Return draws from U[0, 1) in a tensor's shape and dtype."""
     return _like(rand, input, dtype, device, requires_grad)
 
 
-def randn_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+def randn_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Any:
     """Return draws from N(0, 1) in a tensor's shape and dtype."""
     return _like(randn, input, dtype, device, requires_grad)
 
@@ -331,7 +363,12 @@ def randint(
 
 
 def randperm(
-    n: int, *, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    n: int,
+    *,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """Return a random order of 0 … n - 1."""
     if n < 0:

@@ -23,13 +23,14 @@ class device:
     __slots__ = ("index", "type")
 
     def __init__(self, type: Any, index: int | None = None):
-        if isinstance(type, device):
-            type, index = type.type, type.index
-        if not isinstance(type, str):
+        name = str(type) if isinstance(type, device) else type
+        if not isinstance(name, str):
             raise TypeError(f"device expects a name such as 'cpu', got {type!r}")
-        match = re.fullmatch(r"(cpu|cuda)(?::(\d+))?", type)
+        match = re.fullmatch(r"(cpu|cuda)(?::(\d+))?", name)
         if match is None:
-            raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {type}")
+            raise RuntimeError(
+                f"Expected one of cpu, cuda device type at start of device string: {type}"
+            )
         self.type = match[1]
         self.index = int(match[2]) if match[2] else index
 
@@ -61,6 +62,7 @@ def require_cpu(where: Any) -> None:
     """
     if where is not None and device(where).type != "cpu":
         raise RuntimeError(
-            f"cannot use device {str(device(where))!r}: this version of minnet computes on the CPU only; "
+            f"cannot use device {str(device(where))!r}: this version of minnet computes on the CPU "
+            "only; "
             "leave `device` out, or guard it with minnet.cuda.is_available()"
         )

@@ -95,7 +95,7 @@ def of(array: np.ndarray) -> dtype:
 
 
 def numpy_of(d: Any) -> np.dtype:
-    """Return the NumPy dtype of a minnet dtype, or of Python's float, int or bool as torch reads them.
+    """Return the NumPy dtype of a minnet dtype, or of Python's float, int or bool as torch does.
 
     Raises:
         TypeError: if `d` is neither.
@@ -104,12 +104,14 @@ def numpy_of(d: Any) -> np.dtype:
         try:
             d = OF_PYTHON[d]
         except (KeyError, TypeError):
-            raise TypeError(f"dtype must be a minnet dtype such as minnet.float32, got {d!r}") from None
+            raise TypeError(
+                f"dtype must be a minnet dtype such as minnet.float32, got {d!r}"
+            ) from None
     return d.numpy
 
 
 def promote(a: np.dtype, b: np.dtype) -> np.dtype:
-    """Return the dtype in which two arrays combine: the higher category wins, then the wider type."""
+    """Return the dtype in which two arrays combine: the higher category, then the wider type."""
     if a == b:
         return a
     rank_a, rank_b = CATEGORY[a.kind], CATEGORY[b.kind]

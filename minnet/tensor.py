@@ -243,7 +243,8 @@ class Tensor(Variable):
         """
         if self.requires_grad and not force:
             raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
             )
         return self.array
 
@@ -259,7 +260,8 @@ class Tensor(Variable):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self.grad_fn is not None:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol "
                 "at the moment; use detach().clone()"
             )
         copied = memo.get(builtins.id(self))
@@ -272,8 +274,8 @@ class Tensor(Variable):
 
     # Gradients
 
-    @Variable.requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    @Variable.requires_grad.setter  # type: ignore[attr-defined]
+    def requires_grad(self, value: builtins.bool) -> None:
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
@@ -286,7 +288,8 @@ class Tensor(Variable):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed "
                 "variable in a subgraph that doesn't require differentiation use var_no_grad = "
                 "var.detach()."
             )
@@ -304,7 +307,8 @@ class Tensor(Variable):
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of {type(value).__name__}"
+                    "assigned grad expected to be a Tensor or None but got grad of "
+                    f"{type(value).__name__}"
                 )
             if value.array.shape != self.array.shape:
                 raise RuntimeError(
@@ -356,7 +360,7 @@ class Tensor(Variable):
         autograd.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
-        """Call `hook(grad)` whenever the gradient of this tensor is computed; it may return another.
+        """Call `hook(grad)` when the gradient of this tensor is computed; it may return another.
 
         Raises:
             RuntimeError: if the tensor does not require grad.
@@ -410,12 +414,18 @@ class Tensor(Variable):
         for arg in args:
             if isinstance(arg, Variable):
                 dtype = dtypes.of(arg.array)
-            elif isinstance(arg, dtypes.dtype) or arg in (builtins.float, builtins.int, builtins.bool):
+            elif isinstance(arg, dtypes.dtype) or arg in (
+                builtins.float,
+                builtins.int,
+                builtins.bool,
+            ):
                 dtype = arg
             elif isinstance(arg, str | devices.device):
                 device = arg
             elif not isinstance(arg, builtins.bool):
-                raise TypeError(f"to() expects a dtype, a device or a tensor, got {type(arg).__name__}")
+                raise TypeError(
+                    f"to() expects a dtype, a device or a tensor, got {type(arg).__name__}"
+                )
         devices.require_cpu(device)
         target = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
         if target == self.array.dtype:
@@ -427,7 +437,11 @@ class Tensor(Variable):
         return self
 
     def cuda(self, device: Any = None) -> Any:
-        """Return the tensor on a GPU. Raises RuntimeError: this version computes on the CPU only."""
+        """Return the tensor on a GPU.
+
+        Raises:
+            RuntimeError: always, for this version computes on the CPU only.
+        """
         devices.require_cpu("cuda" if device is None else device)
         return self
 
@@ -512,7 +526,8 @@ class Tensor(Variable):
     def _randomized(self, name: str) -> np.ndarray:
         if self.array.dtype.kind != "f":
             raise NotImplementedError(
-                f'"{name}" not implemented for {self.dtype.tensor_type!r}; it needs a floating point '
+                f'"{name}" not implemented for {self.dtype.tensor_type!r}; it needs a floating '
+                "point "
                 "tensor"
             )
         writable(self)
@@ -574,13 +589,15 @@ class Tensor(Variable):
         at = shapes.Key(key)
         try:
             if is_grad_enabled() and (self.requires_grad or value.requires_grad):
+                at.own()
                 in_place(self, shapes.put(self, value, at))
             else:
                 at.set(self.array, value.array)
                 self.bump()
         except ValueError:
             raise RuntimeError(
-                f"shape mismatch: value tensor of shape {list(value.array.shape)} cannot be broadcast to "
+                f"shape mismatch: value tensor of shape {list(value.array.shape)} cannot be "
+                "broadcast to "
                 f"indexing result of shape {list(at.get(self.array).shape)}"
             ) from None
 
@@ -593,7 +610,7 @@ class Tensor(Variable):
         return functional.where(mask, value, self).to(self.dtype)
 
     def where(self, condition: Any, other: Any) -> Any:
-        """Return this tensor's elements where `condition` is true, and those of `other` elsewhere."""
+        """Return this tensor's elements where `condition` is true, elsewhere those of `other`."""
         return functional.where(condition, self, other)
 
     add_, sub_, mul_, div_, floor_divide_, remainder_, pow_ = map(_in_place, (
@@ -705,14 +722,20 @@ class Tensor(Variable):
     # Operations as methods: the functions themselves
 
     abs, add, sub, mul, div, neg = (
-        functional.abs, functional.add, functional.sub, functional.mul, functional.div, functional.neg,
+        functional.abs, functional.add, functional.sub, functional.mul, functional.div,
+        functional.neg,
     )  # fmt: skip
     subtract, multiply, divide, true_divide = sub, mul, div, div
     pow, square, sqrt, rsqrt, reciprocal, sign = (
         functional.pow, functional.square, functional.sqrt, functional.rsqrt, functional.reciprocal,
         functional.sign,
     )  # fmt: skip
-    floor, ceil, round, trunc = functional.floor, functional.ceil, functional.round, functional.trunc
+    floor, ceil, round, trunc = (
+        functional.floor,
+        functional.ceil,
+        functional.round,
+        functional.trunc,
+    )
     floor_divide, remainder = functional.floor_divide, functional.remainder
     maximum, minimum, clamp = functional.maximum, functional.minimum, functional.clamp
     clip = clamp
@@ -775,7 +798,7 @@ class Tensor(Variable):
 
 
 def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
-    tensor = cls.__new__(cls)
+    tensor: Any = object.__new__(cls)
     tensor.array = array
     tensor._requires_grad = requires_grad
     return tensor

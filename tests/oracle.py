@@ -2,8 +2,8 @@
 
 A file of `known/` holds programs written as Python sessions, each with the description of its last
 expression. minnet must give the same; so must torch where it is installed, which keeps the tables
-true. An error is `Type: text`, or `Type` alone where minnet words it its own way; minnet may add to a
-text. Numbers agree to 2e-6 of their size, for torch's own sums and powers are no more exact.
+true. An error is `Type: text`, or `Type` alone where minnet words it its own way; minnet may add to
+a text. Numbers agree to 2e-6 of their size, for torch's own sums and powers are no more exact.
 
 `python tests/oracle.py tests/known/shape.txt` writes torch's answers into a file anew.
 """
@@ -97,7 +97,7 @@ def same(got: str, known: str, extended: bool = False) -> bool:
 
 
 def table(name: str) -> Any:
-    """Run a test with `(library, program, known)` for each session of a table, in both libraries."""
+    """Run a test with `(library, program, known)` for each session of a table and library."""
     cases = [
         pytest.param(library, program, known, id=f"{library}-{i}-{program.splitlines()[-1][:60]}")
         for library in LIBRARIES
@@ -109,7 +109,9 @@ def table(name: str) -> Any:
 def check(library: str, program: str, known: str) -> None:
     """Check that a program gives the known answer."""
     got = outcome(program, pytest.importorskip(library))
-    assert same(got, known, extended=library == "minnet"), f"\n{program}known: {known}\n  got: {got}"
+    assert same(got, known, extended=library == "minnet"), (
+        f"\n{program}known: {known}\n  got: {got}"
+    )
 
 
 def record(path: Path) -> None:

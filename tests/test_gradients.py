@@ -148,7 +148,7 @@ OTHERS = {
     "topk smallest": (lambda x: x.topk(1, largest=False).values, apart(4)),
     "transpose": (lambda x: x.transpose(0, 2), normal(2, 3, 4)),
     "t": (lambda x: x.t() * 2, normal(2, 3)),
-    "view": (lambda x: x.view(3, 2), normal(2, 3)),
+    "view": (lambda x: x.contiguous().view(3, 2), normal(2, 3)),
     "unflatten": (lambda x: x.unflatten(1, (2, -1)), normal(2, 4)),
     "flip": (lambda x: x.flip(0, 2), normal(2, 3, 4)),
     "cat": (lambda x, y: minnet.cat([x, y, x]), normal(2, 3), normal(1, 3)),
@@ -191,8 +191,8 @@ OTHERS = {
 }
 RANKS = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3), (3, 3), (4, 3), (3, 4)]
 for a, b in RANKS:
-    left = (*[2, 2][: a - 2], *([3] if a > 1 else []), 4)
-    right = (*[2, 2][: b - 2], 4, *([5] if b > 1 else []))
+    left = (*[2] * (a - 2), *([3] if a > 1 else []), 4)
+    right = (*[2] * (b - 2), 4, *([5] if b > 1 else []))
     OTHERS[f"matmul {a} {b}"] = (F.matmul, normal(*left), normal(*right))
 OTHERS["matmul broadcast"] = (F.matmul, normal(2, 1, 3, 4), normal(3, 4, 2))
 
@@ -219,9 +219,69 @@ def test_gradient_through_transposed_memory(name):
 
     def through_transposed(*tensors):
         order = [tuple(reversed(range(t.ndim))) for t in tensors]
-        return f(*(t.permute(*o).contiguous().permute(*o) for t, o in zip(tensors, order, strict=True)))
+        return f(
+            *(t.permute(*o).contiguous().permute(*o) for t, o in zip(tensors, order, strict=True))
+        )
 
     check_gradient(through_transposed, *arrays)
+
+
+def gradients(f, arrays, change=None):
+    """Return the gradients, with one of the inputs or the result changed before backward."""
+    tensors = [minnet.tensor(np.array(a, np.float64), requires_grad=True) for a in arrays]
+    out = f(*tensors)
+    if change is not None:
+        with minnet.no_grad():
+            [*tensors, out][change].mul_(-0.37).sub_(0.11)
+    out.backward(minnet.ones_like(out))
+    return [x.grad.numpy() for x in tensors]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_before_backward_is_noticed_or_does_no_harm(name):
+    f, *arrays = CASES[name]
+    expected = gradients(f, arrays)
+    for change in range(len(arrays) + 1):
+        try:
+            found = gradients(f, arrays, change)
+        except RuntimeError as error:
+            if "expanded or read-only" in str(error):  # the result could not be changed
+                continue
+            assert "modified by an inplace operation" in str(error)
+        else:
+            for g, e in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(g, e)
+
+
+def test_a_change_of_the_indices_before_backward_is_noticed_or_does_no_harm():
+    x = minnet.tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
+    for f in (
+        lambda i: x[i],
+        lambda i: x[:, i],
+        lambda i: x.gather(0, i[None]),
+        lambda i: x.index_select(1, i),
+        lambda i: minnet.where((i > 0), x, 0.0),
+    ):
+        i = minnet.tensor([0, 1])
+        (expected,) = minnet.autograd.grad(f(i).sum(), x)
+        out = f(i).sum()
+        i.fill_(1)
+        try:
+            (found,) = minnet.autograd.grad(out, x)
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)
+        else:
+            assert minnet.equal(found, expected)
+
+
+@pytest.mark.parametrize("f", [lambda x: x.max(0), lambda x: x.sort(0), lambda x: x.topk(1, 0)])
+def test_the_returned_indices_belong_to_the_user(f):
+    x = minnet.tensor([3.0, 1.0, 2.0], requires_grad=True)
+    (expected,) = minnet.autograd.grad(f(x).values.sum(), x)
+    values, indices = f(x)
+    indices.fill_(1)
+    (found,) = minnet.autograd.grad(values.sum(), x)
+    assert minnet.equal(found, expected)
 
 
 # Cases of their own: tests/test_activation.py and tests/test_loss.py.

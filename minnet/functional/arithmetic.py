@@ -14,7 +14,12 @@ from minnet import dtypes
 from minnet.autograd import Variable, differentiable, wrap
 
 # Infinities and NaN come and go without a word, as in torch.
-SILENT: dict[str, Any] = {"divide": "ignore", "over": "ignore", "invalid": "ignore", "under": "ignore"}
+SILENT: dict[str, Any] = {
+    "divide": "ignore",
+    "over": "ignore",
+    "invalid": "ignore",
+    "under": "ignore",
+}
 Operand = Any  # an array or a Python number
 
 
@@ -63,7 +68,7 @@ def _zero(dy: np.ndarray) -> np.ndarray:
 
 
 def operand(x: Any) -> Any:
-    """Return what an arithmetic operation takes: tensors and numbers as they are, arrays as tensors."""
+    """Return what an arithmetic operation takes: an array becomes a tensor, the rest stays."""
     if isinstance(x, np.ndarray | np.generic):
         dtypes.of(np.asarray(x))
         return wrap(np.asarray(x))
@@ -80,7 +85,8 @@ def _subtract(input: Operand, other: Operand) -> Any:
     for x in (input, other):
         if isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b"):
             raise RuntimeError(
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                "trying "
                 "to invert a mask, use the `~` or `logical_not()` operator instead."
             )
     return apply(np.subtract, *promoted(input, other)), (lambda dy: dy, lambda dy: -dy)
@@ -224,7 +230,8 @@ def neg(input: np.ndarray) -> Any:
     """Return `-input`."""
     if input.dtype == bool:
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert "
             "a mask, use the `~` or `logical_not()` operator instead."
         )
     return np.negative(input), (lambda dy: -dy,)
@@ -237,7 +244,11 @@ def positive(input: Any) -> Any:
 
 def _sign(array: np.ndarray) -> np.ndarray:
     # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
-    return np.subtract(array > 0, array < 0, dtype=array.dtype) if array.dtype != bool else array.copy()
+    return (
+        np.subtract(array > 0, array < 0, dtype=array.dtype)
+        if array.dtype != bool
+        else array.copy()
+    )
 
 
 @differentiable("Abs")
@@ -336,7 +347,9 @@ def _pow(input: Operand, other: Operand) -> Any:
         with np.errstate(**SILENT):
             if not isinstance(other, np.ndarray):
                 return np.zeros_like(dy) if other == 0 else dy * (other * _power(input, other - 1))
-            return np.where(other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1)))
+            return np.where(
+                other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1))
+            )
 
     def dother(dy: np.ndarray) -> np.ndarray:
         base = np.asarray(input, dy.dtype)
@@ -412,18 +425,13 @@ def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
         result = apply(np.maximum, result, np.asarray(min).astype(dtype))
     if max is not None:
         result = apply(np.minimum, result, np.asarray(max).astype(dtype))
-    low, high = -np.inf if min is None else min, np.inf if max is None else max
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return np.where((input >= low) & (input <= high), dy, dy.dtype.type(0))
-
-    def dmin(dy: np.ndarray) -> np.ndarray:
-        return np.where((input < low) & (low < high), dy, dy.dtype.type(0))
-
-    def dmax(dy: np.ndarray) -> np.ndarray:
-        return np.where((input > high) | (high < low), dy, dy.dtype.type(0))
-
-    return result, (dx, dmin, dmax)
+    min = -np.inf if min is None else min
+    max = np.inf if max is None else max
+    return result, (
+        lambda dy: np.where((input >= min) & (input <= max), dy, dy.dtype.type(0)),
+        lambda dy: np.where((input < min) & (min < max), dy, dy.dtype.type(0)),
+        lambda dy: np.where((input > max) | (max < min), dy, dy.dtype.type(0)),
+    )
 
 
 _clamp_to_tensors = differentiable("Clamp0", tensors=3)(_clamp)
@@ -448,11 +456,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     by_tensor = isinstance(min, Variable) or isinstance(max, Variable)
-    return (_clamp_to_tensors if by_tensor else _clamp_to_numbers)(input, operand(min), operand(max))
+    return (_clamp_to_tensors if by_tensor else _clamp_to_numbers)(
+        input, operand(min), operand(max)
+    )
 
 
 @differentiable("Where", tensors=3)
-def _where(condition: np.ndarray, input: Operand, other: Operand) -> Any:
+def _where(condition: Any, input: Operand, other: Operand) -> Any:
     dtype = dtypes.common(input, other)
     x, y = np.asarray(input).astype(dtype, copy=False), np.asarray(other).astype(dtype, copy=False)
     try:
@@ -484,7 +494,11 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if not isinstance(condition, Variable) or condition.array.dtype != bool:
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got "
-            + (condition.describe() if isinstance(condition, Variable) else type(condition).__name__)
+            + (
+                condition.describe()
+                if isinstance(condition, Variable)
+                else type(condition).__name__
+            )
         )
     return _where(condition, operand(input), operand(other))
 
@@ -538,7 +552,9 @@ def ge(input: Any, other: Any) -> Any:
 def _bitwise(ufunc: Any, input: Any, other: Any) -> Any:
     x, y = promoted(_array(input), _array(other))
     if np.result_type(x, y).kind == "f":
-        raise NotImplementedError(f'"{ufunc.__name__}" is not implemented for floating point tensors')
+        raise NotImplementedError(
+            f'"{ufunc.__name__}" is not implemented for floating point tensors'
+        )
     return wrap(apply(ufunc, x, y))
 
 
@@ -560,7 +576,9 @@ def bitwise_xor(input: Any, other: Any) -> Any:
 def bitwise_not(input: Any) -> Any:
     """Return `~input` of a bool or integer tensor."""
     if input.array.dtype.kind == "f":
-        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
     return wrap(np.invert(input.array))
 
 

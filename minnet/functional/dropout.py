@@ -11,7 +11,7 @@ from minnet.autograd import differentiable
 
 
 @differentiable("Mul")
-def _masked(input: np.ndarray, mask: np.ndarray, scale: float) -> Any:
+def _masked(input: np.ndarray, mask: np.ndarray, scale: float, inplace: bool) -> Any:
     factor = mask * input.dtype.type(scale)
     return input * factor, (lambda dy: dy * factor,)
 
@@ -19,8 +19,8 @@ def _masked(input: np.ndarray, mask: np.ndarray, scale: float) -> Any:
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Zero each element with probability `p` and divide the others by 1 - p; only in training.
 
-    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), "Dropout: a simple way to prevent
-    neural networks from overfitting". The mask comes from the default generator.
+    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), "Dropout: a simple way to
+    prevent neural networks from overfitting". The mask comes from the default generator.
 
     Raises:
         ValueError: if `p` is not between 0 and 1.
@@ -35,7 +35,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     if not training or p == 0 or input.array.size == 0:
         return input
     if p == 1:
-        return _masked(input, np.zeros(input.array.shape, input.array.dtype), 0.0)
+        return _masked(input, np.zeros(input.array.shape, input.array.dtype), 0.0, inplace)
     mask = np.empty(input.array.shape, input.array.dtype)
     random.default_generator().bernoulli(mask, 1 - p)
-    return _masked(input, mask, 1 / (1 - p))
+    return _masked(input, mask, 1 / (1 - p), inplace)

@@ -95,7 +95,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         return out if bias is None else add(out, bias)
     if w.ndim != 2 or x.ndim == 0:
         raise RuntimeError(
-            "linear expects an input with at least 1 dimension and a weight of shape (out_features, "
+            "linear expects an input with at least 1 dimension and a weight of shape "
+            "(out_features, "
             f"in_features), got {tuple(x.shape)} and {tuple(w.shape)}"
         )
     rows = 1
@@ -114,7 +115,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         )
     if bias is not None and bias.array.shape not in ((w.shape[0],), (1,), ()):
         raise RuntimeError(
-            f"linear expects a bias of shape ({w.shape[0]},) for a weight of shape {tuple(w.shape)}, "
+            f"linear expects a bias of shape ({w.shape[0]},) for a weight of shape "
+            f"{tuple(w.shape)}, "
             f"got {tuple(bias.array.shape)}"
         )
     matrix = input if x.ndim == 2 else reshape(input, rows, x.shape[-1])
@@ -185,7 +187,8 @@ def bmm(input: Any, mat2: Any) -> Any:
             raise RuntimeError(f"{name} must be a 3D tensor, got {len(shape)}D")
     if a[0] != b[0] or a[2] != b[1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: "
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but "
+            "got: "
             f"[{b[0]}, {b[1]}]."
         )
     _same_dtype(input.array, mat2.array)
@@ -209,12 +212,14 @@ def dot(input: Any, tensor: Any) -> Any:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.shape != b.shape:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the same "
+            f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the "
+            "same "
             f"number of elements, but got {a.size} and {b.size} elements respectively"
         )
     if a.dtype != b.dtype:
         raise RuntimeError(
-            f"dot : expected both vectors to have same dtype, but found {dtypes.of(a).tensor_type} and "
+            f"dot : expected both vectors to have same dtype, but found {dtypes.of(a).tensor_type} "
+            "and "
             f"{dtypes.of(b).tensor_type}"
         )
     return _dot(input, tensor)
@@ -246,7 +251,8 @@ def matmul(input: Any, other: Any) -> Any:
     for position, (name, x) in enumerate((("input", input), ("other", other)), 1):
         if not isinstance(x, Variable):
             raise TypeError(
-                f"matmul(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}"
+                f"matmul(): argument '{name}' (position {position}) must be Tensor, not "
+                f"{type(x).__name__}"
             )
     a, b = input.array, other.array
     if a.ndim == 2 and b.ndim == 2:
@@ -263,13 +269,18 @@ def matmul(input: Any, other: Any) -> Any:
         return _squeezed(matmul(unsqueeze(input, 0), other), -2)
     if b.ndim == 1:
         if a.shape[-1] != b.shape[0]:
-            raise RuntimeError(f"size mismatch, got input ({a.shape[-2]}), mat ({a.shape[-2]}x{a.shape[-1]}), "
-                               f"vec ({b.shape[0]})")
+            raise RuntimeError(
+                f"size mismatch, got input ({a.shape[-2]}), mat ({a.shape[-2]}x{a.shape[-1]}), "
+                f"vec ({b.shape[0]})"
+            )
         return _squeezed(matmul(input, unsqueeze(other, 1)), -1)
     if b.ndim == 2:  # one product for all leading dims
         _multipliable((int(np.prod(a.shape[:-1])), a.shape[-1]), b.shape)
-        return reshape(_mm(reshape(input, int(np.prod(a.shape[:-1])), a.shape[-1]), other),
-                       *a.shape[:-1], b.shape[-1])
+        return reshape(
+            _mm(reshape(input, int(np.prod(a.shape[:-1])), a.shape[-1]), other),
+            *a.shape[:-1],
+            b.shape[-1],
+        )
     if a.shape[-1] != b.shape[-2]:
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
@@ -279,7 +290,8 @@ def matmul(input: Any, other: Any) -> Any:
         np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
         raise RuntimeError(
-            f"The batch dimensions of matmul must broadcast, got {tuple(a.shape)} and {tuple(b.shape)}"
+            f"The batch dimensions of matmul must broadcast, got {tuple(a.shape)} and "
+            f"{tuple(b.shape)}"
         ) from None
     return _bmm(input, other)
 
@@ -288,4 +300,3 @@ def _squeezed(x: Any, dim: int) -> Any:
     shape = list(x.array.shape)
     del shape[dim]
     return reshape(x, *shape)
-

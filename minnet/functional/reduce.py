@@ -1,7 +1,7 @@
 """Reductions: sums, means, extremes and what is made of them.
 
-A float32 sum accumulates in float64 in a fixed order and is rounded once, so its bits depend neither
-on threads nor on the processor.
+A float32 sum accumulates in float64 in a fixed order and is rounded once, so its bits depend
+neither on threads nor on the processor.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import math
 import warnings
+from functools import wraps
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,18 +38,33 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(axes)) if ndim else ()
 
 
+def _numpy_names(function: Any) -> Any:
+    """Take `axis` and `keepdims` for `dim` and `keepdim`, as torch does."""
+
+    @wraps(function)
+    def reduction(*args: Any, **kwargs: Any) -> Any:
+        for name, ours in (("axis", "dim"), ("keepdims", "keepdim")) if kwargs else ():
+            if name in kwargs and ours not in kwargs:
+                kwargs[ours] = kwargs.pop(name)
+        return function(*args, **kwargs)
+
+    return reduction
+
+
 def _kept(dy: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     """Return the gradient of a reduction with the reduced dims back, of size 1."""
     return dy if keepdim or not axes else np.expand_dims(dy, axes)
 
 
-def _spread(dy: np.ndarray, axes: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]) -> np.ndarray:
+def _spread(
+    dy: np.ndarray, axes: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]
+) -> np.ndarray:
     return np.broadcast_to(_kept(dy, axes, keepdim), shape)
 
 
 def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     if array.dtype.kind != "f":
-        return np.sum(array, axes, dtype=np.int64, keepdims=keepdim)
+        return np.asarray(np.sum(array, axes, dtype=np.int64, keepdims=keepdim))
     return kernels.of(array).sum(array, axes, keepdim)
 
 
@@ -61,6 +77,7 @@ _sum_all = differentiable("Sum")(_sum)
 _sum_dims = differentiable("Sum1")(_sum)
 
 
+@_numpy_names
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Return the sum of all elements, or over the given dims. Integers and bools sum to int64.
 
@@ -92,6 +109,7 @@ _mean_all = differentiable("Mean")(_mean)
 _mean_dims = differentiable("Mean1")(_mean)
 
 
+@_numpy_names
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Return the mean of all elements, or over the given dims. The mean of none is NaN.
 
@@ -163,6 +181,7 @@ def _spread_of(name: str, operation: Any, input: Any, dim: Any, unbiased: Any, k
     return operation(input, axes, correction, keepdim)
 
 
+@_numpy_names
 def var(
     input: Any,
     dim: Any = None,
@@ -187,6 +206,7 @@ def var(
     return _spread_of("var", _var, input, dim, unbiased, keepdim, correction)
 
 
+@_numpy_names
 def std(
     input: Any,
     dim: Any = None,
@@ -217,7 +237,9 @@ class Ordered(NamedTuple):
 
 
 # The name is what a result prints.
-_results = {name: type(name, (Ordered,), {"__slots__": ()}) for name in ("max", "min", "sort", "topk")}
+_results = {
+    name: type(name, (Ordered,), {"__slots__": ()}) for name in ("max", "min", "sort", "topk")
+}
 
 
 def _not_empty(array: np.ndarray, name: str, dim: int | None) -> None:
@@ -248,6 +270,12 @@ def _along(input: np.ndarray, where: np.ndarray, dim: int, keepdim: bool) -> Any
 _taken = {name: differentiable(name.capitalize() + "0")(_along) for name in _results}
 
 
+def _chosen(name: str, input: Any, where: np.ndarray, dim: int, keepdim: bool) -> Ordered:
+    values = _taken[name](input, where, dim, keepdim)
+    # A copy of the indices, since the user may change them before backward reads them.
+    return _results[name](values, wrap(where.reshape(values.array.shape).copy()))
+
+
 def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarray:
     # NumPy's argmax takes the first of equals, and a NaN before all, as torch's.
     if not array.ndim:
@@ -259,14 +287,14 @@ def _extreme_over(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, large
     kept = tuple(n if a not in axes else 1 for a, n in enumerate(input.shape))
     rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), -1)
     # By its place, since of 0.0 and -0.0 NumPy's maximum takes one or the other by SIMD width.
-    extreme = np.take_along_axis(rows, _arg(rows, 1, largest, True), 1).reshape(kept)
+    result = np.take_along_axis(rows, _arg(rows, 1, largest, True), 1).reshape(kept)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        tied = (input == extreme) | (np.isnan(input) & np.isnan(extreme))
+        tied = (input == result) | (np.isnan(input) & np.isnan(result))
         share = _kept(dy, axes, keepdim) / np.sum(tied, axes, keepdims=True, dtype=dy.dtype)
         return np.where(tied, share, dy.dtype.type(0))
 
-    return extreme if keepdim else extreme.squeeze(axes), (dx,)
+    return result if keepdim else result.squeeze(axes), (dx,)
 
 
 _extreme = {
@@ -284,11 +312,10 @@ def _max_or_min(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
         return (arithmetic.maximum if name == "max" else arithmetic.minimum)(input, dim)
     d = axis(dim, array.ndim)
     _not_empty(array, name, d)
-    where = _arg(array, d, name == "max", True)
-    values = _taken[name](input, where, d, keepdim)
-    return _results[name](values, wrap(where.reshape(values.array.shape)))
+    return _chosen(name, input, _arg(array, d, name == "max", True), d, keepdim)
 
 
+@_numpy_names
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the largest element; over a dim, the largest elements and their indices.
 
@@ -307,8 +334,9 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _max_or_min("max", input, dim, keepdim)
 
 
+@_numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Return the smallest element; over a dim, the smallest elements and their indices. See `max`."""
+    """Return the smallest element; over a dim, the smallest ones and their indices. See `max`."""
     return _max_or_min("min", input, dim, keepdim)
 
 
@@ -320,6 +348,7 @@ def _amax_or_amin(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     return _extreme[name](input, axes, keepdim, name == "amax")
 
 
+@_numpy_names
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """Return the largest elements over the given dims. Equal elements share the gradient.
 
@@ -329,6 +358,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     return _amax_or_amin("amax", input, dim, keepdim)
 
 
+@_numpy_names
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """Return the smallest elements over the given dims. See `amax`."""
     return _amax_or_amin("amin", input, dim, keepdim)
@@ -339,7 +369,8 @@ def _argextreme(name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
     if dim is None:
         if not array.size:
             raise IndexError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+                "the "
                 "reduction dim with the 'dim' argument."
             )
         where = _arg(array.reshape(-1), 0, name == "argmax", False)
@@ -349,8 +380,9 @@ def _argextreme(name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
     return wrap(_arg(array, d, name == "argmax", keepdim))
 
 
+@_numpy_names
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Return the index of the largest element (the first of equals), of the flattened tensor or of a dim.
+    """Return the index of the largest element, the first of equals: in row order, or of a dim.
 
     Example:
         >>> import minnet
@@ -360,6 +392,7 @@ def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return _argextreme("argmax", input, dim, keepdim)
 
 
+@_numpy_names
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the index of the smallest element (the first of equals). See `argmax`."""
     return _argextreme("argmin", input, dim, keepdim)
@@ -370,11 +403,13 @@ def _truth(reduction: Any, array: np.ndarray, dim: Any, keepdim: bool) -> Any:
     return wrap(truth.astype(np.uint8) if array.dtype == np.uint8 else truth)  # torch's exception
 
 
+@_numpy_names
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Return whether all elements are true, over all or some dims."""
     return _truth(np.all, input.array, dim, keepdim)
 
 
+@_numpy_names
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Return whether any element is true, over all or some dims."""
     return _truth(np.any, input.array, dim, keepdim)
@@ -404,6 +439,7 @@ def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     return np.prod(input, axes, dtype=dtype, keepdims=keepdim), (dx,)
 
 
+@_numpy_names
 def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the product of all elements, or over one dim."""
     return _prod(input, axes_of(dim, input.array.ndim), keepdim)
@@ -412,7 +448,9 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 @differentiable("Cumsum")
 def _cumsum(input: np.ndarray, dim: int) -> Any:
     if input.dtype.kind != "f":
-        return np.cumsum(input, dim if input.ndim else None, dtype=np.int64).reshape(input.shape), (None,)
+        return np.cumsum(input, dim if input.ndim else None, dtype=np.int64).reshape(input.shape), (
+            None,
+        )
 
     def running(x: np.ndarray) -> np.ndarray:
         total = np.cumsum(x, dim if x.ndim else None, dtype=np.float64)
@@ -424,6 +462,7 @@ def _cumsum(input: np.ndarray, dim: int) -> Any:
     return running(input), (dx,)
 
 
+@_numpy_names
 def cumsum(input: Any, dim: int) -> Any:
     """Return the running sums along a dim."""
     return _cumsum(input, axis(dim, input.array.ndim))
@@ -452,7 +491,9 @@ def _norm2(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     def dx(dy: np.ndarray) -> np.ndarray:
         length = _kept(np.asarray(result), axes, keepdim)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(length == 0, dy.dtype.type(0), _kept(dy, axes, keepdim) * (input / length))
+            return np.where(
+                length == 0, dy.dtype.type(0), _kept(dy, axes, keepdim) * (input / length)
+            )
 
     return result, (dx,)
 
@@ -482,8 +523,7 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Tru
         (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
     d = axis(dim, input.array.ndim)
-    order = _order(input.array, d, descending)
-    return _results["sort"](_taken["sort"](input, order, d, True), wrap(order))
+    return _chosen("sort", input, _order(input.array, d, descending), d, True)
 
 
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
@@ -507,4 +547,4 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
         raise RuntimeError("selected index k out of range")
     order = _order(input.array, d, largest)
     order = np.take(order, range(k), d) if input.array.ndim else order
-    return _results["topk"](_taken["topk"](input, order, d, True), wrap(order))
+    return _chosen("topk", input, order, d, True)

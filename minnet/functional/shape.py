@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes
-from minnet.autograd import Variable, _mode, differentiable, record, wrap
+from minnet.autograd import Variable, differentiable, is_grad_enabled, record, wrap
 from minnet.size import Size
 
 
@@ -55,7 +55,8 @@ def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[
     if -1 in given:
         if rest == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(given)} because the unspecified "
+                f"cannot reshape tensor of 0 elements into shape {list(given)} because the "
+                "unspecified "
                 "dimension size -1 can be any value and is ambiguous"
             )
         if numel % rest:
@@ -93,8 +94,10 @@ def reshape(input: Any, *shape: Any) -> Any:
 def _bits(input: np.ndarray, dtype: np.dtype) -> Any:
     if dtype.itemsize == input.itemsize:
         return input.view(dtype), (None,)
-    if input.ndim == 0 or input.strides[-1] != input.itemsize or (
-        input.shape[-1] * input.itemsize % dtype.itemsize
+    if (
+        input.ndim == 0
+        or input.strides[-1] != input.itemsize
+        or (input.shape[-1] * input.itemsize % dtype.itemsize)
     ):
         raise RuntimeError(
             f"self.size(-1) must be contiguous and divisible by {dtype.itemsize} bytes to view "
@@ -119,7 +122,8 @@ def view(input: Any, *shape: Any) -> Any:
     out = reshape(input, *shape)
     if input.array.size and not np.may_share_memory(out.array, input.array):
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension "
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension "
             "spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return out
@@ -171,7 +175,8 @@ def permute(input: Any, *dims: Any) -> Any:
     given = ints(dims)
     if len(given) != ndim:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            "length of "
             f"the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to "
             f"len(dims) = {len(given)}"
         )
@@ -254,8 +259,9 @@ def expand(input: Any, *sizes: Any) -> Any:
     shape, given = input.array.shape, ints(sizes)
     extra = len(given) - len(shape)
     if extra < 0:
+        kind = input.describe().split()[0]
         raise RuntimeError(
-            f"expand({input.describe().replace(' [', '{[')}}}, size={list(given)}): the number of sizes provided "
+            f"expand({kind}{{{list(shape)}}}, size={list(given)}): the number of sizes provided "
             f"({len(given)}) must be greater or equal to the number of dimensions in the tensor "
             f"({len(shape)})"
         )
@@ -270,8 +276,10 @@ def expand(input: Any, *sizes: Any) -> Any:
     for i, n in enumerate(shape):
         if n != full[i + extra] and (n != 1 or full[i + extra] < 0):
             raise RuntimeError(
-                f"The expanded size of the tensor ({full[i + extra]}) must match the existing size ({n}) "
-                f"at non-singleton dimension {i + extra}.  Target sizes: {list(full)}.  Tensor sizes: "
+                f"The expanded size of the tensor ({full[i + extra]}) must match the existing size "
+                f"({n}) "
+                f"at non-singleton dimension {i + extra}.  Target sizes: {list(full)}.  Tensor "
+                "sizes: "
                 f"{list(shape)}"
             )
     return _expand(input, full)
@@ -320,7 +328,11 @@ def flip(input: Any, *dims: Any) -> Any:
 
 def _join(name: str, tensors: Sequence[Any], out: Any, vjps: list[Any]) -> Any:
     result = wrap(out)
-    if _mode.enabled and result.array.dtype.kind == "f" and any(x.requires_grad for x in tensors):
+    if (
+        is_grad_enabled()
+        and result.array.dtype.kind == "f"
+        and any(x.requires_grad for x in tensors)
+    ):
         record(name, tensors, result, vjps)
     return result
 
@@ -371,7 +383,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         for j, (m, n) in enumerate(zip(first.shape, a, strict=True)):
             if j != d and m != n:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {d}. Expected size {m} but got "
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {m} but "
+                    "got "
                     f"size {n} for tensor number {i} in the list."
                 )
     vjps, start = [], 0
@@ -424,13 +437,16 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
         if size <= 0:
-            raise RuntimeError(f"split expects split_size to be positive, but got split_size={size}")
+            raise RuntimeError(
+                f"split expects split_size to be positive, but got split_size={size}"
+            )
         sizes = [min(size, n - i) for i in range(0, max(n, 1), size)]
     else:
         sizes = list(split_size_or_sections)
         if sum(sizes) != n:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
+                "at "
                 f"dimension {d}), but got split_sizes={sizes}"
             )
     parts, start = [], 0
@@ -533,6 +549,12 @@ class Key:
         self.view = tuple(view)
         self.selection = tuple(selection)
 
+    def own(self) -> None:
+        """Copy the arrays, since the user may change them before backward reads them."""
+        self.selection = tuple(
+            part.copy() if isinstance(part, np.ndarray) else part for part in self.selection
+        )
+
     def get(self, array: np.ndarray) -> np.ndarray:
         """Return the elements at this index: a view unless it selects."""
         try:
@@ -566,10 +588,12 @@ def index_error(error: IndexError, ndim: int) -> IndexError:
     """Return an IndexError in torch's words."""
     text = str(error).replace("axis", "dimension")
     if "too many indices" in text:
-        text = f"too many indices for tensor of dimension {ndim}" if ndim else (
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
-            "to convert a 0-dim tensor to a number"
-        )
+        text = f"too many indices for tensor of dimension {ndim}"
+        if ndim == 0:
+            text = (
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+            )
     return IndexError(text)
 
 
@@ -577,7 +601,8 @@ def _part(item: Any) -> Any:
     """Return one part of an index as an int, a slice, None, Ellipsis or an array."""
     if isinstance(item, slice):
         ends = [
-            int(p.array) if isinstance(p, Variable) else p for p in (item.start, item.stop, item.step)
+            int(p.array) if isinstance(p, Variable) else p
+            for p in (item.start, item.stop, item.step)
         ]
         if ends[2] is not None and ends[2] <= 0:
             raise ValueError("step must be greater than zero")
@@ -595,7 +620,8 @@ def _part(item: Any) -> Any:
         return operator.index(item)
     except TypeError:
         raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
+            "valid "
             f"indices (got {type(item).__name__})"
         ) from None
 
@@ -617,7 +643,7 @@ _gather = differentiable("Index")(_indexed)
 
 
 def index(input: Any, key: Any) -> Any:
-    """Return `input[key]`: a view for integers, slices, None and `...`; a copy for tensors and lists.
+    """Return `input[key]`: a view for ints, slices, None and `...`; a copy for tensors and lists.
 
     Raises:
         IndexError: if an index is out of range or of a wrong type, or there are too many.
@@ -631,6 +657,8 @@ def index(input: Any, key: Any) -> Any:
     """
     where = Key(key)
     if where.selects:
+        if input.requires_grad and is_grad_enabled():
+            where.own()
         return _gather(input, where)
     return (_select if where.view and isinstance(where.view[-1], int) else _slice)(input, where)
 
@@ -658,15 +686,17 @@ def filled(input: np.ndarray, value: Any) -> Any:
 @differentiable("Gather", tensors=2)
 def _gather_along(input: np.ndarray, index: np.ndarray, dim: int) -> Any:
     shape = input.shape
-    where = np.indices(index.shape, sparse=True)
-    where = (*where[:dim], index, *where[dim + 1 :]) if shape else ()
+
+    def where(index: np.ndarray) -> tuple[np.ndarray, ...]:
+        grid = np.indices(index.shape, sparse=True)
+        return (*grid[:dim], index, *grid[dim + 1 :]) if shape else ()
 
     def dx(dy: np.ndarray) -> np.ndarray:
         gradient = np.zeros(shape, dy.dtype)
-        np.add.at(gradient, where, dy)
+        np.add.at(gradient, where(index), dy)
         return gradient
 
-    return input[where], (dx, None)
+    return input[where(index)], (dx, None)
 
 
 def gather(input: Any, dim: int, index: Any) -> Any:
@@ -691,7 +721,8 @@ def gather(input: Any, dim: int, index: Any) -> Any:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     if builtins.any(m > n for i, (m, n) in enumerate(zip(at.shape, shape, strict=True)) if i != d):
         raise RuntimeError(
-            f"Size does not match at dimension {d} expected index {list(at.shape)} to be no larger than "
+            f"Size does not match at dimension {d} expected index {list(at.shape)} to be no larger "
+            "than "
             f"self {list(shape)} apart from dimension {d}"
         )
     n = shape[d] if shape else 1
@@ -780,7 +811,8 @@ def repeat(input: Any, *sizes: Any) -> Any:
     extra = len(given) - len(shape)
     if extra < 0:
         raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
         )
     full = (1,) * extra + shape
     spread = _reshape(input, tuple(v for n in full for v in (1, n)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from minnet import functional as F
-from minnet.autograd import in_place
 from minnet.nn.module import Module
 
 
@@ -36,8 +35,7 @@ class ReLU(_InPlace):
     """
 
     def forward(self, input: Any) -> Any:
-        out = F.relu(input)
-        return in_place(input, out) if self.inplace else out
+        return F.relu(input, inplace=self.inplace)
 
 
 class Hardtanh(_InPlace):
@@ -60,8 +58,7 @@ class Hardtanh(_InPlace):
         self.max_val = max_val
 
     def forward(self, input: Any) -> Any:
-        out = F.hardtanh(input, self.min_val, self.max_val)
-        return in_place(input, out) if self.inplace else out
+        return F.hardtanh(input, self.min_val, self.max_val, inplace=self.inplace)
 
     def extra_repr(self) -> str:
         return self._with_flag(f"min_val={self.min_val}, max_val={self.max_val}")
@@ -99,8 +96,7 @@ class LeakyReLU(_InPlace):
         self.negative_slope = negative_slope
 
     def forward(self, input: Any) -> Any:
-        out = F.leaky_relu(input, self.negative_slope)
-        return in_place(input, out) if self.inplace else out
+        return F.leaky_relu(input, self.negative_slope, inplace=self.inplace)
 
     def extra_repr(self) -> str:
         return self._with_flag(f"negative_slope={self.negative_slope}")
@@ -123,8 +119,7 @@ class ELU(_InPlace):
         self.alpha = alpha
 
     def forward(self, input: Any) -> Any:
-        out = F.elu(input, self.alpha)
-        return in_place(input, out) if self.inplace else out
+        return F.elu(input, self.alpha, inplace=self.inplace)
 
     def extra_repr(self) -> str:
         return self._with_flag(f"alpha={self.alpha}")
@@ -142,8 +137,7 @@ class SELU(_InPlace):
     """
 
     def forward(self, input: Any) -> Any:
-        out = F.selu(input)
-        return in_place(input, out) if self.inplace else out
+        return F.selu(input, inplace=self.inplace)
 
 
 class SiLU(_InPlace):
@@ -159,8 +153,7 @@ class SiLU(_InPlace):
     """
 
     def forward(self, input: Any) -> Any:
-        out = F.silu(input)
-        return in_place(input, out) if self.inplace else out
+        return F.silu(input, inplace=self.inplace)
 
 
 class GELU(Module):

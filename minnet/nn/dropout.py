@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from minnet.autograd import in_place
 from minnet.functional import dropout
 from minnet.nn.module import Module
 
@@ -35,8 +34,7 @@ class Dropout(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Any:
-        out = dropout(input, self.p, self.training)
-        return in_place(input, out) if self.inplace and out is not input else out
+        return dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"

@@ -3,21 +3,12 @@
 import math
 
 import numpy as np
+from naive.philox import philox4x32
 
 from minnet.kernels.strokes import HANDWRITING
 
 SIDE = 28
 TAG = 0x64696769
-
-
-def philox4x32(c0, c1, c2, c3, k0, k1):
-    """Return the four words of Philox4x32-10 (Salmon et al. 2011), on Python ints."""
-    low = 0xFFFFFFFF
-    for _ in range(10):
-        p0, p1 = 0xD2511F53 * c0, 0xCD9E8D57 * c2
-        c0, c1, c2, c3 = p1 >> 32 ^ c1 ^ k0, p1 & low, p0 >> 32 ^ c3 ^ k1, p0 & low
-        k0, k1 = k0 + 0x9E3779B9 & low, k1 + 0xBB67AE85 & low
-    return c0, c1, c2, c3
 
 
 class Draws:
@@ -27,7 +18,7 @@ class Draws:
         self.key, self.split, self.index = (seed & 0xFFFFFFFF, seed >> 32), split, index
 
     def words(self, number):
-        return philox4x32(self.index, number, self.split, TAG, *self.key)
+        return philox4x32((self.index, number, self.split, TAG), self.key)
 
     def units(self, number):
         return [word / 2**32 for word in self.words(number)]
