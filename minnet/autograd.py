@@ -159,7 +159,17 @@ class enable_grad(no_grad):
 class Node:
     """One recorded operation: what `grad_fn` is."""
 
-    __slots__ = ("__weakref__", "edges", "hooks", "metadata", "name", "result", "retain", "saved", "vjps")
+    __slots__ = (
+        "__weakref__",
+        "edges",
+        "hooks",
+        "metadata",
+        "name",
+        "result",
+        "retain",
+        "saved",
+        "vjps",
+    )
 
     name: str
     edges: tuple[Node | Variable | None, ...]  # where each input's gradient goes: a node or a leaf
@@ -204,20 +214,20 @@ def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP |
     out.grad_fn = node
 
 
-def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[F], F]:
-    """Lift an operation from arrays to tensors.
+def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[Any], Any]:
+    """Lift an operation from arrays to tensors; `name` is what its `grad_fn` prints.
 
-    The lifted function's first `tensors` parameters are tensors (or None, where they are annotated so);
-    it receives their arrays and returns its result and a VJP for each, or None for one that is not
-    differentiable. A Python number may stand for a tensor; it reaches the operation as it is.
+    The lifted function's first `tensors` parameters are tensors (or None, where annotated so); it
+    receives their arrays and returns its result and a VJP for each, or None for one that is not
+    differentiable. Where there are several, a Python number may stand for one; it arrives as it is.
 
     A VJP returns the gradient in the broadcast shape and any dtype: the engine sums and casts it to
-    the input's. A VJP that reads an input or the result again does so under the parameter's name, or
-    under `result`: these names are how a later change in place is noticed.
+    the input's. A VJP that reads an input or the result again does so under the parameter's name,
+    or under `result`: these names are how a later change in place is noticed.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
-    operation with a parameter `inplace` need not look at it: where it is true, the first input takes
-    over the result.
+    operation with a parameter `inplace` need not look at it: where it is true, the first input
+    takes over the result.
     """
 
     def lift(function: Any) -> Any:
@@ -226,7 +236,6 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         parameters = list(inspect.signature(function).parameters.values())[:tensors]
         names = [p.name for p in parameters]
         optional = [p.default is None or "None" in str(p.annotation) for p in parameters]
-        node_name = f"{name}Backward0" if not name[-1].isdigit() else f"{name[:-1]}Backward{name[-1]}"
         reads: dict[Any, tuple[int, ...]] = {}  # code of a VJP -> which of [*inputs, result]
 
         def save(node: Node, inputs: Sequence[Any], out: Variable) -> None:
@@ -234,7 +243,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
             for vjp in node.vjps or ():
                 if vjp is None:
                     continue
-                code = vjp.__code__  # type: ignore[attr-defined]
+                code = vjp.__code__
                 indices = reads.get(code)
                 if indices is None:
                     known = [*names, "result"]
@@ -251,8 +260,10 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         @wraps(function)
         def operation(*args: Any, **kwargs: Any) -> Any:
             if len(args) < tensors:  # some tensors are given by name, or left out
-                args = args + tuple(kwargs.pop(n) if n in kwargs else _missing(function, n)
-                                    for n in names[len(args):])
+                args = args + tuple(
+                    kwargs.pop(n) if n in kwargs else _missing(function, n)
+                    for n in names[len(args) :]
+                )
             inputs = args[:tensors]
             arrays = []
             needed = False
@@ -260,12 +271,14 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 if isinstance(x, Variable):
                     arrays.append(x.array)
                     needed = needed or x._requires_grad or x.grad_fn is not None
-                elif type(x) in (float, int, bool) or (x is None and optional[position]):
+                elif (tensors > 1 and type(x) in (float, int, bool)) or (
+                    x is None and optional[position]
+                ):
                     arrays.append(x)
                 else:
                     raise TypeError(
-                        f"{function.__name__.lstrip('_')}(): argument '{names[position]}' (position "
-                        f"{position + 1}) must be Tensor, not {type(x).__name__}"
+                        f"{function.__name__.lstrip('_')}(): argument '{names[position]}' "
+                        f"(position {position + 1}) must be Tensor, not {type(x).__name__}"
                     )
             inplace = inplace_at is not None and (
                 args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
@@ -279,7 +292,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 out._base = source if source._base is None else source._base
                 out._version = source.counter()
             if needed and _mode.enabled and out.array.dtype.kind == "f":
-                record(node_name, inputs, out, vjps)
+                record(name, inputs, out, vjps)
                 save(out.grad_fn, (None, *inputs[1:]) if inplace else inputs, out)
                 if out._base is not None:
                     out._base._viewed = True
@@ -311,12 +324,13 @@ def writable(x: Variable) -> None:
             )
         if x._base is not None and x._base._requires_grad and x._base.grad_fn is None:
             raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation."
             )
     if not x.array.flags.writeable:
         raise RuntimeError(
-            "unsupported operation: the tensor cannot be written to, since it is expanded or read-only. "
-            "Please clone() the tensor before performing the operation."
+            "unsupported operation: the tensor cannot be written to, since it is expanded or "
+            "read-only. Please clone() the tensor before performing the operation."
         )
 
 
@@ -324,7 +338,7 @@ def in_place(x: Any, out: Any) -> Any:
     """Give tensor `x` the value and the history of `out`, and return `x`.
 
     Raises:
-        RuntimeError: if `x` may not be changed, or the shape or dtype of `out` does not fit into it.
+        RuntimeError: if `x` may not be changed, or `out` does not fit its shape or dtype.
     """
     writable(x)
     if out.array.shape != x.array.shape:
@@ -334,15 +348,16 @@ def in_place(x: Any, out: Any) -> Any:
         )
     if dtypes.of(out.array).category > dtypes.of(x.array).category:
         raise RuntimeError(
-            f"result type {dtypes.of(out.array).tensor_type} can't be cast to the desired output type "
-            f"{dtypes.of(x.array).tensor_type}"
+            f"result type {dtypes.of(out.array).tensor_type} can't be cast to the desired output "
+            f"type {dtypes.of(x.array).tensor_type}"
         )
     if out.grad_fn is not None and (x._base is not None or x._viewed):
         raise RuntimeError(
-            "in-place operations that need a gradient are not supported on a tensor that shares its "
-            "memory with a view; use the out-of-place operation, or clone() first"
+            "in-place operations that need a gradient are not supported on a tensor that shares "
+            "its memory with a view; use the out-of-place operation, or clone() first"
         )
-    x.array[...] = out.array
+    with np.errstate(all="ignore"):
+        x.array[...] = out.array
     x.bump()
     if out.grad_fn is not None:
         x.grad_fn, x._requires_grad = out.grad_fn, False
@@ -399,8 +414,8 @@ def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], 
 
 
 FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they "
-    "have already been freed). Saved intermediate values of the graph are freed when you call "
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
     ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
     "graph a second time or if you need to access saved tensors after calling backward."
 )
@@ -412,10 +427,10 @@ def _check(node: Node) -> None:
     for counter, version, description, origin in node.saved:
         if counter[0] != version:
             raise RuntimeError(
-                "one of the variables needed for gradient computation has been modified by an inplace "
-                f"operation: [{description}]{origin} is at version {counter[0]}; expected version "
-                f"{version} instead. Hint: clone() the tensor before you change it, or change it after "
-                "backward()."
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: [{description}]{origin} is at version {counter[0]}; expected "
+                f"version {version} instead. Hint: clone() the tensor before you change it, or "
+                "change it after backward()."
             )
 
 
@@ -432,6 +447,7 @@ def _hooked(hooks: dict[int, Callable[[Any], Any]] | None, gradient: np.ndarray)
     return gradient
 
 
+@np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
 def _backward(
     roots: Sequence[tuple[Variable, np.ndarray]],
     retain_graph: bool,
@@ -524,11 +540,13 @@ def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
             array = np.ones_like(x.array)
         elif not isinstance(gradient, Variable):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+            raise TypeError(
+                f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
+            )
         elif gradient.array.shape != x.array.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {Size(gradient.array.shape)} and "
-                f"output[{i}] has a shape of {Size(x.array.shape)}."
+                f"Mismatch in shape: grad_output[{i}] has a shape of {Size(gradient.array.shape)} "
+                f"and output[{i}] has a shape of {Size(x.array.shape)}."
             )
         else:
             array = gradient.array.astype(x.array.dtype, copy=False)
@@ -539,8 +557,8 @@ def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
 def _first_order_only(create_graph: bool) -> None:
     if create_graph:
         raise NotImplementedError(
-            "create_graph=True is not supported: minnet's derivatives are functions on arrays and are "
-            "not recorded themselves, so there are no second derivatives"
+            "create_graph=True is not supported: minnet's derivatives are functions on arrays and "
+            "are not recorded themselves, so there are no second derivatives"
         )
 
 
@@ -572,7 +590,9 @@ def backward(
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         for i, x in enumerate(given):
             if not x.requires_grad:
-                raise RuntimeError(f"One of the differentiated Tensors does not require grad: input {i}")
+                raise RuntimeError(
+                    f"One of the differentiated Tensors does not require grad: input {i}"
+                )
     _backward(_roots(tensors, grad_tensors), bool(retain_graph), given, accumulate=True)
 
 
@@ -600,7 +620,9 @@ def grad(
     inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
     if not all(x.requires_grad for x in inputs):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
-    captured = _backward(_roots(outputs, grad_outputs), bool(retain_graph), inputs, accumulate=False)
+    captured = _backward(
+        _roots(outputs, grad_outputs), bool(retain_graph), inputs, accumulate=False
+    )
     results = []
     for x in inputs:
         gradient = captured.get(id(x.grad_fn or x))

@@ -97,8 +97,8 @@ def format_tensor(
 
     `array` is of any shape and of floats, integers or bool. The dtype shows where the elements
     leave it open: when it is none of `default_dtype`, int64 and bool, or the tensor is empty and it
-    is not `default_dtype`. `grad_fn` is shown as given and stands in for `requires_grad`. Wrapped lines are indented
-    by the length of `prefix`. Of a summarised tensor only the edges are read.
+    is not `default_dtype`. `grad_fn` is shown as given and stands in for `requires_grad`. Wrapped
+    lines are indented by the length of `prefix`. Of a summarised tensor only the edges are read.
 
     Example:
         >>> import numpy as np

@@ -48,7 +48,8 @@ def save(obj: Mapping[str, Any], f: str | os.PathLike[str]) -> None:
     """
     if not isinstance(obj, Mapping):
         raise TypeError(
-            f"save expects a mapping from names to tensors, such as model.state_dict(), got {type(obj).__name__}"
+            "save expects a mapping from names to tensors, such as model.state_dict(), got "
+            f"{type(obj).__name__}"
         )
     arrays = {}
     for name, value in obj.items():

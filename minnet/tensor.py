@@ -46,6 +46,7 @@ class RemovableHook:
         self.id = next(_hook_ids)
 
     def remove(self) -> None:
+        """Take the hook away. A second call does nothing."""
         self._hooks.pop(self.id, None)
 
 

@@ -30,4 +30,6 @@ def check_gradient(f, *arrays, step=1e-6, rtol=1e-6, atol=1e-7, seed=0):
 
         numeric = (along(step) - along(-step)) / (2 * step)
         analytic = float((x.grad.numpy() * u).sum())
-        np.testing.assert_allclose(analytic, numeric, rtol=rtol * 100, atol=atol * 100, err_msg=f"input {i}")
+        np.testing.assert_allclose(
+            analytic, numeric, rtol=rtol * 100, atol=atol * 100, err_msg=f"input {i}"
+        )

@@ -1,4 +1,4 @@
-"""The engine: graphs, modes, errors, hooks. Derivatives of single operations are tested with them."""
+"""The engine: graphs, modes, errors, hooks. Operations have their own tests."""
 
 import gc
 import threading
@@ -18,8 +18,12 @@ def leaf(*values):
 def test_gradients_of_a_small_expression():
     x, y = leaf(1, 2, 3), leaf(4, 5, 6)
     (x * y + x / y - y).sum().backward()
-    np.testing.assert_array_equal(x.grad.numpy(), np.float32([4, 5, 6]) + np.float32(1) / np.float32([4, 5, 6]))
-    np.testing.assert_allclose(y.grad.numpy(), [1 - 1 / 16 - 1, 2 - 2 / 25 - 1, 3 - 3 / 36 - 1], rtol=1e-6)
+    np.testing.assert_array_equal(
+        x.grad.numpy(), np.float32([4, 5, 6]) + np.float32(1) / np.float32([4, 5, 6])
+    )
+    np.testing.assert_allclose(
+        y.grad.numpy(), [1 - 1 / 16 - 1, 2 - 2 / 25 - 1, 3 - 3 / 36 - 1], rtol=1e-6
+    )
 
 
 def test_a_diamond_graph_5000_deep_finishes():
@@ -67,7 +71,7 @@ def test_each_leaf_owns_its_gradient():
 def test_an_unneeded_gradient_is_never_computed():
     calls = []
 
-    @autograd.differentiable("Probe", tensors=2)
+    @autograd.differentiable("ProbeBackward0", tensors=2)
     def probe(input, other):
         return input + other, (
             lambda dy: calls.append("input") or dy,
@@ -117,7 +121,9 @@ def test_changing_a_saved_input_in_place_is_noticed(retain):
     h = x * 1
     y = (h * h).sum()
     h.add_(1)
-    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: \[torch.FloatTensor \[2\]\]"):
+    with pytest.raises(
+        RuntimeError, match=r"modified by an inplace operation: \[torch.FloatTensor \[2\]\]"
+    ):
         y.backward(retain_graph=retain)
     assert x.grad is None
 
@@ -128,7 +134,10 @@ def test_changing_a_saved_result_in_place_is_noticed():
     z = y.sum()
     with minnet.no_grad():
         y.zero_()
-    with pytest.raises(RuntimeError, match="which is output 0 of SqrtBackward0, is at version 1; expected version 0"):
+    with pytest.raises(
+        RuntimeError,
+        match="which is output 0 of SqrtBackward0, is at version 1; expected version 0",
+    ):
         z.backward()
 
 
@@ -178,9 +187,14 @@ def test_errors_of_backward():
     with pytest.raises(RuntimeError, match="element 0 of tensors does not require grad"):
         minnet.ones(1).backward()
     x = leaf(1, 2)
-    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+    with pytest.raises(
+        RuntimeError, match="grad can be implicitly created only for scalar outputs"
+    ):
         (x * 2).backward()
-    with pytest.raises(RuntimeError, match=r"shape of torch.Size\(\[3\]\) and output\[0\] has a shape of torch.Size\(\[2\]\)"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"shape of torch.Size\(\[3\]\) and output\[0\] has a shape of torch.Size\(\[2\]\)",
+    ):
         (x * 2).backward(minnet.ones(3))
     with pytest.raises(TypeError, match="gradients can be either Tensors or None, but got list"):
         autograd.backward([x * 2], [[1.0, 1.0]])
@@ -190,7 +204,9 @@ def test_errors_of_backward():
         (x * 2).sum().backward(inputs=[])
     with pytest.raises(RuntimeError, match="only Tensors of floating point dtype"):
         minnet.tensor([1, 2], requires_grad=True)
-    with pytest.raises(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
+    with pytest.raises(
+        RuntimeError, match="you can only change requires_grad flags of leaf variables"
+    ):
         (x * 2).requires_grad_(False)
 
 
@@ -260,7 +276,7 @@ def test_grad_does_not_run_what_it_does_not_need():
     x, y = leaf(1), leaf(2)
     unused = x * 5
 
-    @autograd.differentiable("Probe")
+    @autograd.differentiable("ProbeBackward0")
     def boom(input):
         def dx(dy):
             raise AssertionError("not needed")
@@ -335,8 +351,15 @@ def test_gradients_have_the_inputs_dtype_and_shape():
 
 def test_in_place_on_a_leaf_that_requires_grad_is_refused_and_changes_nothing():
     x = leaf(1, 2)
-    for change in (lambda: x.add_(1), lambda: x.zero_(), lambda: x.normal_(), lambda: x.copy_(minnet.ones(2)),
-                   lambda: x.__setitem__(0, 5.0), lambda: x.view(2).mul_(2)):  # fmt: skip
+    changes = [
+        lambda: x.add_(1),
+        lambda: x.zero_(),
+        lambda: x.normal_(),
+        lambda: x.copy_(minnet.ones(2)),
+        lambda: x.__setitem__(0, 5.0),
+        lambda: x.view(2).mul_(2),
+    ]
+    for change in changes:
         with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
             change()
     assert x.tolist() == [1, 2]
@@ -382,43 +405,9 @@ def test_grad_fn_names_and_next_functions():
 
 
 def test_wrong_types_are_named():
-    with pytest.raises(TypeError, match=r"sqrt\(\): argument 'input' \(position 1\) must be Tensor, not list"):
+    with pytest.raises(
+        TypeError, match=r"sqrt\(\): argument 'input' \(position 1\) must be Tensor, not list"
+    ):
         minnet.sqrt([1.0])
     with pytest.raises(TypeError, match="missing required argument: 'input'"):
         minnet.sqrt()
-
-
-def test_vjps_name_the_arrays_they_read():
-    """What a VJP reads again is noticed by name; this finds arrays that hide under another name."""
-    hidden = []
-    original = autograd.record
-
-    def checked(name, inputs, out, vjps):
-        arrays = {id(x.array): x for x in (*inputs, out) if isinstance(x, autograd.Variable)}
-        for vjp in vjps:
-            for variable, cell in zip(vjp.__code__.co_freevars, vjp.__closure__ or (), strict=True) if vjp else ():
-                if id(cell.cell_contents) in arrays and variable not in (
-                    "result", "input", "other", "exponent", "weight", "bias", "target", "mat2", "tensor", "condition",
-                ):  # fmt: skip
-                    hidden.append(f"{name}: {variable}")
-        original(name, inputs, out, vjps)
-
-    autograd.record = checked
-    try:
-        x = minnet.tensor(np.abs(np.random.default_rng(0).standard_normal((3, 4))) + 0.5, requires_grad=True)
-        w = minnet.tensor(np.ones((5, 4)), requires_grad=True)
-        b = minnet.tensor(np.ones(5), requires_grad=True)
-        F = minnet.nn.functional
-        for y in (x + x, x - x, x * x, x / x, x**2, 2**x, x % 2, -x, abs(x), x.sqrt(), x.rsqrt(), x.reciprocal(),
-                  x.square(), x.exp(), x.log(), x.tanh(), x.sigmoid(), x.relu(), x.maximum(x), x.clamp(0, 1),
-                  minnet.where(x > 1, x, x), x.sum(), x.mean(), x.var(), x.std(), x.max(), x.max(1)[0], x.prod(),
-                  x.norm(), x.cumsum(0), x.sort()[0], x.softmax(1), x.log_softmax(1), x.logsumexp(1), x.T, x.view(-1),
-                  x[0], x[:, 1], x[x > 1], x.reshape(12), x.expand(2, 3, 4), minnet.cat([x, x]), minnet.stack([x, x]),
-                  x @ w.T, F.linear(x, w, b), F.linear(x, w), F.gelu(x), F.silu(x), F.elu(x), F.selu(x), F.softplus(x),
-                  F.leaky_relu(x), F.mse_loss(x, x.detach()), F.l1_loss(x, x.detach()), F.smooth_l1_loss(x, x.detach()),
-                  F.cross_entropy(x, minnet.tensor([0, 1, 2])), F.nll_loss(x, minnet.tensor([0, 1, 2])),
-                  F.binary_cross_entropy_with_logits(x, x.detach())):  # fmt: skip
-            assert y.requires_grad
-    finally:
-        autograd.record = original
-    assert not hidden

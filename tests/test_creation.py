@@ -1,6 +1,64 @@
+"""Functions that make tensors, against torch's answers and for minnet's own promises."""
+
+import numpy as np
+import pytest
 from oracle import check, table
+
+import minnet
 
 
 @table("creation")
 def test_known_answers(library, program, known):
     check(library, program, known)
+
+
+def test_a_tensor_of_a_tensor_warns():
+    with pytest.warns(UserWarning, match=r"detach\(\)\.clone\(\)"):
+        x = minnet.tensor(minnet.tensor([1.0]))
+    assert x.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.uint16, np.uint32, np.uint64, np.complex64, ">f4"]
+)
+def test_arrays_of_foreign_dtypes_are_refused_by_name(dtype):
+    a = np.zeros(2, dtype)
+    for make in (minnet.tensor, minnet.from_numpy, minnet.as_tensor):
+        with pytest.raises(TypeError, match="the supported dtypes are: float32, float64, int8"):
+            make(a)
+
+
+def test_tensor_makes_contiguous_copies_and_from_numpy_does_not():
+    a = np.arange(6.0).reshape(2, 3).T
+    assert minnet.tensor(a).is_contiguous()
+    assert minnet.from_numpy(a).stride() == (1, 3)
+    assert minnet.from_numpy(a[::-1]).tolist() == a[::-1].tolist()
+
+
+def test_a_read_only_array_is_shared_but_not_written():
+    a = np.zeros(2)
+    a.flags.writeable = False
+    x = minnet.from_numpy(a)
+    with pytest.raises(RuntimeError, match="read-only"):
+        x += 1
+
+
+@pytest.mark.parametrize("make", [minnet.rand, minnet.randn])
+def test_random_tensors_follow_their_generator(make):
+    a = make(5, generator=minnet.Generator(seed=1))
+    b = make((5,), generator=minnet.Generator(seed=1))
+    minnet.manual_seed(1)
+    assert minnet.equal(a, b) and minnet.equal(a, make(5))
+    assert not minnet.equal(a, make(5))
+
+
+def test_randperm_is_a_permutation():
+    p = minnet.randperm(100)
+    assert p.dtype is minnet.int64
+    assert p.sort().values.tolist() == list(range(100)) != p.tolist()
+
+
+def test_bernoulli_follows_each_chance():
+    x = minnet.bernoulli(minnet.full((4000,), 0.25))
+    assert set(x.tolist()) == {0.0, 1.0}
+    assert 0.2 < x.mean().item() < 0.3

@@ -68,7 +68,8 @@ def test_the_default_generator_differs_from_process_to_process():
 
     code = "import minnet; print(minnet.initial_seed())"
     seeds = {
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+        for _ in range(2)
     }
     assert len(seeds) == 2
 
@@ -76,7 +77,8 @@ def test_the_default_generator_differs_from_process_to_process():
 def test_negative_seeds_wrap_and_others_are_refused():
     assert Generator(seed=-1).initial_seed() == 2**64 - 1
     assert minnet.equal(
-        minnet.rand(3, generator=Generator(seed=-1)), minnet.rand(3, generator=Generator(seed=2**64 - 1))
+        minnet.rand(3, generator=Generator(seed=-1)),
+        minnet.rand(3, generator=Generator(seed=2**64 - 1)),
     )
     with pytest.raises(RuntimeError, match="does not fit into 64 bits"):
         minnet.manual_seed(2**64)
@@ -139,7 +141,9 @@ def test_threads_draw_different_numbers_from_one_generator():
     g = Generator(seed=0)
     drawn = []
     workers = [
-        threading.Thread(target=lambda: drawn.extend(minnet.rand(1, generator=g).item() for _ in range(50)))
+        threading.Thread(
+            target=lambda: drawn.extend(minnet.rand(1, generator=g).item() for _ in range(50))
+        )
         for _ in range(4)
     ]
     for w in workers:

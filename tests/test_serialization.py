@@ -33,10 +33,14 @@ def test_every_dtype_and_layout(tmp_path, dtype):
 
 def test_the_file_is_an_ordinary_safetensors_file(tmp_path):
     minnet.save({"w": minnet.ones(2, 2)}, tmp_path / "w")
-    np.testing.assert_array_equal(safetensors.load_file(tmp_path / "w")["w"], np.ones((2, 2), np.float32))
+    np.testing.assert_array_equal(
+        safetensors.load_file(tmp_path / "w")["w"], np.ones((2, 2), np.float32)
+    )
 
 
-@pytest.mark.parametrize("bad", [[1], minnet.ones(2), {"a": 1}, {1: minnet.ones(2)}, nn.Linear(2, 2)])
+@pytest.mark.parametrize(
+    "bad", [[1], minnet.ones(2), {"a": 1}, {1: minnet.ones(2)}, nn.Linear(2, 2)]
+)
 def test_other_objects_are_refused_and_an_older_file_stays(tmp_path, bad):
     path = tmp_path / "file"
     path.write_bytes(b"old")

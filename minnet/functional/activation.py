@@ -29,7 +29,7 @@ def _times(dy: np.ndarray, slope: np.ndarray) -> np.ndarray:
 # Elementary functions: integers become floating point.
 
 
-@differentiable("Exp")
+@differentiable("ExpBackward0")
 def exp(input: np.ndarray) -> Any:
     """Return e to the power of each element.
 
@@ -43,7 +43,7 @@ def exp(input: np.ndarray) -> Any:
     return result, (lambda dy: _times(dy, result),)
 
 
-@differentiable("Expm10")  # Expm1Backward0: a last digit is the number of the node
+@differentiable("Expm1Backward0")
 def expm1(input: np.ndarray) -> Any:
     """Return e**x - 1 of each element, accurate near 0.
 
@@ -57,7 +57,7 @@ def expm1(input: np.ndarray) -> Any:
     return result, (lambda dy: _times(dy, result + 1),)
 
 
-@differentiable("Log")
+@differentiable("LogBackward0")
 def log(input: np.ndarray) -> Any:
     """Return the natural logarithm: -inf at 0, NaN below.
 
@@ -74,7 +74,7 @@ def log(input: np.ndarray) -> Any:
     return kernels.of(input).log(input), (dx,)
 
 
-@differentiable("Log1P")
+@differentiable("Log1PBackward0")
 def log1p(input: np.ndarray) -> Any:
     """Return log(1 + x) of each element, accurate near 0.
 
@@ -91,7 +91,7 @@ def log1p(input: np.ndarray) -> Any:
     return kernels.of(input).log1p(input), (dx,)
 
 
-@differentiable("Sin")
+@differentiable("SinBackward0")
 def sin(input: np.ndarray) -> Any:
     """Return the sine of each element, an angle in radians.
 
@@ -105,7 +105,7 @@ def sin(input: np.ndarray) -> Any:
     return k.sin(input), (lambda dy: _times(dy, k.cos(input)),)
 
 
-@differentiable("Cos")
+@differentiable("CosBackward0")
 def cos(input: np.ndarray) -> Any:
     """Return the cosine of each element, an angle in radians.
 
@@ -119,7 +119,7 @@ def cos(input: np.ndarray) -> Any:
     return k.cos(input), (lambda dy: _times(dy, -k.sin(input)),)
 
 
-@differentiable("Erf")
+@differentiable("ErfBackward0")
 def erf(input: np.ndarray) -> Any:
     """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to each element.
 
@@ -137,7 +137,7 @@ def erf(input: np.ndarray) -> Any:
     return k.erf(input), (dx,)
 
 
-@differentiable("Tanh")
+@differentiable("TanhBackward0")
 def tanh(input: np.ndarray) -> Any:
     """Return the hyperbolic tangent.
 
@@ -152,7 +152,7 @@ def tanh(input: np.ndarray) -> Any:
     return result, (lambda dy: k.tanh_backward(dy, result),)
 
 
-@differentiable("Sigmoid")
+@differentiable("SigmoidBackward0")
 def sigmoid(input: np.ndarray) -> Any:
     """Return 1 / (1 + e**-x).
 
@@ -170,7 +170,7 @@ def sigmoid(input: np.ndarray) -> Any:
 # Rectifiers
 
 
-@differentiable("Relu")
+@differentiable("ReluBackward0")
 def relu(input: np.ndarray, inplace: bool = False) -> Any:
     """Return the larger of each element and 0. The derivative at 0 is 0.
 
@@ -193,7 +193,7 @@ def relu(input: np.ndarray, inplace: bool = False) -> Any:
     return result, (lambda dy: k.relu_backward(dy, result),)
 
 
-@differentiable("LeakyRelu")
+@differentiable("LeakyReluBackward0")
 def leaky_relu(input: np.ndarray, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """Return x where x > 0, else `negative_slope` x. The derivative at 0 is `negative_slope`.
 
@@ -215,7 +215,7 @@ def leaky_relu(input: np.ndarray, negative_slope: float = 0.01, inplace: bool = 
     )
 
 
-@differentiable("Hardtanh")
+@differentiable("HardtanhBackward0")
 def hardtanh(
     input: np.ndarray, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Any:
@@ -261,7 +261,7 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 # Smooth activations
 
 
-@differentiable("Elu")
+@differentiable("EluBackward0")
 def elu(input: np.ndarray, alpha: float = 1.0, inplace: bool = False) -> Any:
     """Return x where x > 0, else `alpha` (e**x - 1). The derivative at 0 is `alpha`.
 
@@ -281,7 +281,7 @@ def elu(input: np.ndarray, alpha: float = 1.0, inplace: bool = False) -> Any:
     return k.elu(input, alpha), (lambda dy: k.elu_backward(dy, input, alpha),)
 
 
-@differentiable("Elu")
+@differentiable("EluBackward0")
 def selu(input: np.ndarray, inplace: bool = False) -> Any:
     """Return 1.0507 elu(x, alpha=1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
@@ -300,7 +300,7 @@ def selu(input: np.ndarray, inplace: bool = False) -> Any:
     return k.selu(input), (lambda dy: k.selu_backward(dy, input),)
 
 
-@differentiable("Gelu")
+@differentiable("GeluBackward0")
 def gelu(input: np.ndarray, approximate: str = "none") -> Any:
     """Return x Phi(x), where Phi is the distribution function of the standard normal.
 
@@ -323,7 +323,7 @@ def gelu(input: np.ndarray, approximate: str = "none") -> Any:
     return k.gelu(input, approximate), (lambda dy: k.gelu_backward(dy, input, approximate),)
 
 
-@differentiable("Silu")
+@differentiable("SiluBackward0")
 def silu(input: np.ndarray, inplace: bool = False) -> Any:
     """Return x sigmoid(x).
 
@@ -343,7 +343,7 @@ def silu(input: np.ndarray, inplace: bool = False) -> Any:
     return k.silu(input), (lambda dy: k.silu_backward(dy, input),)
 
 
-@differentiable("Softplus")
+@differentiable("SoftplusBackward0")
 def softplus(input: np.ndarray, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Return log(1 + e**(`beta` x)) / `beta`, and x itself where `beta` x > `threshold`.
 
@@ -363,7 +363,7 @@ def softplus(input: np.ndarray, beta: float = 1.0, threshold: float = 20.0) -> A
     )
 
 
-@differentiable("LogSigmoid")
+@differentiable("LogSigmoidBackward0")
 def logsigmoid(input: np.ndarray) -> Any:
     """Return log(sigmoid(x)) without overflow.
 

@@ -13,14 +13,9 @@ import numpy as np
 from minnet import dtypes
 from minnet.autograd import Variable, differentiable, wrap
 
-# Infinities and NaN come and go without a word, as in torch.
-SILENT: dict[str, Any] = {
-    "divide": "ignore",
-    "over": "ignore",
-    "invalid": "ignore",
-    "under": "ignore",
-}
 Operand = Any  # an array or a Python number
+_ARRAYS = (np.ndarray, np.generic)
+_NUMBERS = (int, float)
 
 
 def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, Operand]:
@@ -50,7 +45,7 @@ def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
         RuntimeError: if the shapes do not broadcast.
     """
     try:
-        with np.errstate(**SILENT):
+        with np.errstate(all="ignore"):
             return ufunc(x, y)
     except ValueError:
         a, b = np.shape(x), np.shape(y)
@@ -69,13 +64,13 @@ def _zero(dy: np.ndarray) -> np.ndarray:
 
 def operand(x: Any) -> Any:
     """Return what an arithmetic operation takes: an array becomes a tensor, the rest stays."""
-    if isinstance(x, np.ndarray | np.generic):
+    if not isinstance(x, Variable) and isinstance(x, _ARRAYS):
         dtypes.of(np.asarray(x))
         return wrap(np.asarray(x))
     return x
 
 
-@differentiable("Add", tensors=2)
+@differentiable("AddBackward0", tensors=2)
 def _add(input: Operand, other: Operand) -> Any:
     x, y = promoted(input, other)
     return apply(np.add, x, y), (lambda dy: dy, lambda dy: dy)
@@ -92,36 +87,32 @@ def _subtract(input: Operand, other: Operand) -> Any:
     return apply(np.subtract, *promoted(input, other)), (lambda dy: dy, lambda dy: -dy)
 
 
-_sub = differentiable("Sub", tensors=2)(_subtract)
-_rsub = differentiable("Rsub1", tensors=2)(_subtract)
+_sub = differentiable("SubBackward0", tensors=2)(_subtract)
+_rsub = differentiable("RsubBackward1", tensors=2)(_subtract)
 
 
-@differentiable("Mul", tensors=2)
+@differentiable("MulBackward0", tensors=2)
 def _mul(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return dy * other
+        return dy * other
 
     def dother(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return dy * input
+        return dy * input
 
     return apply(np.multiply, input, other), (dx, dother)
 
 
-@differentiable("Div", tensors=2)
+@differentiable("DivBackward0", tensors=2)
 def _div(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other, floating=True)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return dy / other
+        return dy / other
 
     def dother(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return -dy * (input / other) / other
+        return -dy * (input / other) / other
 
     return apply(np.true_divide, input, other), (dx, dother)
 
@@ -183,7 +174,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     return _round_div(operand(input), operand(other), rounding_mode == "floor")
 
 
-@differentiable("Div2", tensors=2)
+@differentiable("DivBackward2", tensors=2)
 def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     x, y = promoted(input, other)
     dtype = np.result_type(x, y)
@@ -209,14 +200,13 @@ def _remainder(input: Operand, other: Operand) -> Any:
         raise RuntimeError("ZeroDivisionError")
 
     def dother(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return -dy * np.floor(input / other)
+        return -dy * np.floor(input / other)
 
     return apply(np.remainder, input, other), (lambda dy: dy, dother)
 
 
-_remainder_by_number = differentiable("Remainder0", tensors=2)(_remainder)
-_remainder_by_tensor = differentiable("Remainder1", tensors=2)(_remainder)
+_remainder_by_number = differentiable("RemainderBackward0", tensors=2)(_remainder)
+_remainder_by_tensor = differentiable("RemainderBackward1", tensors=2)(_remainder)
 
 
 def remainder(input: Any, other: Any) -> Any:
@@ -225,7 +215,7 @@ def remainder(input: Any, other: Any) -> Any:
     return by(operand(input), operand(other))
 
 
-@differentiable("Neg")
+@differentiable("NegBackward0")
 def neg(input: np.ndarray) -> Any:
     """Return `-input`."""
     if input.dtype == bool:
@@ -251,7 +241,7 @@ def _sign(array: np.ndarray) -> np.ndarray:
     )
 
 
-@differentiable("Abs")
+@differentiable("AbsBackward0")
 def abs(input: np.ndarray) -> Any:
     """Return the absolute value. Its derivative at 0 is 0.
 
@@ -263,7 +253,7 @@ def abs(input: np.ndarray) -> Any:
     return np.abs(input), (lambda dy: dy * _sign(input),)
 
 
-@differentiable("Sign")
+@differentiable("SignBackward0")
 def sign(input: np.ndarray) -> Any:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0."""
     return _sign(input), (_zero,)
@@ -274,7 +264,7 @@ def floating(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.kind == "f" else array.astype(dtypes.get_default_dtype().numpy)
 
 
-@differentiable("Sqrt")
+@differentiable("SqrtBackward0")
 def sqrt(input: np.ndarray) -> Any:
     """Return the square root.
 
@@ -283,44 +273,41 @@ def sqrt(input: np.ndarray) -> Any:
         >>> minnet.sqrt(minnet.tensor([4.0, 2.0]))
         tensor([2.0000, 1.4142])
     """
-    with np.errstate(**SILENT):
+    with np.errstate(all="ignore"):
         result = np.sqrt(floating(input))
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return dy / (2 * result)
+        return dy / (2 * result)
 
     return result, (dx,)
 
 
-@differentiable("Rsqrt")
+@differentiable("RsqrtBackward0")
 def rsqrt(input: np.ndarray) -> Any:
     """Return 1 / sqrt(input)."""
-    with np.errstate(**SILENT):
+    with np.errstate(all="ignore"):
         result = np.asarray(1 / np.sqrt(floating(input)))
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return dy * (result * result * result) * -0.5
+        return dy * (result * result * result) * -0.5
 
     return result, (dx,)
 
 
-@differentiable("Reciprocal")
+@differentiable("ReciprocalBackward0")
 def reciprocal(input: np.ndarray) -> Any:
     """Return 1 / input."""
-    with np.errstate(**SILENT):
+    with np.errstate(all="ignore"):
         result = np.asarray(1 / floating(input))
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return -dy * (result * result)
+        return -dy * (result * result)
 
     return result, (dx,)
 
 
 def _power(base: Operand, exponent: Operand) -> Any:
-    if isinstance(exponent, int | float):
+    if isinstance(exponent, _NUMBERS):
         if exponent == 2:
             return base * base
         if exponent == 3:
@@ -344,25 +331,22 @@ def _pow(input: Operand, other: Operand) -> Any:
         return input | ~other, (None, None)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            if not isinstance(other, np.ndarray):
-                return np.zeros_like(dy) if other == 0 else dy * (other * _power(input, other - 1))
-            return np.where(
-                other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1))
-            )
+        if not isinstance(other, np.ndarray):
+            return np.zeros_like(dy) if other == 0 else dy * (other * _power(input, other - 1))
+        return np.where(other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1)))
 
     def dother(dy: np.ndarray) -> np.ndarray:
         base = np.asarray(input, dy.dtype)
-        with np.errstate(**SILENT):
+        with np.errstate(all="ignore"):
             gradient = dy * np.power(base, other) * np.log(base)
             return np.where((base == 0) & (np.asarray(other) >= 0), dy.dtype.type(0), gradient)
 
     return apply(_power, input, other), (dx, dother)
 
 
-_pow_number = differentiable("Pow0", tensors=2)(_pow)
-_pow_tensor = differentiable("Pow1", tensors=2)(_pow)
-_pow_of_number = differentiable("Pow2", tensors=2)(_pow)
+_pow_number = differentiable("PowBackward0", tensors=2)(_pow)
+_pow_tensor = differentiable("PowBackward1", tensors=2)(_pow)
+_pow_of_number = differentiable("PowBackward2", tensors=2)(_pow)
 
 
 def pow(input: Any, exponent: Any) -> Any:
@@ -395,7 +379,7 @@ def _share(dy: np.ndarray, chosen: np.ndarray, tied: np.ndarray) -> np.ndarray:
     return np.where(tied, dy / 2, np.where(chosen, dy, dy.dtype.type(0)))
 
 
-@differentiable("Maximum", tensors=2)
+@differentiable("MaximumBackward0", tensors=2)
 def maximum(input: np.ndarray, other: np.ndarray) -> Any:
     """Return the larger of two tensors' elements. Equal elements share the gradient."""
     input, other = promoted(input, other)
@@ -405,7 +389,7 @@ def maximum(input: np.ndarray, other: np.ndarray) -> Any:
     )
 
 
-@differentiable("Minimum", tensors=2)
+@differentiable("MinimumBackward0", tensors=2)
 def minimum(input: np.ndarray, other: np.ndarray) -> Any:
     """Return the smaller of two tensors' elements. Equal elements share the gradient."""
     input, other = promoted(input, other)
@@ -434,8 +418,8 @@ def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
     )
 
 
-_clamp_to_tensors = differentiable("Clamp0", tensors=3)(_clamp)
-_clamp_to_numbers = differentiable("Clamp1", tensors=3)(_clamp)
+_clamp_to_tensors = differentiable("ClampBackward0", tensors=3)(_clamp)
+_clamp_to_numbers = differentiable("ClampBackward1", tensors=3)(_clamp)
 
 
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
@@ -461,7 +445,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     )
 
 
-@differentiable("Where", tensors=3)
+@differentiable("WhereBackward0", tensors=3)
 def _where(condition: Any, input: Operand, other: Operand) -> Any:
     dtype = dtypes.common(input, other)
     x, y = np.asarray(input).astype(dtype, copy=False), np.asarray(other).astype(dtype, copy=False)
@@ -510,7 +494,7 @@ def _array(x: Any) -> Any:
     x = operand(x)
     if isinstance(x, Variable):
         return x.array
-    if isinstance(x, int | float):
+    if isinstance(x, _NUMBERS):
         return x
     raise TypeError(f"expected a Tensor or a number, got {type(x).__name__}")
 
@@ -622,7 +606,7 @@ def isclose(
     """
     if input.array.dtype != other.array.dtype:
         raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
-    with np.errstate(**SILENT):
+    with np.errstate(all="ignore"):
         return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
 
 
@@ -659,25 +643,25 @@ def _rounding(ufunc: Any, input: np.ndarray) -> Any:
     return (ufunc(input) if input.dtype.kind == "f" else input.copy()), (_zero,)
 
 
-@differentiable("Floor")
+@differentiable("FloorBackward0")
 def floor(input: np.ndarray) -> Any:
     """Return the largest integer not above each element. Its derivative is 0."""
     return _rounding(np.floor, input)
 
 
-@differentiable("Ceil")
+@differentiable("CeilBackward0")
 def ceil(input: np.ndarray) -> Any:
     """Return the smallest integer not below each element. Its derivative is 0."""
     return _rounding(np.ceil, input)
 
 
-@differentiable("Round")
+@differentiable("RoundBackward0")
 def round(input: np.ndarray) -> Any:
     """Return the nearest integer, halves to even. Its derivative is 0."""
     return _rounding(np.round, input)
 
 
-@differentiable("Trunc")
+@differentiable("TruncBackward0")
 def trunc(input: np.ndarray) -> Any:
     """Return each element without its fraction. Its derivative is 0."""
     return _rounding(np.trunc, input)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from minnet import random
-from minnet.autograd import differentiable
+from minnet.autograd import differentiable, in_place
 
 
-@differentiable("Mul")
-def _masked(input: np.ndarray, mask: np.ndarray, scale: float, inplace: bool) -> Any:
-    factor = mask * input.dtype.type(scale)
-    return input * factor, (lambda dy: dy * factor,)
+@differentiable("MulBackward0")
+def _scaled(input: np.ndarray, factor: np.ndarray) -> Any:
+    with np.errstate(invalid="ignore"):  # infinity times 0
+        return input * factor, (lambda dy: dy * factor,)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -24,6 +24,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Raises:
         ValueError: if `p` is not between 0 and 1.
+        RuntimeError: in training, if the dtype is not floating point.
 
     Example:
         >>> import minnet
@@ -34,8 +35,11 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0 or input.array.size == 0:
         return input
-    if p == 1:
-        return _masked(input, np.zeros(input.array.shape, input.array.dtype), 0.0, inplace)
-    mask = np.empty(input.array.shape, input.array.dtype)
-    random.default_generator().bernoulli(mask, 1 - p)
-    return _masked(input, mask, 1 / (1 - p), inplace)
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(f"dropout expects a floating point tensor, got {input.dtype}")
+    factor = np.zeros(input.array.shape, input.array.dtype)
+    if p < 1:
+        random.default_generator().bernoulli(factor, 1 - p)
+        factor *= factor.dtype.type(1 / (1 - p))
+    out = _scaled(input, factor)
+    return in_place(input, out) if inplace else out

@@ -40,7 +40,7 @@ def _multipliable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
         )
 
 
-@differentiable("Addmm", tensors=3)
+@differentiable("AddmmBackward0", tensors=3)
 def _addmm(bias: np.ndarray, input: np.ndarray, weight: np.ndarray) -> Any:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""
     return _product(input, weight.T, bias), (
@@ -50,7 +50,7 @@ def _addmm(bias: np.ndarray, input: np.ndarray, weight: np.ndarray) -> Any:
     )
 
 
-@differentiable("Mm", tensors=2)
+@differentiable("MmBackward0", tensors=2)
 def _mm(input: np.ndarray, mat2: np.ndarray) -> Any:
     return _product(input, mat2), (
         lambda dy: _product(dy, mat2.T),
@@ -58,7 +58,7 @@ def _mm(input: np.ndarray, mat2: np.ndarray) -> Any:
     )
 
 
-@differentiable("Mm", tensors=2)
+@differentiable("MmBackward0", tensors=2)
 def _mm_transposed(input: np.ndarray, weight: np.ndarray) -> Any:
     return _product(input, weight.T), (
         lambda dy: _product(dy, weight),
@@ -86,8 +86,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         >>> minnet.nn.functional.linear(x, minnet.tensor([[3.0, 4.0]]), minnet.tensor([0.5]))
         tensor([[11.5000]])
     """
-    for name, x in (("input", input), ("weight", weight)):
-        if not isinstance(x, Variable):
+    for name, x in (("input", input), ("weight", weight), ("bias", bias)):
+        if not isinstance(x, Variable) and (x is not None or name != "bias"):
             raise TypeError(f"linear(): argument '{name}' must be Tensor, not {type(x).__name__}")
     x, w = input.array, weight.array
     if w.ndim == 1:
@@ -152,13 +152,19 @@ def mm(input: Any, mat2: Any) -> Any:
 
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """Return `beta * input + alpha * (mat1 @ mat2)`."""
+    """Return `beta * input + alpha * (mat1 @ mat2)`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.addmm(minnet.ones(2), minnet.ones(1, 3), minnet.ones(3, 2))
+        tensor([[4., 4.]])
+    """
     product = mm(mat1, mat2)
     product = product if alpha == 1 else product * alpha
     return product + (input if beta == 1 else input * beta)
 
 
-@differentiable("Bmm", tensors=2)
+@differentiable("BmmBackward0", tensors=2)
 def _bmm(input: np.ndarray, mat2: np.ndarray) -> Any:
     def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -195,7 +201,7 @@ def bmm(input: Any, mat2: Any) -> Any:
     return _bmm(input, mat2)
 
 
-@differentiable("Dot", tensors=2)
+@differentiable("DotBackward0", tensors=2)
 def _dot(input: np.ndarray, tensor: np.ndarray) -> Any:
     out = _product(input.reshape(1, -1), tensor.reshape(-1, 1)).reshape(())
     return out, (lambda dy: dy * tensor, lambda dy: dy * input)
@@ -226,7 +232,11 @@ def dot(input: Any, tensor: Any) -> Any:
 
 
 def outer(input: Any, vec2: Any) -> Any:
-    """Return the outer product of two vectors."""
+    """Return the outer product of two vectors, (M,) and (N,): (M, N).
+
+    Raises:
+        RuntimeError: if they are not vectors.
+    """
     if input.array.ndim != 1 or vec2.array.ndim != 1:
         raise RuntimeError(
             f"outer: Expected 1-D arguments, got {input.array.ndim}-D and {vec2.array.ndim}-D"

@@ -91,7 +91,7 @@ def _dim(name: str, input: Any, dim: int | None) -> int:
     return axis(int(dim), ndim)
 
 
-@differentiable("Softmax")
+@differentiable("SoftmaxBackward0")
 def _softmax(input: np.ndarray, dim: int) -> Any:
     k = kernels.of(input)
     result = k.softmax(np.atleast_1d(input), dim)
@@ -102,7 +102,7 @@ def _softmax(input: np.ndarray, dim: int) -> Any:
     return result.reshape(input.shape), (dx,)
 
 
-@differentiable("LogSoftmax")
+@differentiable("LogSoftmaxBackward0")
 def _log_softmax(input: np.ndarray, dim: int) -> Any:
     k = kernels.of(input)
     result = k.log_softmax(np.atleast_1d(input), dim)
@@ -148,7 +148,7 @@ def log_softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any
     return _log_softmax(input, _dim("log_softmax", input, dim))
 
 
-@differentiable("Logsumexp")
+@differentiable("LogsumexpBackward0")
 def _logsumexp(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     k = kernels.of(input)
     result = k.logsumexp(input, axes, keepdim)
@@ -246,8 +246,7 @@ def _averaged(
     value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
 
     def spread(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.asarray(dy / dy.dtype.type(divisor)).reshape(1)
+        return np.asarray(dy / dy.dtype.type(divisor)).reshape(1)
 
     return value, spread
 
@@ -284,11 +283,11 @@ def _cross_entropy(
     return value, (dx, None, None)
 
 
-_cross_entropy_1d = differentiable("NllLoss", tensors=3)(_cross_entropy)
-_cross_entropy_2d = differentiable("NllLoss2D", tensors=3)(_cross_entropy)
+_cross_entropy_1d = differentiable("NllLossBackward0", tensors=3)(_cross_entropy)
+_cross_entropy_2d = differentiable("NllLoss2DBackward0", tensors=3)(_cross_entropy)
 
 
-@differentiable("CrossEntropy", tensors=3)
+@differentiable("CrossEntropyBackward0", tensors=3)
 def _soft_cross_entropy(
     input: np.ndarray,
     target: np.ndarray,
@@ -435,8 +434,8 @@ def _nll(
     return value, (dx, None, None)
 
 
-_nll_1d = differentiable("NllLoss", tensors=3)(_nll)
-_nll_2d = differentiable("NllLoss2D", tensors=3)(_nll)
+_nll_1d = differentiable("NllLossBackward0", tensors=3)(_nll)
+_nll_2d = differentiable("NllLoss2DBackward0", tensors=3)(_nll)
 
 
 def nll_loss(
@@ -505,12 +504,12 @@ def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
     return np.where(away <= delta, 0.5 * away * away, delta * (away - 0.5 * delta))
 
 
-_mse = differentiable("MseLoss", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
-_l1 = differentiable("L1Loss", tensors=2)(_pair(np.abs, np.sign))
-_smooth_l1 = differentiable("SmoothL1Loss", tensors=2)(
+_mse = differentiable("MseLossBackward0", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
+_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, np.sign))
+_smooth_l1 = differentiable("SmoothL1LossBackward0", tensors=2)(
     _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))
 )
-_huber = differentiable("HuberLoss", tensors=2)(
+_huber = differentiable("HuberLossBackward0", tensors=2)(
     _pair(_huber_values, lambda d, delta: np.clip(d, -delta, delta))
 )
 
@@ -653,7 +652,7 @@ def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     return np.broadcast_to(factor.astype(like.dtype, copy=False), like.shape)
 
 
-@differentiable("BinaryCrossEntropyWithLogits", tensors=4)
+@differentiable("BinaryCrossEntropyWithLogitsBackward0", tensors=4)
 def _bce_with_logits(
     input: np.ndarray,
     target: np.ndarray,

@@ -17,7 +17,6 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.autograd import differentiable, wrap
 from minnet.functional import arithmetic
-from minnet.functional.arithmetic import SILENT
 from minnet.functional.shape import axis, ints
 
 
@@ -73,8 +72,8 @@ def _sum(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     return _total(input, axes, keepdim), (lambda dy: _spread(dy, axes, keepdim, shape),)
 
 
-_sum_all = differentiable("Sum")(_sum)
-_sum_dims = differentiable("Sum1")(_sum)
+_sum_all = differentiable("SumBackward0")(_sum)
+_sum_dims = differentiable("SumBackward1")(_sum)
 
 
 @_numpy_names
@@ -105,8 +104,8 @@ def _mean(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     return value, (lambda dy: _spread(dy / dy.dtype.type(count), axes, keepdim, shape),)
 
 
-_mean_all = differentiable("Mean")(_mean)
-_mean_dims = differentiable("Mean1")(_mean)
+_mean_all = differentiable("MeanBackward0")(_mean)
+_mean_dims = differentiable("MeanBackward1")(_mean)
 
 
 @_numpy_names
@@ -134,30 +133,28 @@ def _deviations(
     k = kernels.of(input)
     free = input.dtype.type(builtins.max(math.prod(input.shape[a] for a in axes) - correction, 0))
     centred = np.asarray(input - k.mean(input, axes, True))
-    with np.errstate(**SILENT):
+    with np.errstate(all="ignore"):
         return centred, free, np.asarray(k.sum(centred * centred, axes, keepdim) / free)
 
 
-@differentiable("Var")
+@differentiable("VarBackward0")
 def _var(input: np.ndarray, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
     centred, free, value = _deviations(input, axes, correction, keepdim)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            return _kept(dy, axes, keepdim) * (centred * (2 / free))
+        return _kept(dy, axes, keepdim) * (centred * (2 / free))
 
     return value, (dx,)
 
 
-@differentiable("Std")
+@differentiable("StdBackward0")
 def _std(input: np.ndarray, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
     centred, free, value = _deviations(input, axes, correction, keepdim)
     result = np.sqrt(value)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        with np.errstate(**SILENT):
-            slope = np.where(result == 0, dy.dtype.type(0), dy / (result * free))
-            return _kept(slope, axes, keepdim) * centred
+        slope = np.where(result == 0, dy.dtype.type(0), dy / (result * free))
+        return _kept(slope, axes, keepdim) * centred
 
     return result, (dx,)
 
@@ -267,7 +264,7 @@ def _along(input: np.ndarray, where: np.ndarray, dim: int, keepdim: bool) -> Any
     return result if keepdim or not shape else result.squeeze(dim), (dx,)
 
 
-_taken = {name: differentiable(name.capitalize() + "0")(_along) for name in _results}
+_taken = {name: differentiable(f"{name.capitalize()}Backward0")(_along) for name in _results}
 
 
 def _chosen(name: str, input: Any, where: np.ndarray, dim: int, keepdim: bool) -> Ordered:
@@ -298,7 +295,7 @@ def _extreme_over(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, large
 
 
 _extreme = {
-    name: differentiable(name.capitalize() + number)(_extreme_over)
+    name: differentiable(f"{name.capitalize()}Backward{number}")(_extreme_over)
     for name, number in (("max", "1"), ("min", "1"), ("amax", "0"), ("amin", "0"))
 }
 
@@ -420,7 +417,7 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
     return wrap(np.asarray(np.count_nonzero(input.array, axes_of(dim, input.array.ndim)), np.int64))
 
 
-@differentiable("Prod")
+@differentiable("ProdBackward0")
 def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     dtype = np.int64 if input.dtype.kind != "f" else input.dtype
 
@@ -445,7 +442,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return _prod(input, axes_of(dim, input.array.ndim), keepdim)
 
 
-@differentiable("Cumsum")
+@differentiable("CumsumBackward0")
 def _cumsum(input: np.ndarray, dim: int) -> Any:
     if input.dtype.kind != "f":
         return np.cumsum(input, dim if input.ndim else None, dtype=np.int64).reshape(input.shape), (
@@ -483,14 +480,14 @@ def norm(input: Any, p: float | str = 2, dim: Any = None, keepdim: bool = False)
     raise NotImplementedError(f"norm supports p = 1, 2, 'fro' and inf, got {p!r}")
 
 
-@differentiable("LinalgVectorNorm")
+@differentiable("LinalgVectorNormBackward0")
 def _norm2(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     wide = input.astype(np.float64)  # squares of float32 neither overflow nor vanish
     result = np.sqrt(kernels.of(input).sum(wide * wide, axes, keepdim)).astype(input.dtype)
 
     def dx(dy: np.ndarray) -> np.ndarray:
         length = _kept(np.asarray(result), axes, keepdim)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             return np.where(
                 length == 0, dy.dtype.type(0), _kept(dy, axes, keepdim) * (input / length)
             )

@@ -67,10 +67,13 @@ def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[
     return given
 
 
-@differentiable("View", view=True)
-def _reshape(input: np.ndarray, sizes: tuple[int, ...]) -> Any:
+def _reshaped(input: np.ndarray, sizes: tuple[int, ...]) -> Any:
     shape = input.shape
     return input.reshape(sizes), (lambda dy: dy.reshape(shape),)
+
+
+_reshape = differentiable("ViewBackward0", view=True)(_reshaped)
+_squeeze = differentiable("SqueezeBackward0", view=True)(_reshaped)
 
 
 def reshape(input: Any, *shape: Any) -> Any:
@@ -90,7 +93,7 @@ def reshape(input: Any, *shape: Any) -> Any:
     return _reshape(input, _sizes(input.array.shape, input.array.size, ints(shape)))
 
 
-@differentiable("View1", view=True)
+@differentiable("ViewBackward1", view=True)
 def _bits(input: np.ndarray, dtype: np.dtype) -> Any:
     if dtype.itemsize == input.itemsize:
         return input.view(dtype), (None,)
@@ -160,7 +163,7 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     return _reshape(input, (*shape[:d], *_sizes(shape, shape[d], ints(sizes)), *shape[d + 1 :]))
 
 
-@differentiable("Permute", view=True)
+@differentiable("PermuteBackward0", view=True)
 def _permute(input: np.ndarray, order: tuple[int, ...]) -> Any:
     return input.transpose(order), (lambda dy: dy.transpose(np.argsort(order)),)
 
@@ -186,7 +189,7 @@ def permute(input: Any, *dims: Any) -> Any:
     return _permute(input, order)
 
 
-@differentiable("Transpose", view=True)
+@differentiable("TransposeBackward0", view=True)
 def _transpose(input: np.ndarray, a: int, b: int) -> Any:
     return input.swapaxes(a, b), (lambda dy: dy.swapaxes(a, b),)
 
@@ -198,7 +201,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return _transpose(input, a, b) if ndim else input
 
 
-@differentiable("T", view=True)
+@differentiable("TBackward0", view=True)
 def _t(input: np.ndarray) -> Any:
     return input.T, (lambda dy: dy.T,)
 
@@ -216,12 +219,6 @@ def t(input: Any) -> Any:
     return _t(input)
 
 
-@differentiable("Squeeze", view=True)
-def _resized(input: np.ndarray, sizes: tuple[int, ...]) -> Any:
-    shape = input.shape
-    return input.reshape(sizes), (lambda dy: dy.reshape(shape),)
-
-
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Return a view without the dims of size 1 (or without `dim`, if its size is 1)."""
     shape = input.array.shape
@@ -229,10 +226,10 @@ def squeeze(input: Any, dim: Any = None) -> Any:
         drop = {i for i, n in enumerate(shape) if n == 1}
     else:
         drop = {axis(d, len(shape)) for d in (dim if isinstance(dim, tuple | list) else (dim,))}
-    return _resized(input, tuple(n for i, n in enumerate(shape) if i not in drop or n != 1))
+    return _squeeze(input, tuple(n for i, n in enumerate(shape) if i not in drop or n != 1))
 
 
-@differentiable("Unsqueeze", view=True)
+@differentiable("UnsqueezeBackward0", view=True)
 def _unsqueeze(input: np.ndarray, position: int) -> Any:
     return np.expand_dims(input, position), (lambda dy: dy.squeeze(position),)
 
@@ -242,7 +239,7 @@ def unsqueeze(input: Any, dim: int) -> Any:
     return _unsqueeze(input, axis(dim, input.array.ndim + 1))
 
 
-@differentiable("Expand", view=True)
+@differentiable("ExpandBackward0", view=True)
 def _expand(input: np.ndarray, sizes: tuple[int, ...]) -> Any:
     # broadcast_to returns what cannot be written to, even where nothing is repeated.
     return input[...] if input.shape == sizes else np.broadcast_to(input, sizes), (lambda dy: dy,)
@@ -295,7 +292,7 @@ def broadcast_to(input: Any, shape: Sequence[int]) -> Any:
     return expand(input, *shape)
 
 
-@differentiable("Clone")
+@differentiable("CloneBackward0")
 def clone(input: np.ndarray) -> Any:
     """Return a copy that gradients flow through."""
     return input.copy(), (lambda dy: dy,)
@@ -306,14 +303,14 @@ def contiguous(input: Any) -> Any:
     return input if input.array.flags.c_contiguous else clone(input)
 
 
-@differentiable("ToCopy")
+@differentiable("ToCopyBackward0")
 def cast(input: np.ndarray, dtype: np.dtype) -> Any:
     """Return a copy in another dtype."""
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         return input.astype(dtype), (lambda dy: dy,)
 
 
-@differentiable("Flip")
+@differentiable("FlipBackward0")
 def _flip(input: np.ndarray, axes: tuple[int, ...]) -> Any:
     return np.flip(input, axes).copy(), (lambda dy: np.flip(dy, axes).copy(),)
 
@@ -519,6 +516,9 @@ def select(input: Any, dim: int, at: int) -> Any:
 # Indexing
 
 
+_SELECTIONS = (Variable, bool, np.bool_, list, np.ndarray, range)
+
+
 class Key:
     """An index in two steps: a view by integers and slices, and in it a selection by arrays.
 
@@ -544,8 +544,9 @@ class Key:
             else:
                 view.append(part)
                 selection.append(part if part is Ellipsis else slice(None))
-        if self.selects and Ellipsis not in view:
-            view.append(Ellipsis)  # NumPy returns an array then, even of no dims
+        self.name = "Select" if view and isinstance(view[-1], int) else "Slice"
+        if Ellipsis not in view:
+            view.append(Ellipsis)  # NumPy returns a view then, even of no dims
         self.view = tuple(view)
         self.selection = tuple(selection)
 
@@ -560,18 +561,18 @@ class Key:
         try:
             return array[self.view][self.selection] if self.selects else array[self.view]
         except IndexError as error:
-            raise index_error(error, array.ndim) from None
+            raise _index_error(error, array.ndim) from None
 
     def set(self, array: np.ndarray, values: Any) -> None:
         """Change the elements at this index."""
         try:
-            with np.errstate(invalid="ignore", over="ignore"):
+            with np.errstate(all="ignore"):
                 if self.selects:
                     array[self.view][self.selection] = values
                 else:
                     array[self.view] = values
         except IndexError as error:
-            raise index_error(error, array.ndim) from None
+            raise _index_error(error, array.ndim) from None
 
     def add(self, array: np.ndarray, values: np.ndarray) -> None:
         """Add values, more than once where an element is selected more than once."""
@@ -581,10 +582,7 @@ class Key:
             array[self.view] += values
 
 
-converted = Key
-
-
-def index_error(error: IndexError, ndim: int) -> IndexError:
+def _index_error(error: IndexError, ndim: int) -> IndexError:
     """Return an IndexError in torch's words."""
     text = str(error).replace("axis", "dimension")
     if "too many indices" in text:
@@ -599,6 +597,8 @@ def index_error(error: IndexError, ndim: int) -> IndexError:
 
 def _part(item: Any) -> Any:
     """Return one part of an index as an int, a slice, None, Ellipsis or an array."""
+    if type(item) is int:
+        return item
     if isinstance(item, slice):
         ends = [
             int(p.array) if isinstance(p, Variable) else p
@@ -609,7 +609,7 @@ def _part(item: Any) -> Any:
         return slice(*ends)
     if item is None or item is Ellipsis:
         return item
-    if isinstance(item, Variable | bool | np.bool_ | list | np.ndarray | range):
+    if isinstance(item, _SELECTIONS):
         array = item.array if isinstance(item, Variable) else np.asarray(item)
         if array.size == 0 and not isinstance(item, Variable):
             array = array.astype(np.int64)
@@ -637,9 +637,9 @@ def _indexed(input: np.ndarray, key: Key) -> Any:
     return key.get(input), (dx,)
 
 
-_slice = differentiable("Slice", view=True)(_indexed)
-_select = differentiable("Select", view=True)(_indexed)
-_gather = differentiable("Index")(_indexed)
+_slice = differentiable("SliceBackward0", view=True)(_indexed)
+_select = differentiable("SelectBackward0", view=True)(_indexed)
+_gather = differentiable("IndexBackward0")(_indexed)
 
 
 def index(input: Any, key: Any) -> Any:
@@ -660,10 +660,10 @@ def index(input: Any, key: Any) -> Any:
         if input.requires_grad and is_grad_enabled():
             where.own()
         return _gather(input, where)
-    return (_select if where.view and isinstance(where.view[-1], int) else _slice)(input, where)
+    return (_select if where.name == "Select" else _slice)(input, where)
 
 
-@differentiable("IndexPut", tensors=2)
+@differentiable("IndexPutBackward0", tensors=2)
 def put(input: np.ndarray, values: Any, key: Key) -> Any:
     """Return a copy of `input` with `values` at `key`."""
     result = input.copy()
@@ -677,13 +677,13 @@ def put(input: np.ndarray, values: Any, key: Key) -> Any:
     return result, (dx, lambda dy: key.get(dy))
 
 
-@differentiable("Fill")
+@differentiable("FillBackward0")
 def filled(input: np.ndarray, value: Any) -> Any:
     """Return an array like `input`, of one value, that passes no gradient on."""
     return np.full_like(input, value), (lambda dy: np.zeros_like(dy),)
 
 
-@differentiable("Gather", tensors=2)
+@differentiable("GatherBackward0", tensors=2)
 def _gather_along(input: np.ndarray, index: np.ndarray, dim: int) -> Any:
     shape = input.shape
 
@@ -754,7 +754,7 @@ def _matrix(name: str, array: np.ndarray) -> None:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
 
 
-@differentiable("Tril")
+@differentiable("TrilBackward0")
 def tril(input: np.ndarray, diagonal: int = 0) -> Any:
     """Return the lower triangle of the last two dims, the rest zero.
 
@@ -768,14 +768,14 @@ def tril(input: np.ndarray, diagonal: int = 0) -> Any:
     return np.tril(input, diagonal), (lambda dy: np.tril(dy, diagonal),)
 
 
-@differentiable("Triu")
+@differentiable("TriuBackward0")
 def triu(input: np.ndarray, diagonal: int = 0) -> Any:
     """Return the upper triangle of the last two dims, the rest zero. See `tril`."""
     _matrix("triu", input)
     return np.triu(input, diagonal), (lambda dy: np.triu(dy, diagonal),)
 
 
-@differentiable("Diag")
+@differentiable("DiagBackward0")
 def diag(input: np.ndarray, diagonal: int = 0) -> Any:
     """Return the matrix with a vector on its diagonal, or a copy of the diagonal of a matrix.
 
@@ -805,7 +805,17 @@ def diag(input: np.ndarray, diagonal: int = 0) -> Any:
 
 
 def repeat(input: Any, *sizes: Any) -> Any:
-    """Return copies of the tensor side by side: `sizes` times along each dim."""
+    """Return a tensor of copies side by side: `sizes` of them along each dim.
+
+    Raises:
+        RuntimeError: if there are fewer sizes than dims, or one is negative.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([1, 2]).repeat(2, 2)
+        tensor([[1, 2, 1, 2],
+                [1, 2, 1, 2]])
+    """
     given = ints(sizes)
     shape = input.array.shape
     extra = len(given) - len(shape)
@@ -814,10 +824,13 @@ def repeat(input: Any, *sizes: Any) -> Any:
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor"
         )
+    if builtins.any(k < 0 for k in given):
+        raise RuntimeError(f"Trying to create tensor with negative dimension: repeat{given}")
     full = (1,) * extra + shape
     spread = _reshape(input, tuple(v for n in full for v in (1, n)))
     wide = _expand(spread, tuple(v for k, n in zip(given, full, strict=True) for v in (k, n)))
-    return _reshape(wide, tuple(k * n for k, n in zip(given, full, strict=True)))
+    out = _reshape(wide, tuple(k * n for k, n in zip(given, full, strict=True)))
+    return clone(out) if out.counter() is input.counter() else out  # nothing was repeated
 
 
 def view_as(input: Any, other: Any) -> Any:

@@ -1,10 +1,10 @@
 """Compiled kernels on disk: one file for each kernel, argument types and processor.
 
-Numba's own cache has three gaps that matter here: it does not see a change in a helper that lives in
-another file, it keys a parallel and a serial compilation alike, and its numbered data files can be
-paired wrongly by processes that compile at the same time. Here the folder's name carries a hash of
-every kernel source and of Numba's version and options, and the file's name a hash of its whole key,
-so that a file is either the right one or absent.
+Numba's own cache has three gaps that matter here: it does not see a change in a helper that lives
+in another file, it keys a parallel and a serial compilation alike, and its numbered data files can
+be paired wrongly by processes that compile at the same time. Here the folder's name carries a hash
+of every kernel source and of Numba's version and options, and the file's name a hash of its whole
+key, so that a file is either the right one or absent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def candidates() -> Iterator[Path]:
 
 @cache
 def folder() -> Path | None:
-    """Return the folder that holds this version's machine code, or None where none can be written."""
+    """Return the folder of this version's machine code, or None where none can be written."""
     for parent in candidates():
         path = parent / f"kernels-{stamp()}"
         try:
@@ -81,7 +81,7 @@ def folder() -> Path | None:
 
 
 class KernelCache(_Cache):
-    """The cache of one kernel in one form ("serial" or "parallel"), as a Numba dispatcher asks for it."""
+    """The cache of one kernel in one form, "serial" or "parallel", for a Numba dispatcher."""
 
     def __init__(self, function: Any, form: str):
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}.{form}"

@@ -1,9 +1,10 @@
 """The one decorator for the house, and the one place that decides serial or parallel.
 
 `@device` marks a scalar function that kernels call, `@block` a loop over one block of an array that
-they call, and `@kernel` a function that Python calls. A kernel whose outer loop is a `prange` is written `@kernel(parallel=True)`; it is compiled a first
-time serially and, when a call is worth it, a second time in parallel. Both give the same bits: work
-is cut by index and never by thread, and no two threads add to one element.
+they call, and `@kernel` a function that Python calls. A kernel whose outer loop is a `prange` is
+written `@kernel(parallel=True)`; it is compiled a first time serially and, when a call is worth it,
+a second time in parallel. Both give the same bits: work is cut by index and never by thread, and no
+two threads add to one element.
 
 Nothing compiles at import. Machine code is kept on disk (see `cache.py`).
 """
@@ -25,7 +26,7 @@ from minnet.kernels.threads import get_num_threads
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 # Nanoseconds of work. A parallel launch costs about 3 us under omp and tbb, and about 100 us under
-# workqueue (measured); it has to save several times that. The layer is known after the first launch.
+# workqueue (measured); it has to save several times that. The first launch tells the layer.
 WORTH_A_LAUNCH = {"omp": 20_000, "tbb": 20_000, "workqueue": 400_000, "unknown": 20_000}
 
 _forked = False
@@ -55,15 +56,16 @@ class Kernel:
         update_wrapper(self, function)
         self._function = function
         self.serial = _compiled(function, parallel=False)
-        self._parallel = None
-        if not parallel:
-            self.over = lambda work: self.serial
+        self._parallel: Any = None  # compiled when first needed
+        self._has_prange = parallel
 
     def __call__(self, *args: Any) -> Any:
         return self.serial(*args)
 
     def over(self, work: float) -> Callable[..., Any]:
-        if work < WORTH_A_LAUNCH[_layer] or get_num_threads() == 1 or _forked:
+        if work < WORTH_A_LAUNCH[_layer] or not self._has_prange:
+            return self.serial
+        if get_num_threads() == 1 or _forked:
             return self.serial
         return self.parallel
 

@@ -1,7 +1,7 @@
 """The counter-based generator, and bits to floats.
 
-Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3") maps a
-128-bit counter and a 64-bit key to 128 random bits, with no state: any element of a fill can be
+Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3") maps
+a 128-bit counter and a 64-bit key to 128 random bits, with no state: any element of a fill can be
 computed alone.
 
 The counter of minnet's fills (words from low to high):

@@ -6,7 +6,7 @@ import os
 
 
 def available() -> int:
-    """Return how many threads this process can run at once, or NUMBA_NUM_THREADS where that is set."""
+    """Return how many threads this process can run at once, or NUMBA_NUM_THREADS if set."""
     chosen = os.environ.get("NUMBA_NUM_THREADS", "")
     if chosen.isdigit() and int(chosen):
         return int(chosen)

@@ -21,7 +21,9 @@ def _checked_seed(seed: Any) -> int:
         raise TypeError(f"manual_seed expected an int, but got {type(seed).__name__}")
     seed = int(seed)
     if not -(LIMIT >> 1) <= seed < LIMIT:
-        raise RuntimeError(f"Overflow when unpacking long: the seed {seed} does not fit into 64 bits")
+        raise RuntimeError(
+            f"Overflow when unpacking long: the seed {seed} does not fit into 64 bits"
+        )
     return seed % LIMIT
 
 
@@ -29,8 +31,8 @@ class Generator:
     """A source of random numbers: a 64-bit seed, and the number of draws so far.
 
     Every fill takes the next draw number, whatever its size, and is a pure function of (seed, draw,
-    element index): the same for any number of threads, on any machine, and independent of the shapes
-    of the fills before it.
+    element index): the same for any number of threads, on any machine, and independent of the
+    shapes of the fills before it.
 
     Args:
         device: "cpu".
@@ -81,7 +83,9 @@ class Generator:
 
     # Fills of arrays, in place
 
-    def uniform(self, array: np.ndarray, low: float = 0.0, high: float = 1.0, start: int = 0) -> None:
+    def uniform(
+        self, array: np.ndarray, low: float = 0.0, high: float = 1.0, start: int = 0
+    ) -> None:
         """Fill a float array with U[low, high).
 
         Raises:
@@ -90,7 +94,8 @@ class Generator:
         low, high = float(low), float(high)
         if not low <= high:
             raise RuntimeError(
-                f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
+                f"uniform_ expects to return a [from, to) range, but found from={low:g} > "
+                f"to={high:g}"
             )
         limit = float(np.finfo(array.dtype).max)
         if not (-limit <= low and high <= limit and high - low <= limit):
@@ -101,7 +106,9 @@ class Generator:
         k = kernels.of(array)
         k.uniform(array, self._stream(k), low, high, start)
 
-    def normal(self, array: np.ndarray, mean: float = 0.0, std: float = 1.0, start: int = 0) -> None:
+    def normal(
+        self, array: np.ndarray, mean: float = 0.0, std: float = 1.0, start: int = 0
+    ) -> None:
         """Fill a float array with N(mean, std²).
 
         Raises:
@@ -129,7 +136,9 @@ class Generator:
         """
         mean, std, a, b = float(mean), float(std), float(a), float(b)
         if not (0 < std < math.inf and math.isfinite(mean)):
-            raise ValueError(f"trunc_normal_ expects a finite mean and std > 0, got {mean:g} and {std:g}")
+            raise ValueError(
+                f"trunc_normal_ expects a finite mean and std > 0, got {mean:g} and {std:g}"
+            )
         if not a < b:
             raise ValueError(f"trunc_normal_ expects a < b, but found a={a:g} and b={b:g}")
         k = kernels.of(array)
@@ -197,7 +206,9 @@ def resolve(generator: Any) -> Generator:
     if generator is None:
         return _default
     if not isinstance(generator, Generator):
-        raise TypeError(f"generator must be a minnet.Generator or None, got {type(generator).__name__}")
+        raise TypeError(
+            f"generator must be a minnet.Generator or None, got {type(generator).__name__}"
+        )
     return generator
 
 

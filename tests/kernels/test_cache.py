@@ -99,7 +99,9 @@ def test_without_a_writable_folder_there_is_one_warning_and_the_right_result(tmp
 def test_processes_that_compile_at_once_do_not_disturb_each_other(tmp_path):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     workers = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, env=env, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, env=env, text=True
+        )
         for _ in range(3)
     ]
     sums = {w.communicate(timeout=120)[0].splitlines()[-1] for w in workers}

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from naive.philox import philox4x32
 
 from minnet.kernels.strokes import HANDWRITING
+from naive.philox import philox4x32
 
 SIDE = 28
 TAG = 0x64696769

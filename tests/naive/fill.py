@@ -1,6 +1,7 @@
 """Random fills, one element at a time: the twins of `minnet.kernels.cpu.fill`."""
 
 import numpy as np
+
 from naive.fma import fma32, fma64
 from naive.numeric import log_normal, sincos_turn32, sincos_turn64
 from naive.philox import block, philox4x32, words

@@ -2,8 +2,8 @@
 
 Elements are laid out in runs of 1024 counters. The four words of a counter go to four *planes* of
 1024 elements (two planes, of word pairs, for float64), because four stores at a distance vectorise
-where four neighbouring ones do not. Any element can be computed alone, so a fill can start anywhere:
-`start` is the index of the first element within a larger conceptual tensor.
+where four neighbouring ones do not. Any element can be computed alone, so a fill can start
+anywhere: `start` is the index of the first element within a larger conceptual tensor.
 
 A fill takes the key and the draw as the tuple `stream` = (k0, k1, c2, c3); see `philox.py`.
 """
@@ -31,7 +31,7 @@ Stream = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
 
 
 def stream(seed: int, draw: int) -> Stream:
-    """Return the key and the upper half of the counter for a 64-bit seed and a 64-bit draw number."""
+    """Return the key and the upper half of the counter for a 64-bit seed and draw number."""
     low = 0xFFFFFFFF
     words = (seed & low, seed >> 32 & low, draw & low, draw >> 32 & low)
     return tuple(np.uint32(w) for w in words)  # type: ignore[return-value]
@@ -57,8 +57,8 @@ def unit64(high: Any, low: Any) -> Any:
 def normal_pair32(radius: Any, angle: Any) -> Any:
     """Return two independent N(0, 1) in float32 (Box and Muller 1958).
 
-    The radius is sqrt(-2 log u) with u = (word + 1) / 2³² in (0, 1]: all 32 bits count, so that tails
-    reach 6.66 standard deviations, and the logarithm is never that of 0.
+    The radius is sqrt(-2 log u) with u = (word + 1) / 2³² in (0, 1]: all 32 bits count, so that
+    tails reach 6.66 standard deviations, and the logarithm is never that of 0.
     """
     high = float32(int32(radius >> uint32(16)))
     low = float32(int32(radius & uint32(0xFFFF)) + int32(1))
@@ -78,12 +78,12 @@ def normal_pair64(w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
     return r * cos, r * sin
 
 
-# Whole runs: `out` is a multiple of a run long. `width` counters of each run are computed, fewer than
-# 1024 only for a short fill.
+# Whole runs: `out` is a multiple of a run long. `width` counters of each run are computed, fewer
+# than 1024 only for a short fill.
 
 
 @block
-def _uniform_run32(out, index, width, stream, low, span, last):  # type: ignore[no-untyped-def]
+def _uniform_run32(out, index, width, stream, low, span, last):
     k0, k1, c2, c3 = stream
     c0, c1 = uint32(index), uint32(index >> uint64(32))
     for i in range(width):
@@ -95,14 +95,14 @@ def _uniform_run32(out, index, width, stream, low, span, last):  # type: ignore[
 
 
 @kernel(parallel=True)
-def _uniform32(out, run, width, stream, low, span, last):  # type: ignore[no-untyped-def]
+def _uniform32(out, run, width, stream, low, span, last):
     for r in prange(out.size // RUN32):
         index = uint64(run + r) * uint64(COUNTERS)
         _uniform_run32(out[r * RUN32 : (r + 1) * RUN32], index, width, stream, low, span, last)
 
 
 @block
-def _uniform_run64(out, index, width, stream, low, span, last):  # type: ignore[no-untyped-def]
+def _uniform_run64(out, index, width, stream, low, span, last):
     k0, k1, c2, c3 = stream
     c0, c1 = uint32(index), uint32(index >> uint64(32))
     for i in range(width):
@@ -112,14 +112,14 @@ def _uniform_run64(out, index, width, stream, low, span, last):  # type: ignore[
 
 
 @kernel(parallel=True)
-def _uniform64(out, run, width, stream, low, span, last):  # type: ignore[no-untyped-def]
+def _uniform64(out, run, width, stream, low, span, last):
     for r in prange(out.size // RUN64):
         index = uint64(run + r) * uint64(COUNTERS)
         _uniform_run64(out[r * RUN64 : (r + 1) * RUN64], index, width, stream, low, span, last)
 
 
 @block
-def _normal_run32(out, index, width, stream, mean, std):  # type: ignore[no-untyped-def]
+def _normal_run32(out, index, width, stream, mean, std):
     k0, k1, c2, c3 = stream
     c0, c1 = uint32(index), uint32(index >> uint64(32))
     for i in range(width):
@@ -133,14 +133,14 @@ def _normal_run32(out, index, width, stream, mean, std):  # type: ignore[no-unty
 
 
 @kernel(parallel=True)
-def _normal32(out, run, width, stream, mean, std):  # type: ignore[no-untyped-def]
+def _normal32(out, run, width, stream, mean, std):
     for r in prange(out.size // RUN32):
         index = uint64(run + r) * uint64(COUNTERS)
         _normal_run32(out[r * RUN32 : (r + 1) * RUN32], index, width, stream, mean, std)
 
 
 @block
-def _normal_run64(out, index, width, stream, mean, std):  # type: ignore[no-untyped-def]
+def _normal_run64(out, index, width, stream, mean, std):
     k0, k1, c2, c3 = stream
     c0, c1 = uint32(index), uint32(index >> uint64(32))
     for i in range(width):
@@ -151,7 +151,7 @@ def _normal_run64(out, index, width, stream, mean, std):  # type: ignore[no-unty
 
 
 @kernel(parallel=True)
-def _normal64(out, run, width, stream, mean, std):  # type: ignore[no-untyped-def]
+def _normal64(out, run, width, stream, mean, std):
     for r in prange(out.size // RUN64):
         index = uint64(run + r) * uint64(COUNTERS)
         _normal_run64(out[r * RUN64 : (r + 1) * RUN64], index, width, stream, mean, std)
@@ -198,7 +198,7 @@ def _unit_again64(run: Any, e: Any, attempt: Any, stream: Any) -> Any:
 
 
 @block
-def _keep_run32(out, run, width, stream, mean, std, a, b):  # type: ignore[no-untyped-def]
+def _keep_run32(out, run, width, stream, mean, std, a, b):
     for plane in range(4):
         for i in range(width):
             e = plane * COUNTERS + i
@@ -211,14 +211,14 @@ def _keep_run32(out, run, width, stream, mean, std, a, b):  # type: ignore[no-un
 
 
 @kernel(parallel=True)
-def _keep32(out, run, width, stream, mean, std, a, b):  # type: ignore[no-untyped-def]
+def _keep32(out, run, width, stream, mean, std, a, b):
     """Replace what lies outside [a, b] by later attempts of the same element."""
     for r in prange(out.size // RUN32):
         _keep_run32(out[r * RUN32 : (r + 1) * RUN32], run + r, width, stream, mean, std, a, b)
 
 
 @block
-def _keep_run64(out, run, width, stream, mean, std, a, b):  # type: ignore[no-untyped-def]
+def _keep_run64(out, run, width, stream, mean, std, a, b):
     for plane in range(2):
         for i in range(width):
             e = plane * COUNTERS + i
@@ -231,7 +231,7 @@ def _keep_run64(out, run, width, stream, mean, std, a, b):  # type: ignore[no-un
 
 
 @kernel(parallel=True)
-def _keep64(out, run, width, stream, mean, std, a, b):  # type: ignore[no-untyped-def]
+def _keep64(out, run, width, stream, mean, std, a, b):
     """Replace what lies outside [a, b] by later attempts of the same element."""
     for r in prange(out.size // RUN64):
         _keep_run64(out[r * RUN64 : (r + 1) * RUN64], run + r, width, stream, mean, std, a, b)
@@ -239,7 +239,7 @@ def _keep64(out, run, width, stream, mean, std, a, b):  # type: ignore[no-untype
 
 @device
 def _proposed(u: Any, low: Any, high: Any, rate: Any) -> Any:
-    """Return a proposal from u in (0, 1]: exponential from `low`, or uniform where the rate is 0."""
+    """Return a proposal from u in (0, 1]: exponential from `low`, or uniform for rate 0."""
     if rate > 0:
         return low - log_normal(u) / rate
     return fma(u, high - low, low)
@@ -256,7 +256,7 @@ def _log_acceptance(z: Any, low: Any, high: Any, rate: Any) -> Any:
 
 
 @kernel(parallel=True)
-def _tail32(out, run, width, stream, mean, std, a, b, low, high, rate):  # type: ignore[no-untyped-def]
+def _tail32(out, run, width, stream, mean, std, a, b, low, high, rate):
     """Rejection from a uniform or exponential: attempts 2t propose, attempts 2t + 1 accept."""
     for r in prange(out.size // RUN32):
         for plane in range(4):
@@ -273,7 +273,7 @@ def _tail32(out, run, width, stream, mean, std, a, b, low, high, rate):  # type:
 
 
 @kernel(parallel=True)
-def _tail64(out, run, width, stream, mean, std, a, b, low, high, rate):  # type: ignore[no-untyped-def]
+def _tail64(out, run, width, stream, mean, std, a, b, low, high, rate):
     """Rejection from a uniform or exponential: attempts 2t propose, attempts 2t + 1 accept."""
     for r in prange(out.size // RUN64):
         for plane in range(2):
@@ -290,7 +290,7 @@ def _tail64(out, run, width, stream, mean, std, a, b, low, high, rate):  # type:
 
 
 @block
-def _bernoulli_run(out, index, width, stream, threshold):  # type: ignore[no-untyped-def]
+def _bernoulli_run(out, index, width, stream, threshold):
     k0, k1, c2, c3 = stream
     c0, c1 = uint32(index), uint32(index >> uint64(32))
     one, zero = float32(1.0), float32(0.0)
@@ -303,14 +303,14 @@ def _bernoulli_run(out, index, width, stream, threshold):  # type: ignore[no-unt
 
 
 @kernel(parallel=True)
-def _bernoulli(out, run, width, stream, threshold):  # type: ignore[no-untyped-def]
+def _bernoulli(out, run, width, stream, threshold):
     for r in prange(out.size // RUN32):
         index = uint64(run + r) * uint64(COUNTERS)
         _bernoulli_run(out[r * RUN32 : (r + 1) * RUN32], index, width, stream, threshold)
 
 
 @kernel(parallel=True)
-def _integers(out, run, width, stream, low, span, mask):  # type: ignore[no-untyped-def]
+def _integers(out, run, width, stream, low, span, mask):
     """Whole numbers by masked rejection: keep the low bits, try again above the range.
 
     Two words an element. No modulo, so no bias; fewer than two attempts on average.
@@ -331,7 +331,7 @@ def _integers(out, run, width, stream, low, span, mask):  # type: ignore[no-unty
 
 
 @kernel
-def _permutation(out, stream):  # type: ignore[no-untyped-def]
+def _permutation(out, stream):
     """Fisher and Yates's shuffle, with one 64-bit word for each swap."""
     k0, k1, c2, c3 = stream
     n = out.size
@@ -349,7 +349,9 @@ def _permutation(out, stream):  # type: ignore[no-untyped-def]
 # Any length, any start, any strides
 
 
-def _fill(run_kernel: Any, out: np.ndarray, start: int, per_run: int, cost: float, *args: Any) -> None:
+def _fill(
+    run_kernel: Any, out: np.ndarray, start: int, per_run: int, cost: float, *args: Any
+) -> None:
     """Fill `out` with the elements [start, start + out.size) of a conceptual tensor.
 
     Whole runs are written in place; a first and a last part of a run go through a buffer. `cost` is
@@ -421,8 +423,8 @@ def trunc_normal(
         # The uniform accepts less often than the exponential once the interval is long.
         if high - low > 1 / best * math.exp(min((low * low - low * best) / 2 + 0.5, 700.0)):
             rate = best
-    args = (stream, real(mean), real(std), real(a), real(b), real(low), real(high), real(rate))
-    _fill(_tail32 if small else _tail64, out, start, per_run, 100.0, *args)
+    tail = (stream, real(mean), real(std), real(a), real(b), real(low), real(high), real(rate))
+    _fill(_tail32 if small else _tail64, out, start, per_run, 100.0, *tail)
 
 
 def _mass(low: float, high: float) -> float:
