@@ -1,4 +1,8 @@
-"""Vector IR: what Numba's Python cannot say. Fused multiply-add, and the SIMD width of the target."""
+"""Vector IR, what Numba's Python cannot say: fma, the SIMD width, and the inner loops of matmul.
+
+Each intrinsic on memory takes addresses and distances in bytes as integers, and an array element
+`like` whose type is that of the elements.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from numba import types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
+POINTER = ir.IntType(8).as_pointer()
 
 
 @intrinsic
@@ -23,12 +30,21 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
         raise TypeError(f"fma expects three float32 or three float64, got {x}, {y}, {z}")
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        scalar = args[0].type
-        name = "llvm.fma.f32" if isinstance(scalar, ir.FloatType) else "llvm.fma.f64"
-        kind = ir.FunctionType(scalar, [scalar] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+        return builder.call(_fma(builder.module, args[0].type), args)
 
     return x(x, x, x), codegen
+
+
+def _bytes(scalar: Any) -> int:
+    return 4 if isinstance(scalar, ir.FloatType) else 8
+
+
+def _fma(module: Any, kind: Any) -> Any:
+    """Return LLVM's fma for a scalar or a vector type."""
+    vector = isinstance(kind, ir.VectorType)
+    name = f"f{8 * _bytes(kind.element if vector else kind)}"
+    name = f"llvm.fma.v{kind.count}{name}" if vector else f"llvm.fma.{name}"
+    return cgutils.get_or_insert_function(module, ir.FunctionType(kind, [kind] * 3), name)
 
 
 @cache
@@ -36,3 +52,264 @@ def vector_bytes() -> int:
     """Return the width of the target's vector registers: 64 (AVX-512), 32 (AVX) or 16 bytes."""
     features = cpu_target.target_context.codegen()._tm_features.split(",")
     return 64 if "+avx512f" in features else 32 if "+avx" in features else 16
+
+
+# Single elements and blocks of memory
+
+
+@intrinsic
+def load(typingctx: Any, like: Any, address: Any) -> Any:
+    """Return the element at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[1], context.get_value_type(like).as_pointer())
+        return builder.load(pointer)
+
+    return like(like, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx: Any, address: Any, element: Any) -> Any:
+    """Write an element to an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], context.get_value_type(element).as_pointer())
+        builder.store(args[1], pointer)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, element), codegen
+
+
+@intrinsic
+def copy(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
+    """Copy `count` bytes between addresses that do not overlap."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to, source, count = args
+        cgutils.raw_memcpy(
+            builder, builder.inttoptr(to, POINTER), builder.inttoptr(source, POINTER), count, 1
+        )
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), codegen
+
+
+# The tile of matmul: `rows` x `vectors` accumulators, which have to fit into the registers beside a
+# row of B and one element of A. AVX-512 and NEON have 32 registers, AVX and SSE 16.
+
+TILE_ROWS, TILE_VECTORS = (12, 2) if vector_bytes() == 64 else (6, 2)
+TILE_HEIGHTS = tuple(h for h in (12, 8, 6, 4, 2, 1) if h <= TILE_ROWS)
+# Rows of A that share a pointer: x86 addresses a base plus one or two distances in a load.
+ROWS_A_POINTER = 3
+
+
+def _define(module: Any, name: str, arguments: int) -> tuple[Any, bool]:
+    """Return a function on integers in this module, and whether it is new and has to be filled."""
+    if name in module.globals:
+        return module.globals[name], False
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT64] * arguments), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    return function, True
+
+
+def _splat(builder: Any, element: Any, vector: Any) -> Any:
+    """Return a vector with the element in every lane."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, element, INT32(0))
+    lanes = ir.Constant(ir.VectorType(INT32, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(first, undefined, lanes)
+
+
+def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
+    """Return the function of one tile: C = A B, or C += A B, as a chain of fmas over k."""
+    size = _bytes(scalar)
+    vector = ir.VectorType(scalar, vector_bytes() // size)
+    function, new = _define(module, f"minnet.tile.f{8 * size}.{rows}x{vectors}", 9)
+    if not new:
+        return function
+    depth, a, a_row, a_k, b, b_k, c, c_row, resume = function.args
+    entry, partial, loop, done = (
+        function.append_basic_block(name) for name in ("entry", "partial", "loop", "done")
+    )
+    builder = ir.IRBuilder(entry)
+    fused = _fma(module, vector)
+    where = [(r, v) for r in range(rows) for v in range(vectors)]
+
+    def at(pointer: Any, kind: Any, distance: Any = None) -> Any:
+        pointer = pointer if distance is None else builder.gep(pointer, [distance])
+        return builder.bitcast(pointer, kind.as_pointer())
+
+    def read(pointer: Any, kind: Any, distance: Any = None) -> Any:
+        element = builder.load(at(pointer, kind, distance))
+        element.align = size
+        return element
+
+    def column(v: int) -> Any:
+        return INT64(v * vector_bytes())
+
+    def phi(kind: Any, start: Any, resumed: Any) -> Any:
+        node = builder.phi(kind)
+        node.add_incoming(start, entry)
+        node.add_incoming(resumed, partial)
+        return node
+
+    c_rows = [builder.inttoptr(c, POINTER)]
+    for _ in range(1, rows):
+        c_rows.append(builder.gep(c_rows[-1], [c_row]))
+    starts = [builder.inttoptr(a, POINTER)]
+    stride = builder.mul(a_row, INT64(ROWS_A_POINTER))
+    for _ in range(ROWS_A_POINTER, rows, ROWS_A_POINTER):
+        starts.append(builder.gep(starts[-1], [stride]))
+    offsets = [INT64(0), a_row]
+    while len(offsets) < ROWS_A_POINTER:
+        offsets.append(builder.add(offsets[-1], a_row))
+    b_start = builder.inttoptr(b, POINTER)
+    builder.cbranch(builder.icmp_signed("!=", resume, INT64(0)), partial, loop)
+
+    builder.position_at_end(partial)  # the chain goes on from what C holds
+    held = [read(c_rows[r], vector, column(v)) for r, v in where]
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    zero = ir.Constant(vector, [0.0] * vector.count)
+    sums = [phi(vector, zero, x) for x in held]
+    left = phi(INT64, depth, depth)
+    a_pointers = [phi(POINTER, s, s) for s in starts]
+    b_pointer = phi(POINTER, b_start, b_start)
+    b_row = [read(b_pointer, vector, column(v)) for v in range(vectors)]
+    results = []
+    for r in range(rows):
+        element = read(a_pointers[r // ROWS_A_POINTER], scalar, offsets[r % ROWS_A_POINTER])
+        spread = _splat(builder, element, vector)
+        for v in range(vectors):
+            results.append(builder.call(fused, [spread, b_row[v], sums[r * vectors + v]]))
+    for node, x in zip(sums, results, strict=True):
+        node.add_incoming(x, loop)
+    for node in a_pointers:
+        node.add_incoming(builder.gep(node, [a_k]), loop)
+    b_pointer.add_incoming(builder.gep(b_pointer, [b_k]), loop)
+    rest = builder.sub(left, INT64(1))
+    left.add_incoming(rest, loop)
+    builder.cbranch(builder.icmp_signed(">", rest, INT64(0)), loop, done)
+
+    builder.position_at_end(done)
+    for (r, v), x in zip(where, results, strict=True):
+        builder.store(x, at(c_rows[r], vector, column(v))).align = size
+    builder.ret_void()
+    return function
+
+
+@intrinsic
+def tile(
+    typingctx: Any,
+    like: Any,
+    rows: Any,
+    vectors: Any,
+    depth: Any,
+    a: Any,
+    a_row: Any,
+    a_k: Any,
+    b: Any,
+    b_k: Any,
+    c: Any,
+    c_row: Any,
+    resume: Any,
+) -> Any:
+    """Compute `rows` x `vectors` vectors of C = A B, and of C += A B where `resume` is not 0.
+
+    `rows` is one of TILE_HEIGHTS, `vectors` at most TILE_VECTORS, `depth` at least 1. Each element
+    is a chain of fmas over k = 0, 1, …: the order contract.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        scalar = context.get_value_type(like)
+        _, rows, vectors, *rest = args
+        after = builder.append_basic_block("after")
+        shape = builder.add(builder.mul(rows, INT64(TILE_VECTORS)), vectors)
+        switch = builder.switch(shape, after)
+        for height in TILE_HEIGHTS:
+            for width in range(1, TILE_VECTORS + 1):
+                function = _tile(builder.module, scalar, height, width)
+                case = builder.append_basic_block(f"tile{height}x{width}")
+                switch.add_case(INT64(height * TILE_VECTORS + width), case)
+                with builder.goto_block(case):
+                    builder.call(function, rest)
+                    builder.branch(after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * 11), codegen
+
+
+def _transpose(module: Any, scalar: Any) -> Any:
+    size = _bytes(scalar)
+    lanes, group = vector_bytes() // size, 16 // size  # shuffles are cheap within 16 bytes
+    vector = ir.VectorType(scalar, lanes)
+    function, new = _define(module, f"minnet.transpose.f{8 * size}", 5)
+    if not new:
+        return function
+    source, stride, count, target, pitch = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+
+    def shuffled(x: Any, y: Any, order: list[int]) -> Any:
+        return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, lanes), order))
+
+    rows = []
+    last = builder.sub(count, INT64(1))
+    for i in range(lanes):
+        row = builder.select(builder.icmp_signed("<", INT64(i), last), INT64(i), last)
+        address = builder.add(source, builder.mul(row, stride))
+        x = builder.load(builder.inttoptr(address, vector.as_pointer()))
+        x.align = size
+        rows.append(x)
+    # Transpose the squares of `group` x `group` elements ...
+    low = [
+        e // 2 + start + (lanes if e % 2 else 0)
+        for start in range(0, lanes, group)
+        for e in range(group)
+    ]
+    high = [i + group // 2 for i in low]
+    done = 1
+    while done < group:
+        merged = list(rows)
+        for start in range(0, lanes, group):
+            for i in range(start, start + group // 2):
+                x, y = rows[i], rows[i + group // 2]
+                merged[2 * i - start] = shuffled(x, y, low)
+                merged[2 * i - start + 1] = shuffled(x, y, high)
+        rows = merged
+        done *= 2
+    # ... then exchange squares across the diagonal, the largest first.
+    distance = lanes // 2
+    while distance >= group:
+        for i in range(lanes):
+            if not i & distance:
+                x, y = rows[i], rows[i + distance]
+                upper = [e if not e & distance else lanes + e - distance for e in range(lanes)]
+                lower = [e + distance if not e & distance else lanes + e for e in range(lanes)]
+                rows[i], rows[i + distance] = shuffled(x, y, upper), shuffled(x, y, lower)
+        distance //= 2
+    for i, x in enumerate(rows):
+        address = builder.add(target, builder.mul(INT64(i), pitch))
+        builder.store(x, builder.inttoptr(address, vector.as_pointer())).align = size
+    builder.ret_void()
+    return function
+
+
+@intrinsic
+def transpose(
+    typingctx: Any, like: Any, source: Any, stride: Any, count: Any, target: Any, pitch: Any
+) -> Any:
+    """Transpose a square of as many rows and columns as a vector has lanes.
+
+    Row i is read at `source` + i * `stride`; rows from `count` on repeat the last one. Row i of the
+    result is written at `target` + i * `pitch`.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.call(_transpose(builder.module, context.get_value_type(like)), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * 5), codegen

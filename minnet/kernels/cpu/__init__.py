@@ -39,17 +39,7 @@ from minnet.kernels.cpu.loss import (
 from minnet.kernels.cpu.loss import (
     cross_entropy_backward as cross_entropy_backward,
 )
-
-try:
-    from minnet.kernels.cpu.matmul import matmul as matmul
-except ImportError:  # TEMPORARY
-    import numpy as _np
-
-    def matmul(a, b, bias=None, out=None):
-        r = _np.matmul(a, b)
-        return r if bias is None else r + bias
-
-
+from minnet.kernels.cpu.matmul import matmul as matmul
 from minnet.kernels.cpu.optimize import (
     adam_step as adam_step,
 )

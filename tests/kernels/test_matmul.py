@@ -1,0 +1,180 @@
+"""Matrix products bit for bit against their twin, in every layout, at every edge of the tiles."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive import matmul as naive
+
+from minnet.kernels.cpu import matmul
+
+# The package's attribute of this name is the function.
+module = importlib.import_module("minnet.kernels.cpu.matmul")
+
+LAYOUTS = ("nn", "nt", "tn", "tt")
+EDGES = [1, 2, 3, 5, 6, 7, 11, 12, 13, 15, 16, 17, 23, 24, 31, 32, 33, 45, 64, 65, 100, 129]
+
+
+def operands(m, k, n, layout, dtype, seed=0):
+    """Return (M, K) and (K, N) whose memory is transposed where the layout has a t."""
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((k, m) if layout[0] == "t" else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if layout[1] == "t" else (k, n)).astype(dtype)
+    return (a.T if layout[0] == "t" else a), (b.T if layout[1] == "t" else b)
+
+
+def bits(x):
+    return np.ascontiguousarray(x).view(np.uint32 if x.dtype == np.float32 else np.uint64)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(EDGES),
+    st.sampled_from(EDGES),
+    st.sampled_from(EDGES),
+    st.sampled_from(LAYOUTS),
+    st.booleans(),
+)
+def test_float32_equals_the_twin(m, k, n, layout, with_bias):
+    a, b = operands(m, k, n, layout, np.float32, seed=m * k + n)
+    bias = np.random.default_rng(1).standard_normal(n).astype(np.float32) if with_bias else None
+    np.testing.assert_array_equal(bits(matmul(a, b, bias)), bits(naive.matmul(a, b, bias)))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 9), (13, 17, 5), (5, 9, 33)])
+def test_float64_equals_the_twin(shape, layout):
+    a, b = operands(*shape, layout, np.float64)
+    bias = np.arange(shape[2], dtype=np.float64)
+    np.testing.assert_array_equal(bits(matmul(a, b, bias)), bits(naive.matmul(a, b, bias)))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (5, module.DEPTH + 1, 40),  # K in two blocks
+        (3, 3 * module.DEPTH + 7, 17),
+        (module.ROWS + 5, 20, 40),  # A in two passes
+        (module.PACK_ROWS + 3, 9, 64),  # B packed for its many uses
+        (30, 256, 64),  # rows of A a multiple of 1024 bytes apart
+        (1024, 5, 33),
+        (40, 8, 1024),  # rows of B and C far apart
+    ],
+)
+def test_every_path_equals_the_twin(shape, layout):
+    a, b = operands(*shape, layout, np.float32)
+    np.testing.assert_array_equal(bits(matmul(a, b)), bits(naive.matmul(a, b)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_bits_do_not_depend_on_layout_tasks_or_threads(layout, dtype):
+    a, b = operands(300, 500, 290, "nn", dtype)
+    expected = np.concatenate([matmul(a[i : i + 7], b) for i in range(0, 300, 7)])
+    stored = [x.T.copy().T if t == "t" else x for x, t in zip((a, b), layout, strict=True)]
+    np.testing.assert_array_equal(matmul(*stored), expected)
+    origins = [v for x in stored for v in module._origin(x)]
+    for run in (module._matmul.serial, module._matmul.parallel):
+        for tall, wide in ((1, 1), (3, 2), (25, 1), (1, 10)):
+            out = np.full((300, 290), np.nan, dtype)
+            run(*origins, 500, module.NO_BIAS[np.dtype(dtype)], out, tall, wide)
+            np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0)])
+def test_empty_operands(shape):
+    a, b = operands(*shape, "nn", np.float32)
+    np.testing.assert_array_equal(matmul(a, b), np.zeros((shape[0], shape[2]), np.float32))
+    bias = np.arange(shape[2], dtype=np.float32)
+    np.testing.assert_array_equal(matmul(a, b, bias), np.broadcast_to(bias, (shape[0], shape[2])))
+
+
+def test_strided_operands():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((40, 60)).astype(np.float32)
+    b = rng.standard_normal((60, 80)).astype(np.float32)
+    for x, y in [
+        (a[::2, ::3], b[::3, ::2]),
+        (a[::-1], b[:, ::-1]),
+        (a[:, ::-1], b[::-1]),
+        (a[5:20, 7:50], b[7:50, 3:44]),
+        (np.broadcast_to(a[:1], (9, 60)), b),
+        (a, np.broadcast_to(b[:, :1], (60, 7))),
+        (a[:, :1], b[:1]),
+    ]:
+        expected = naive.matmul(np.ascontiguousarray(x), np.ascontiguousarray(y))
+        np.testing.assert_array_equal(bits(matmul(x, y)), bits(expected))
+
+
+def test_special_values_go_through_the_chain():
+    a = np.array([[np.inf, 1.0], [np.nan, 0.0], [-0.0, 0.0], [3e38, 3e38]], np.float32)
+    b = np.array([[1.0, 0.0], [1.0, 2.0]], np.float32)
+    out = matmul(a, b)
+    assert out[0, 0] == np.inf and np.isnan(out[0, 1]) and np.isnan(out[1]).all()
+    assert not np.signbit(out[2]).any()  # +0 + -0 * 1 is +0
+    assert out[3, 0] == np.inf
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(13, 5, 17), (25, 400, 33), (1, 1, 1), (300, 300, 250)])
+def test_nothing_is_written_around_the_result(shape, dtype):
+    m, k, n = shape
+    a, b = operands(m, k, n, "nt", dtype)
+    buffer = np.full(m * n + 200, 7, dtype)
+    out = buffer[100:-100].reshape(m, n)
+    assert matmul(a, b, out=out) is out
+    np.testing.assert_array_equal(out, matmul(a, b))
+    assert (buffer[:100] == 7).all() and (buffer[-100:] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_close_to_the_product_in_higher_precision(dtype):
+    a, b = operands(200, 700, 90, "nt", dtype)
+    exact = a.astype(np.longdouble) @ b.astype(np.longdouble)
+    bound = 700 * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b))
+    assert (np.abs(matmul(a, b) - exact) <= bound).all()
+
+
+PRODUCTS = """
+import hashlib, numpy as np
+from minnet.kernels.cpu.matmul import matmul
+digest = hashlib.sha256()
+for dtype in (np.float32, np.float64):
+    rng = np.random.default_rng(0)
+    for m, k, n in ((33, 70, 45), (7, 500, 20)):
+        a = rng.standard_normal((m, k)).astype(dtype)
+        b = rng.standard_normal((n, k)).astype(dtype)
+        c = rng.standard_normal((k, n)).astype(dtype)
+        for product in (matmul(a, b.T), matmul(a, c), matmul(np.asfortranarray(a), c)):
+            digest.update(product.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def digest(cache, **env):
+    done = subprocess.run(
+        [sys.executable, "-c", PRODUCTS],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(cache), **env},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86 only")
+@pytest.mark.parametrize(
+    ("cpu", "features"),
+    [("haswell", "+avx,+avx2,+fma"), ("nehalem", "+sse4.2"), ("generic", "")],
+)
+def test_the_bits_do_not_depend_on_the_simd_width(cpu, features, tmp_path):
+    """Without fma in hardware each fma is a call of the C library: slow, and the same bits."""
+    assert digest(tmp_path, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features) == digest(tmp_path)
