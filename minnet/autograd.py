@@ -53,7 +53,12 @@ class Variable:
 
     def describe(self) -> str:
         """Return the tensor's type and shape as torch's messages give them."""
-        return f"torch.{dtypes.of(self.array).tensor_type}Tensor {list(self.array.shape)}"
+        return described(self.array.shape, self.array.dtype)
+
+
+def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    """Return a type and shape as torch's messages give them."""
+    return f"torch.{dtypes.OF_NUMPY[dtype].tensor_type}Tensor {list(shape)}"
 
 
 _tensor_class: type[Variable] = Variable
@@ -175,7 +180,8 @@ class Node:
     edges: tuple[Node | Variable | None, ...]  # where each input's gradient goes: a node or a leaf
     vjps: tuple[VJP | None, ...] | None  # None once freed
     metadata: tuple[tuple[tuple[int, ...], np.dtype], ...]  # shape and dtype of each input
-    saved: list[tuple[list[int], int, str, str]]  # counter, version, description and origin
+    # What the VJPs read: counter, version then, shape, dtype, and the node it came from.
+    saved: list[tuple[list[int], int, tuple[int, ...], np.dtype, str | None]]
     result: tuple[tuple[int, ...], np.dtype]
     hooks: dict[int, Callable[[Any], Any]] | None
     retain: weakref.ref[Variable] | None
@@ -254,8 +260,8 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 x = out if index == tensors else inputs[index]
                 if isinstance(x, Variable):
                     counter = x.counter()
-                    origin = f", which is output 0 of {x.grad_fn.name}," if x.grad_fn else ""
-                    node.saved.append((counter, counter[0], x.describe(), origin))
+                    origin = None if x.grad_fn is None else x.grad_fn.name
+                    node.saved.append((counter, counter[0], x.array.shape, x.array.dtype, origin))
 
         @wraps(function)
         def operation(*args: Any, **kwargs: Any) -> Any:
@@ -424,13 +430,14 @@ FREED = (
 def _check(node: Node) -> None:
     if node.vjps is None:
         raise RuntimeError(FREED)
-    for counter, version, description, origin in node.saved:
+    for counter, version, shape, dtype, origin in node.saved:
         if counter[0] != version:
+            source = "" if origin is None else f", which is output 0 of {origin},"
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: [{description}]{origin} is at version {counter[0]}; expected "
-                f"version {version} instead. Hint: clone() the tensor before you change it, or "
-                "change it after backward()."
+                f"inplace operation: [{described(shape, dtype)}]{source} is at version "
+                f"{counter[0]}; expected version {version} instead. Hint: clone() the tensor "
+                "before you change it, or change it after backward()."
             )
 
 
