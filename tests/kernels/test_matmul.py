@@ -107,6 +107,13 @@ def test_strided_operands():
         (np.broadcast_to(a[:1], (9, 60)), b),
         (a, np.broadcast_to(b[:, :1], (60, 7))),
         (a[:, :1], b[:1]),
+        (a[:1, ::2], b[::2]),
+        (np.broadcast_to(np.float32(2), (1, 1)), np.broadcast_to(np.float32(3), (1, 1))),
+        (np.broadcast_to(np.float32(2), (1, 60)), b),
+        (np.broadcast_to(np.float32(2), (60, 1)), np.broadcast_to(np.float32(3), (1, 60))),
+        (a, np.broadcast_to(np.float32(3), (60, 1))),
+        (a, b[:, ::80]),
+        (a.T[:1, ::2].T, b[::60]),
     ]:
         expected = naive.matmul(np.ascontiguousarray(x), np.ascontiguousarray(y))
         np.testing.assert_array_equal(bits(matmul(x, y)), bits(expected))

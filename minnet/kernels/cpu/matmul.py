@@ -210,6 +210,10 @@ def _origin(x: np.ndarray) -> tuple[np.ndarray, int, int]:
     A kernel takes the line for the address, so that all layouts share one compilation.
     """
     row, column = x.strides
+    if x.shape[1] == 1:  # NumPy lets the stride of a dim of size 1 be anything
+        column = x.itemsize
+    elif x.shape[0] == 1 and column != x.itemsize:
+        row = x.itemsize
     if column == x.itemsize:
         return x[0], row, column
     if row == x.itemsize:
