@@ -62,9 +62,12 @@ def test_float64_equals_the_twin(shape, layout):
         (3, 3 * module.DEPTH + 7, 17),
         (module.ROWS + 5, 20, 40),  # A in two passes
         (module.PACK_ROWS + 3, 9, 64),  # B packed for its many uses
-        (30, 256, 64),  # rows of A a multiple of 1024 bytes apart
-        (1024, 5, 33),
-        (40, 8, 1024),  # rows of B and C far apart
+        (30, module.CONFLICT // 4, 80),  # rows of A that clash in the cache, in "nn"
+        (module.CONFLICT // 4, 7, 80),  # the same in "tn"
+        (50, 8, module.CONFLICT // 4),  # rows of B
+        (module.MANY_ROWS + 13, 3, 40),  # C in two blocks of rows
+        (5, 3, module.MANY_COLUMNS // 4 + 41),  # and of columns
+        (module.MANY_ROWS + 1, 2, module.MANY_COLUMNS // 4 + 1),
     ],
 )
 def test_every_path_equals_the_twin(shape, layout):
@@ -81,7 +84,7 @@ def test_the_bits_do_not_depend_on_layout_tasks_or_threads(layout, dtype):
     np.testing.assert_array_equal(matmul(*stored), expected)
     origins = [v for x in stored for v in module._origin(x)]
     for run in (module._matmul.serial, module._matmul.parallel):
-        for tall, wide in ((1, 1), (3, 2), (25, 1), (1, 10)):
+        for tall, wide in ((1, 1), (3, 2), (25, 1), (1, 10), (30, 40)):
             out = np.full((300, 290), np.nan, dtype)
             run(*origins, 500, module.NO_BIAS[np.dtype(dtype)], out, tall, wide)
             np.testing.assert_array_equal(out, expected)
@@ -185,3 +188,12 @@ def digest(cache, **env):
 def test_the_bits_do_not_depend_on_the_simd_width(cpu, features, tmp_path):
     """Without fma in hardware each fma is a call of the C library: slow, and the same bits."""
     assert digest(tmp_path, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features) == digest(tmp_path)
+
+
+def test_each_thread_has_one_block():
+    for threads in range(1, 17):
+        for rows, columns in ((1, 1000), (1000, 1), (64, 128), (1000, 1000)):
+            tall, wide = module._grid(rows, columns, threads)
+            assert tall * wide == threads
+    assert module._grid(1000, 1000, 16) == (4, 4)
+    assert module._grid(10, 1000, 6) == (1, 6)

@@ -13,6 +13,9 @@ need be). A is read element by element, at any strides.
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from numba import prange
 
@@ -28,22 +31,23 @@ from minnet.kernels.simd import (
     transpose,
     vector_bytes,
 )
+from minnet.kernels.threads import get_num_threads
 
 VECTOR = vector_bytes()
 PANEL = TILE_VECTORS * VECTOR  # bytes of a panel's row
 LINE = 64  # bytes of a cache line
 
 # Chosen by measurement on AVX-512 with 32 KiB of L1 and 1 MiB of L2; they change speed, not bits.
-DEPTH = 384  # of a block: a panel of it stays in L1
-ROWS = 96  # of A that pass over the panels at a time
-TASK_ROWS, TASK_COLUMNS = 512, 256  # of a task at most
-TASK = 1.5e6  # fmas that are worth a task
+DEPTH = 512  # of a block: a panel of it stays in L1 or L2
+ROWS = 96  # of A that pass over all panels at a time: they stay in L2
+# Of C at once, which bounds the packed B to 2 MB. A is read from L3 once for all of these columns;
+# with 256 instead of 1024 of them, a product of 1024 x 1024 is slower by a tenth.
+MANY_ROWS, MANY_COLUMNS = 2048, 32 * PANEL
 FMAS_A_NANOSECOND = 40
 # From this many rows of A on, packing B costs less than reading it with its strides.
 PACK_ROWS = 256
-# Rows at a distance of many KiB fall into the same few sets of the cache: they are copied first.
-CONFLICT_A, CONFLICT_B, CONFLICT_C = 1024, 1024, 2048
-MANY_ROWS = 24
+# Rows a multiple of this many bytes apart share a few sets of the cache: they are copied first.
+CONFLICT = 2048
 
 
 @block
@@ -92,16 +96,15 @@ def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_co
     stage = panels + wide * pitch
     stage_row = wide * PANEL + LINE
     # A ragged edge is computed in whole vectors, beside C.
-    staged = ragged or (c_row % CONFLICT_C == 0 and rows >= MANY_ROWS)
-    to, to_row = (stage, stage_row) if staged else (c, c_row)
-    a_copy = stage + (rows * stage_row if staged else 0)
+    to, to_row = (stage, stage_row) if ragged else (c, c_row)
+    a_copy = stage + (rows * stage_row if ragged else 0)
     pack_b = (
         b_column != size
         or ragged
         or rows > PACK_ROWS
-        or (b_k % CONFLICT_B == 0 and rows >= MANY_ROWS)
+        or (b_k % CONFLICT == 0 and rows > 2 * TILE_ROWS)
     )
-    pack_a = (a_row if a_k == size else a_k) % CONFLICT_A == 0 and columns > width
+    pack_a = (a_row if a_k == size else a_k) % CONFLICT == 0 and columns > width
     for k0 in range(0, depth, kc):
         kn = min(kc, depth - k0)
         if pack_b:
@@ -154,7 +157,7 @@ def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_co
                         k0,
                     )
                     i += height
-    if staged:
+    if ragged:
         for i in range(rows):
             copy(c + i * c_row, stage + i * stage_row, columns * size)
 
@@ -166,35 +169,38 @@ def _matmul(a, a_row, a_k, b, b_k, b_column, depth, bias, out, tall, wide):
     size = out.itemsize
     lanes = VECTOR // size
     width = PANEL // size
-    high, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
+    tiles, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
     # Blocks of K of nearly one depth, in whole vectors.
     laps = (depth + DEPTH - 1) // DEPTH
     kc = ((depth + laps - 1) // laps + lanes - 1) // lanes * lanes
     for task in prange(tall * wide):
         p, q = task // wide, task % wide
-        i, j = p * high // tall * TILE_ROWS, q * panels // wide * width
-        m = min(rows, (p + 1) * high // tall * TILE_ROWS) - i
+        i, j = p * tiles // tall * TILE_ROWS, q * panels // wide * width
+        m = min(rows, (p + 1) * tiles // tall * TILE_ROWS) - i
         n = min(columns, (q + 1) * panels // wide * width) - j
-        strip = (n + width - 1) // width * PANEL
-        a_copy = (min(m, ROWS) + TILE_ROWS) * (kc * size + LINE)
-        scratch = np.empty(LINE + strip * kc + m * (strip + LINE) + a_copy, np.uint8)
-        _task(
-            out.dtype.type(0),
-            size,
-            scratch,
-            m,
-            depth,
-            n,
-            a.ctypes.data + i * a_row,
-            a_row,
-            a_k,
-            b.ctypes.data + j * b_column,
-            b_k,
-            b_column,
-            out.ctypes.data + (i * columns + j) * size,
-            columns * size,
-            kc,
-        )
+        high, wide_bytes = min(m, MANY_ROWS), min((n + width - 1) // width * PANEL, MANY_COLUMNS)
+        stage = high * (wide_bytes + LINE) if n * size % VECTOR else 0
+        a_copy = (min(high, ROWS) + TILE_ROWS) * (kc * size + LINE)
+        scratch = np.empty(LINE + wide_bytes * kc + stage + a_copy, np.uint8)
+        for top in range(i, i + m, MANY_ROWS):
+            for left in range(j, j + n, MANY_COLUMNS // size):
+                _task(
+                    out.dtype.type(0),
+                    size,
+                    scratch,
+                    min(MANY_ROWS, i + m - top),
+                    depth,
+                    min(MANY_COLUMNS // size, j + n - left),
+                    a.ctypes.data + top * a_row,
+                    a_row,
+                    a_k,
+                    b.ctypes.data + left * b_column,
+                    b_k,
+                    b_column,
+                    out.ctypes.data + (top * columns + left) * size,
+                    columns * size,
+                    kc,
+                )
         if bias.size:
             for r in range(i, i + m):
                 for s in range(j, j + n):
@@ -210,28 +216,27 @@ def _origin(x: np.ndarray) -> tuple[np.ndarray, int, int]:
     A kernel takes the line for the address, so that all layouts share one compilation.
     """
     row, column = x.strides
-    if x.shape[1] == 1:  # NumPy lets the stride of a dim of size 1 be anything
-        column = x.itemsize
-    elif x.shape[0] == 1 and column != x.itemsize:
-        row = x.itemsize
-    if column == x.itemsize:
+    size = x.itemsize
+    if column == size:
         return x[0], row, column
-    if row == x.itemsize:
+    if row == size:
         return x[:, 0], row, column
+    if x.shape[1] == 1:  # NumPy lets the stride of a dim of size 1 be anything
+        return x[0], row, size
+    if x.shape[0] == 1:
+        return x[:, 0], size, column
     return _origin(np.ascontiguousarray(x))
 
 
-def _grid(rows: int, columns: int, work: int, size: int) -> tuple[int, int]:
-    """Return into how many blocks the rows and the columns of C are cut, whatever the threads."""
-    if work <= 2 * TASK:
-        return 1, 1
-    tall, wide = -(-rows // TASK_ROWS), -(-columns // TASK_COLUMNS)
-    tasks = min(16, 1 << int(work / TASK).bit_length() - 1)
-    if tall * wide < tasks:
-        wide = max(wide, min(-(-columns * size // PANEL), tasks // tall))
-    if tall * wide < tasks:
-        tall = max(tall, min(-(-rows // TILE_ROWS), -(-tasks // wide)))
-    return tall, wide
+@lru_cache(1024)
+def _grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
+    """Return into how many blocks the rows and columns of C are cut: one a thread, about square.
+
+    No bit depends on it, and with fewer and larger blocks A and B are read and packed less often.
+    """
+    divisors = (n for n in range(1, threads + 1) if threads % n == 0)
+    tall = min(divisors, key=lambda n: abs(math.log(n * n * columns / (threads * rows))))
+    return tall, threads // tall
 
 
 def matmul(
@@ -244,16 +249,18 @@ def matmul(
     (rows, depth), columns = a.shape, b.shape[1]
     if out is None:
         out = np.empty((rows, columns), a.dtype)
-    if out.size == 0 or depth == 0:
+    if not (rows and columns and depth):
         out[...] = 0 if bias is None else bias
         return out
-    work = rows * columns * depth
-    _matmul.over(work / FMAS_A_NANOSECOND)(
+    run = _matmul.over(rows * columns * depth / FMAS_A_NANOSECOND)
+    tall, wide = (1, 1) if run is _matmul.serial else _grid(rows, columns, get_num_threads())
+    run(
         *_origin(a),
         *_origin(b),
         depth,
         NO_BIAS[a.dtype] if bias is None else np.ascontiguousarray(bias),
         out,
-        *_grid(rows, columns, work, a.itemsize),
+        tall,
+        wide,
     )
     return out
