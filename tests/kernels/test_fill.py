@@ -50,6 +50,16 @@ def test_fill_equals_its_twin(name, real):
         assert out[element] == twin(SEED, DRAW, element, real, *args), element
 
 
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize(("low", "high", "rate"), [(2.0, 9.0, 2.4), (-0.25, 0.5, 0.0)])
+def test_tail_equals_its_twin(real, low, high, rate):
+    args = [real(v) for v in (0.5, 2.0, 0.5 + 2 * low, 0.5 + 2 * high, low, high, rate)]
+    out = np.empty(RUN[real], real)
+    (fill._tail32 if real is np.float32 else fill._tail64)(out, 0, 1024, STREAM, *args)
+    for element in [0, 1, 2, 3, 500, 1023, 1024, 2047, RUN[real] - 1]:
+        assert out[element] == naive.tail(SEED, DRAW, element, real, *args), element
+
+
 def test_a_far_element_is_computed_alone():
     far = (1 << 34) + 12345  # the counter's index needs more than 32 bits
     out = filled("uniform", 3, np.float64, 0.0, 1.0, start=far)

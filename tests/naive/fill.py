@@ -56,6 +56,23 @@ def trunc_normal(seed, draw, element, real, mean, std, a, b):
         attempt += 1
 
 
+def tail(seed, draw, element, real, mean, std, a, b, low, high, rate):
+    """Rejection from an exponential of this rate, or from a uniform for rate 0."""
+    attempt = 0
+    while True:
+        u = real(1) - unit(seed, draw, element, real, attempt)
+        z = low - real(log_normal(u)) / rate if rate > 0 else fma(u, high - low, low)
+        u = real(1) - unit(seed, draw, element, real, attempt + 1)
+        if rate > 0:
+            chance = -real(0.5) * (z - rate) * (z - rate)
+        else:
+            peak = min(max(real(0), low), high)
+            chance = real(0.5) * (peak - z) * (peak + z)
+        if z <= high and real(log_normal(u)) <= chance:
+            return min(max(fma(z, std, mean), a), b)
+        attempt += 2
+
+
 def bernoulli(seed, draw, element, p):
     return np.float32(words(seed, draw, element, 4)[0] < round(p * 2**32))
 
