@@ -164,25 +164,15 @@ class enable_grad(no_grad):
 class Node:
     """One recorded operation: what `grad_fn` is."""
 
-    __slots__ = (
-        "__weakref__",
-        "edges",
-        "hooks",
-        "metadata",
-        "name",
-        "result",
-        "retain",
-        "saved",
-        "vjps",
-    )
+    __slots__ = ("__weakref__", "freed", "hooks", "name", "retain", "saved", "sends")
 
     name: str
-    edges: tuple[Node | Variable | None, ...]  # where each input's gradient goes: a node or a leaf
-    vjps: tuple[VJP | None, ...] | None  # None once freed
-    metadata: tuple[tuple[tuple[int, ...], np.dtype], ...]  # shape and dtype of each input
+    # For each input that needs a gradient: where it goes (a node or a leaf), its VJP (None once
+    # freed), and the input's shape and dtype.
+    sends: list[tuple[Node | Variable, VJP | None, tuple[int, ...], np.dtype]]
     # What the VJPs read: counter, version then, shape, dtype, and the node it came from.
     saved: list[tuple[list[int], int, tuple[int, ...], np.dtype, str | None]]
-    result: tuple[tuple[int, ...], np.dtype]
+    freed: bool
     hooks: dict[int, Callable[[Any], Any]] | None
     retain: weakref.ref[Variable] | None
 
@@ -192,31 +182,22 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that the gradients go to; a leaf stands for torch's AccumulateGrad."""
-        return tuple((edge, 0) for edge in self.edges)
+        return tuple((edge, 0) for edge, *_ in self.sends)
 
 
 def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
     """Make `out` the result of the node `name` with one VJP for each input."""
     node = Node()
     node.name = name
-    edges: list[Node | Variable | None] = []
-    kept: list[VJP | None] = []
-    for x, vjp in zip(inputs, vjps, strict=True):
-        if vjp is None or not isinstance(x, Variable):
-            edge: Node | Variable | None = None
-        else:
-            edge = x.grad_fn or (x if x._requires_grad else None)
-        edges.append(edge)
-        kept.append(None if edge is None else vjp)  # a gradient nobody needs is never computed
-    node.edges = tuple(edges)
-    node.vjps = tuple(kept)
-    node.metadata = tuple(
-        (x.array.shape, x.array.dtype) if isinstance(x, Variable) else ((), np.dtype(bool))
-        for x in inputs
-    )
-    node.result = (out.array.shape, out.array.dtype)
-    node.hooks = node.retain = None
     node.saved = []
+    node.sends = []
+    node.freed = False
+    node.hooks = node.retain = None
+    for x, vjp in zip(inputs, vjps, strict=True):
+        if vjp is not None and isinstance(x, Variable):
+            edge = x.grad_fn or (x if x._requires_grad else None)
+            if edge is not None:  # a gradient nobody needs is never computed
+                node.sends.append((edge, vjp, x.array.shape, x.array.dtype))
     out.grad_fn = node
 
 
@@ -242,20 +223,20 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         parameters = list(inspect.signature(function).parameters.values())[:tensors]
         names = [p.name for p in parameters]
         optional = [p.default is None or "None" in str(p.annotation) for p in parameters]
-        reads: dict[Any, tuple[int, ...]] = {}  # code of a VJP -> which of [*inputs, result]
+        # By the id of a VJP's code, as codes hash slowly: the code, which keeps its id, and which
+        # of [*inputs, result] it reads.
+        reads: dict[int, tuple[Any, tuple[int, ...]]] = {}
 
         def save(node: Node, inputs: Sequence[Any], out: Variable) -> None:
             seen: set[int] = set()
-            for vjp in node.vjps or ():
-                if vjp is None:
-                    continue
-                code = vjp.__code__
-                indices = reads.get(code)
-                if indices is None:
-                    known = [*names, "result"]
-                    indices = tuple(known.index(v) for v in code.co_freevars if v in known)
-                    reads[code] = indices
-                seen.update(indices)
+            for _, vjp, _, _ in node.sends:
+                code = vjp.__code__  # type: ignore[union-attr]
+                known = reads.get(id(code))
+                if known is None:
+                    order = [*names, "result"]
+                    known = code, tuple(order.index(v) for v in code.co_freevars if v in order)
+                    reads[id(code)] = known
+                seen.update(known[1])
             for index in sorted(seen):
                 x = out if index == tensors else inputs[index]
                 if isinstance(x, Variable):
@@ -393,7 +374,7 @@ def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], 
             stack.append(root)
     starts = list(stack)
     while stack:
-        for edge in stack.pop().edges:
+        for edge, *_ in stack.pop().sends:
             if isinstance(edge, Node):
                 if edge in counts:
                     counts[edge] += 1
@@ -405,7 +386,7 @@ def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], 
     while ready:
         node = ready.pop()
         order.append(node)
-        for edge in node.edges:
+        for edge, *_ in node.sends:
             if isinstance(edge, Node):
                 counts[edge] -= 1
                 if counts[edge] == 0:
@@ -414,7 +395,7 @@ def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], 
         return order, None
     useful = set(wanted)
     for node in reversed(order):
-        if any(edge is not None and id(edge) in useful for edge in node.edges):
+        if any(id(edge) in useful for edge, *_ in node.sends):
             useful.add(id(node))
     return order, useful
 
@@ -428,7 +409,7 @@ FREED = (
 
 
 def _check(node: Node) -> None:
-    if node.vjps is None:
+    if node.freed:
         raise RuntimeError(FREED)
     for counter, version, shape, dtype, origin in node.saved:
         if counter[0] != version:
@@ -470,7 +451,7 @@ def _backward(
     order, useful = _order([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
     active = [node for node in order if useful is None or id(node) in useful]
     for node in active:
-        if useful is None or any(e is not None and id(e) in useful for e in node.edges):
+        if useful is None or any(id(edge) in useful for edge, *_ in node.sends):
             _check(node)
     # The flag says whether the engine owns the array, that is, whether nobody else can see it.
     gradients: dict[int, tuple[np.ndarray, bool]] = {}
@@ -494,15 +475,14 @@ def _backward(
         tensor = node.retain() if node.retain is not None else None
         if tensor is not None:
             retained.append((tensor, dy))
-        if node.vjps is None:  # freed, but nothing below it is wanted
-            continue
-        for edge, vjp, (shape, dtype) in zip(node.edges, node.vjps, node.metadata, strict=True):
-            if edge is None or vjp is None or (useful is not None and id(edge) not in useful):
+        for edge, vjp, shape, dtype in node.sends:
+            if vjp is None or (useful is not None and id(edge) not in useful):
                 continue
             gradient = fit(vjp(dy), shape, dtype)
             send(edge, gradient, gradient is not dy and gradient.base is None)
         if node.saved and not retain_graph:
-            node.vjps = None
+            node.freed = True
+            node.sends = [(edge, None, shape, dtype) for edge, _, shape, dtype in node.sends]
     final: list[tuple[Variable, np.ndarray, bool]] = []
     for key, leaf in leaves.items():
         gradient, owned = gradients[key]
