@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from naive import reduce as naive
 from oracle import check, table
 
 import minnet
@@ -66,3 +67,34 @@ def test_extremes_over_several_dims_are_numpys(axes):
     for keep in (False, True):
         np.testing.assert_array_equal(x.amax(axes, keep).numpy(), a.max(axes, keepdims=keep))
         np.testing.assert_array_equal(x.amin(axes, keep).numpy(), a.min(axes, keepdims=keep))
+
+
+SMALL = np.array([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf])
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("shape", [(2, 5, 1), (3, 64, 1), (2, 201, 1), (2, 9, 4), (1, 200, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8, np.bool_])
+def test_extremes_take_the_first_place_and_a_nan_before_all(dtype, shape, largest):
+    rng = np.random.default_rng(2)
+    for few in (2, 4, 5, 7):  # with ties, with and without NaN
+        a = rng.choice(SMALL[:few], shape)
+        if np.dtype(dtype).kind != "f":
+            a = rng.random(shape) * 3
+        x = minnet.tensor(a.astype(dtype))
+        values, indices = (x.max if largest else x.min)(1)
+        expected, places = naive.extreme(x.numpy(), largest)
+        np.testing.assert_array_equal(indices.numpy(), places)
+        np.testing.assert_array_equal(values.numpy(), expected)
+        if x.is_floating_point():
+            np.testing.assert_array_equal(np.signbit(values.numpy()), np.signbit(expected))
+        where = (x.argmax if largest else x.argmin)(1, keepdim=True)
+        np.testing.assert_array_equal(where.numpy(), places[:, None])
+
+
+def test_the_extreme_of_nothing_is_an_error():
+    with pytest.raises(RuntimeError, match=r"max\(\): Expected reduction dim to be specified"):
+        minnet.zeros(0).max()
+    with pytest.raises(IndexError, match="Expected reduction dim 1 to have non-zero size"):
+        minnet.zeros(3, 0).min(1)
+    assert minnet.zeros(0, 3).max(1)[0].shape == (0,)

@@ -108,44 +108,6 @@ def test_infinities_and_nan_go_through_a_sum():
     equal(reduce.sum(x, 1), np.array([inf, np.nan, np.nan], np.float32))
 
 
-SMALL = np.array([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf])
-
-
-@pytest.mark.parametrize("largest", [True, False])
-@pytest.mark.parametrize("shape", [(2, 5, 1), (3, 64, 1), (2, 201, 1), (2, 9, 4), (1, 200, 3)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8, np.bool_])
-def test_extremes_take_the_first_place_and_a_nan_before_all(dtype, shape, largest):
-    rng = np.random.default_rng(2)
-    for few in (2, 4, 5, 7):  # with ties, with and without NaN
-        x = rng.choice(SMALL[:few], shape)
-        x = (
-            x.astype(dtype)
-            if np.dtype(dtype).kind == "f"
-            else (rng.random(shape) * 3).astype(dtype)
-        )
-        values, indices = (reduce.max if largest else reduce.min)(x, 1)
-        expected, places = naive.extreme(x, largest)
-        equal(indices, places)
-        same_bits(values, expected)
-        equal((reduce.argmax if largest else reduce.argmin)(x, 1, True), places[:, None])
-
-
-def test_the_extreme_of_everything_counts_through_the_flattened_array():
-    x = np.array([[1.0, 5.0], [5.0, 0.0]], np.float32)
-    value, index = reduce.max(x)
-    assert value == 5 and index == 1 and value.shape == index.shape == ()
-    assert reduce.argmin(x, keepdims=True).shape == (1, 1)
-    assert reduce.max(np.float32(3).reshape(()))[0] == 3
-
-
-def test_the_extreme_of_nothing_is_an_error():
-    with pytest.raises(RuntimeError, match=r"max\(\): Expected reduction dim to be specified"):
-        reduce.max(np.zeros(0, np.float32))
-    with pytest.raises(IndexError, match="Expected reduction dim 1 to have non-zero size"):
-        reduce.min(np.zeros((3, 0), np.float32), 1)
-    assert reduce.max(np.zeros((0, 3), np.float32), 1)[0].shape == (0,)
-
-
 ROWS = [(1, 1), (64, 10), (300, 10), (3, 63), (3, 64), (5, 200), (2, 5000)]
 
 
@@ -247,17 +209,6 @@ def test_threads_change_no_bit():
     reduce._sum_few_rows.serial(cube[0], out)
     reduce._sum_few_rows.parallel(cube[0], other)
     equal(out, other)
-    for run, x, shape in [
-        (reduce._extreme_rows, rows, 70),
-        (reduce._extreme_columns, cube, (3, 1100)),
-    ]:
-        results = []
-        for form in (run.serial, run.parallel):
-            values, indices = np.empty(shape, np.float32), np.empty(shape, np.int64)
-            form(x, True, values, indices)
-            results.append((values, indices))
-        equal(results[0][0], results[1][0])
-        equal(results[0][1], results[1][1])
     x = np.random.default_rng(6).standard_normal((700, 37)).astype(np.float32)
     y = reduce.softmax(x, 1)
     for run, args, shape in [

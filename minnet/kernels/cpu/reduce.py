@@ -1,4 +1,4 @@
-"""Reductions: sum, mean, maximum and minimum with their places, softmax and its relatives.
+"""Reductions: sum, mean, softmax and its relatives.
 
 The order of every sum is part of the contract. It depends on the shape alone, never on the SIMD
 width, the number of threads or the machine:
@@ -15,8 +15,6 @@ width, the number of threads or the machine:
 from __future__ import annotations
 
 import math
-from builtins import max as larger  # the module has its own max and min
-from builtins import min as smaller
 from collections.abc import Sequence
 from typing import Any
 
@@ -106,9 +104,7 @@ def _sum_rows(x, divisor, out):
     blocks = out.shape[1]
     for task in prange(rows * blocks):
         row, block = task // blocks, task % blocks
-        out[row, block] = (
-            row_sum(x[row, block * BLOCK : smaller(block * BLOCK + BLOCK, n)]) / divisor
-        )
+        out[row, block] = row_sum(x[row, block * BLOCK : min(block * BLOCK + BLOCK, n)]) / divisor
 
 
 @kernel(parallel=True)
@@ -120,9 +116,9 @@ def _sum_columns(x, divisor, out):
     for task in prange(outer * blocks * strips):
         o, block, strip = task // (blocks * strips), task // strips % blocks, task % strips
         first = strip * COLUMNS
-        width = smaller(COLUMNS, inner - first)
+        width = min(COLUMNS, inner - first)
         total = np.zeros(width)
-        for i in range(block * BLOCK, smaller(block * BLOCK + BLOCK, n)):
+        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, n)):
             part = x[o, i, first : first + width]
             for j in range(width):
                 total[j] += part[j]
@@ -137,7 +133,7 @@ def _sum_few_rows(x, out):
     n, inner = x.shape
     for strip in prange((inner + COLUMNS - 1) // COLUMNS):
         first = strip * COLUMNS
-        result = out[first : smaller(first + COLUMNS, inner)]
+        result = out[first : min(first + COLUMNS, inner)]
         total = np.zeros(result.size)
         for i in range(n):
             part = x[i, first : first + result.size]
@@ -145,67 +141,6 @@ def _sum_few_rows(x, out):
                 total[j] += part[j]
         for j in range(result.size):
             result[j] = total[j]
-
-
-@device
-def row_extreme(x: Any, largest: Any) -> Any:
-    """Return the largest or smallest element of a block; a NaN, where there is one."""
-    laps = x.size // LANES
-    best = x[0]
-    if laps:
-        lanes = x[:LANES].copy()
-        for lap in range(1, laps):
-            part = x[lap * LANES : lap * LANES + LANES]
-            for i in range(LANES):
-                v, b = part[i], lanes[i]  # nothing is larger than a NaN, so that a NaN stays
-                lanes[i] = v if ((v > b) if largest else (v < b)) | (v != v) else b
-        for i in range(LANES):
-            v = lanes[i]
-            best = v if ((v > best) if largest else (v < best)) | (v != v) else best
-    for i in range(laps * LANES, x.size):
-        v = x[i]
-        best = v if ((v > best) if largest else (v < best)) | (v != v) else best
-    return best
-
-
-@kernel(parallel=True)
-def _extreme_rows(x, largest, values, indices):
-    """x: (rows, n) -> values, indices: (rows,)"""
-    for row in prange(x.shape[0]):
-        part = x[row]
-        best = row_extreme(part, largest)
-        place = 0
-        if best != best:
-            while part[place] == part[place]:
-                place += 1
-        else:
-            while part[place] != best:
-                place += 1
-        values[row] = part[place]
-        indices[row] = place
-
-
-@kernel(parallel=True)
-def _extreme_columns(x, largest, values, indices):
-    """x: (outer, n, inner) -> values, indices: (outer, inner)"""
-    outer, n, inner = x.shape
-    strips = (inner + COLUMNS - 1) // COLUMNS
-    for task in prange(outer * strips):
-        o, first = task // strips, task % strips * COLUMNS
-        last = smaller(first + COLUMNS, inner)
-        best = values[o, first:last]
-        place = indices[o, first:last]
-        part = x[o, 0, first:last]
-        for j in range(best.size):
-            best[j] = part[j]
-            place[j] = 0
-        for i in range(1, n):
-            part = x[o, i, first:last]
-            for j in range(best.size):
-                v, b = part[j], best[j]
-                better = ((v > b) if largest else (v < b)) | ((v != v) & (b == b))
-                best[j] = v if better else b
-                place[j] = i if better else place[j]
 
 
 @device
@@ -224,9 +159,9 @@ def shifted(x: Any, first: Any, last: Any, out: Any) -> None:
 @kernel(parallel=True)
 def _softmax(x, out):
     rows, n = x.shape
-    height = larger(1, CHUNK // n)
+    height = max(1, CHUNK // n)
     for task in prange((rows + height - 1) // height):
-        first, last = task * height, smaller(task * height + height, rows)
+        first, last = task * height, min(task * height + height, rows)
         shifted(x, first, last, out)
         for row in range(first, last):
             part = out[row]
@@ -238,9 +173,9 @@ def _softmax(x, out):
 @kernel(parallel=True)
 def _log_softmax(x, out):
     rows, n = x.shape
-    height = larger(1, CHUNK // n)
+    height = max(1, CHUNK // n)
     for task in prange((rows + height - 1) // height):
-        first, last = task * height, smaller(task * height + height, rows)
+        first, last = task * height, min(task * height + height, rows)
         shifted(x, first, last, out)
         for row in range(first, last):
             source, part = x[row], out[row]
@@ -261,9 +196,9 @@ def _softmax_backward(dy, y, out):
 @kernel(parallel=True)
 def _log_softmax_backward(dy, y, out):
     rows, n = y.shape
-    height = larger(1, CHUNK // n)
+    height = max(1, CHUNK // n)
     for task in prange((rows + height - 1) // height):
-        first, last = task * height, smaller(task * height + height, rows)
+        first, last = task * height, min(task * height + height, rows)
         source, flat = y[first:last].reshape(-1), out[first:last].reshape(-1)
         for i in range(flat.size):
             flat[i] = exp(source[i])
@@ -361,63 +296,6 @@ def sum_rows(dy: np.ndarray) -> np.ndarray:
     out = np.empty(inner, dy.dtype)
     _sum_few_rows.over(0.2 * dy.size)(dy, out)
     return out
-
-
-def _extreme(
-    x: np.ndarray, axis: int | None, keepdims: bool, largest: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    axes = normalized(axis, x.ndim)
-    shape = reduced_shape(x.shape, axes, keepdims)
-    view = outer_n_inner(x.view(np.uint8) if x.dtype == bool else x, axes)
-    outer, n, inner = view.shape
-    if n == 0:
-        name = "max" if largest else "min"
-        if axis is None:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                "Specify the reduction dim with the 'dim' argument."
-            )
-        raise IndexError(f"{name}(): Expected reduction dim {axes[0]} to have non-zero size.")
-    values = np.empty((outer, inner), view.dtype)
-    indices = np.empty((outer, inner), np.int64)
-    if inner == 1:
-        rows = view.reshape(outer, n)
-        _extreme_rows.over(0.3 * view.size)(rows, largest, values.reshape(-1), indices.reshape(-1))
-    elif view.size:
-        _extreme_columns.over(0.4 * view.size)(view, largest, values, indices)
-    return values.view(x.dtype).reshape(shape), indices.reshape(shape)
-
-
-def max(
-    x: np.ndarray, axis: int | None = None, keepdims: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest elements and the first places where they are; a NaN is the largest.
-
-    Raises:
-        IndexError, RuntimeError: if there is nothing to choose from.
-    """
-    return _extreme(x, axis, keepdims, True)
-
-
-def min(
-    x: np.ndarray, axis: int | None = None, keepdims: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest elements and the first places where they are; a NaN is the smallest.
-
-    Raises:
-        IndexError, RuntimeError: if there is nothing to choose from.
-    """
-    return _extreme(x, axis, keepdims, False)
-
-
-def argmax(x: np.ndarray, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
-    """Return the first places of the largest elements, int64; see `max`."""
-    return _extreme(x, axis, keepdims, True)[1]
-
-
-def argmin(x: np.ndarray, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
-    """Return the first places of the smallest elements, int64; see `min`."""
-    return _extreme(x, axis, keepdims, False)[1]
 
 
 def rows_of(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
