@@ -5,6 +5,7 @@ from minnet.kernels.cpu.digits import (
 )
 from minnet.kernels.cpu.fill import (
     bernoulli,
+    exponential,
     integers,
     normal,
     permutation,
