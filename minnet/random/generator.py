@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import secrets
 import threading
@@ -74,6 +75,18 @@ class Generator:
         """Set a seed from the operating system's randomness, and return it."""
         self.manual_seed(secrets.randbits(64))
         return self._seed
+
+    def fold_in(self, name: str) -> Generator:
+        """Return a generator whose stream is independent of this one's, decided by seed and name.
+
+        Example:
+            >>> import minnet
+            >>> minnet.Generator(seed=0).fold_in("fc.weight").initial_seed() != 0
+            True
+        """
+        text = f"{self._seed}:{name}".encode()
+        seed = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+        return Generator(self.device, seed=seed)
 
     def _stream(self, kernels_module: Any) -> Any:
         with self._lock:
