@@ -36,10 +36,13 @@ from minnet.nn.init.fills import (
 )
 from minnet.nn.init.gain import calculate_gain
 from minnet.nn.init.matrix import dirac_, eye_, orthogonal_, sparse_
+from minnet.nn.init.provenance import provenance
+from minnet.nn.init.scheme import by_name_, scheme
 
 __all__ = [
     "_calculate_correct_fan",
     "_calculate_fan_in_and_fan_out",
+    "by_name_",
     "calculate_gain",
     "constant",
     "constant_",
@@ -56,6 +59,8 @@ __all__ = [
     "ones_",
     "orthogonal",
     "orthogonal_",
+    "provenance",
+    "scheme",
     "sparse",
     "sparse_",
     "trunc_normal_",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -22,11 +23,16 @@ def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
         >>> init._calculate_fan_in_and_fan_out(minnet.empty(16, 3, 5, 5))
         (75, 400)
     """
-    if tensor.ndim < 2:
+    return fans_of(tensor.shape)
+
+
+def fans_of(shape: Sequence[int]) -> tuple[int, int]:
+    """Return (fan_in, fan_out) of a shape; see `_calculate_fan_in_and_fan_out`."""
+    if len(shape) < 2:
         raise ValueError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
         )
-    fan_out, fan_in, *kernel = tensor.shape
+    fan_out, fan_in, *kernel = shape
     receptive_field = math.prod(kernel)
     return fan_in * receptive_field, fan_out * receptive_field
 
