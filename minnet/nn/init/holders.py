@@ -48,12 +48,12 @@ def array_of(holder: Any) -> np.ndarray:
 
 def _array_of_torch(tensor: Any) -> np.ndarray:
     torch = sys.modules["torch"]
-    if tensor.device.type == "meta":
-        raise RuntimeError(
-            "cannot initialize a tensor on the meta device, which has no memory; give it some "
-            "first: module.to_empty(device='cpu')"
-        )
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
+        if tensor.is_meta:
+            raise RuntimeError(
+                "cannot initialize a tensor on the meta device, which has no memory; give it some "
+                "first: module.to_empty(device='cpu')"
+            )
         raise _elsewhere(tensor, str(tensor.device))
     if tensor.layout is not torch.strided:
         raise RuntimeError(f"cannot initialize a tensor of layout {tensor.layout}; make it dense")
@@ -110,8 +110,10 @@ def changed(holder: Any) -> None:
     """Raise the version of a tensor, by which a backward sees that its elements have changed."""
     if isinstance(holder, Variable):
         holder.bump()
-    elif "torch" in sys.modules and isinstance(holder, sys.modules["torch"].Tensor):
-        sys.modules["torch"].autograd.graph.increment_version(holder)
+    elif not isinstance(holder, np.ndarray) and hasattr(holder, "_version"):
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(holder, torch.Tensor):
+            torch.autograd.graph.increment_version(holder)
 
 
 def version(holder: Any) -> int | None:

@@ -228,14 +228,21 @@ class Provenance(dict[str, Initialization]):
         return [name for name, found in self.items() if found.changed]
 
     def __repr__(self) -> str:
-        head = ("parameter", "shape", "initializer", "fans", "std", "seed", "draw", "state")
+        head = ("parameter", "shape", "initializer", "fans", "std", "seed:draw", "state")
         rows = [head, *(_row(found) for found in self.values())]
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
         room = shutil.get_terminal_size((100, 24)).columns - 2 * (len(head) - 1)
         for column in (2, 0):  # the calls give way first, then the names
-            excess = sum(widths) - room
-            widths[column] = max(min(widths[column], 14), widths[column] - max(excess, 0))
-        lines = ["  ".join(map(_fit, row, widths)).rstrip() for row in rows]
+            excess = max(sum(widths) - room, 0)
+            widths[column] = max(min(widths[column], 11), widths[column] - excess)
+        lines = []
+        for name, shape, call, *rest in rows:
+            if len(name) > widths[0]:
+                name = f"…{name[len(name) - widths[0] + 1 :]}"  # its end tells more
+            if len(call) > widths[2]:
+                call = f"{call[: widths[2] - 1]}…"
+            cells = (name, shape, call, *rest)
+            lines.append("  ".join(map(str.ljust, cells, widths)).rstrip())
         if self.never:
             lines.append(f"never initialized: {', '.join(self.never)}")
         lines += [
@@ -247,22 +254,20 @@ class Provenance(dict[str, Initialization]):
 
 
 def _row(found: Initialization) -> tuple[str, ...]:
-    seed = "" if found.seed is None else str(found.seed)
-    seed = seed if len(seed) <= 8 else f"{seed[:7]}…"
+    source = ""
+    if found.seed is not None:
+        seed = str(found.seed)
+        source = f"{seed if len(seed) <= 6 else f'{seed[:4]}…'}:{found.draw}"
+        source = source if found.engine == "philox" else f"{found.engine} {source}"
     return (
         found.name,
         "×".join(map(str, found.shape)),
         found.call if found.function else "",
-        "" if found.fans is None else f"{found.fans[0]}, {found.fans[1]}",
+        "" if found.fans is None else f"{found.fans[0]}→{found.fans[1]}",
         "" if found.std is None else f"{found.std:.4g}",
-        seed if found.engine in (None, "philox") else f"{found.engine} {seed}",
-        "" if found.draw is None else str(found.draw),
+        source,
         found.state + (", changed" if found.changed else ""),
     )
-
-
-def _fit(text: str, width: int) -> str:
-    return text.ljust(width) if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def provenance(net: Any) -> Provenance:
@@ -293,9 +298,9 @@ def provenance(net: Any) -> Provenance:
         >>> found["0.weight"].std, found["0.weight"].draw, found["2.bias"].state
         (0.2041241452319315, 4, 'default')
         >>> init.provenance(net[0])
-        parameter  shape  initializer               fans  std     seed  draw  state
-        weight     8×4    xavier_normal_(gain=0.5)  4, 8  0.2041  0     4     initialized
-        bias       8      uniform_(a=-0.5, b=0.5)         0.2887  0     1     default
+        parameter  shape  initializer               fans  std     seed:draw  state
+        weight     8×4    xavier_normal_(gain=0.5)  4→8   0.2041  0:4        initialized
+        bias       8      uniform_(a=-0.5, b=0.5)         0.2887  0:1        default
     """
     if hasattr(net, "named_parameters"):
         return Provenance((name, _found(name, p)) for name, p in net.named_parameters())

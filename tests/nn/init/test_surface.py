@@ -6,33 +6,13 @@ import inspect
 
 import numpy as np
 import pytest
+from initializers import ARGUMENTS, DRAWN, FILLS, fill, shape_for
 
 import minnet
 from minnet.nn import init
 
-ARGUMENTS = {"constant_": (0.5,), "sparse_": (0.5,)}
-DRAWN = [
-    "uniform_",
-    "normal_",
-    "trunc_normal_",
-    "xavier_uniform_",
-    "xavier_normal_",
-    "kaiming_uniform_",
-    "kaiming_normal_",
-    "orthogonal_",
-    "sparse_",
-]
-FILLS = [*DRAWN, "constant_", "ones_", "zeros_", "eye_", "dirac_"]
 DEPRECATED = [f[:-1] for f in FILLS if f not in ("trunc_normal_", "ones_", "zeros_")]
 SHAPE = (20, 12)
-
-
-def shape_for(name):
-    return (4, 6, 3) if name == "dirac_" else SHAPE
-
-
-def fill(name, tensor, **keywords):
-    return getattr(init, name)(tensor, *ARGUMENTS.get(name, ()), **keywords)
 
 
 @pytest.fixture(autouse=True)
