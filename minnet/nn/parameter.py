@@ -45,6 +45,7 @@ class Parameter(Tensor):
         self.array = data.array
         self._version = data.counter()
         self._requires_grad = bool(requires_grad)
+        hand_on(data, self)
         return self
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True):

@@ -1,9 +1,13 @@
 """Weight initialization: torch.nn.init's functions, in place and reproducible.
 
-Every function fills the tensor it is given, outside the gradient's sight, and returns that same
-tensor; a parameter stays a leaf that requires its gradient. `generator` is always the last
-argument; without one the default generator (`minnet.manual_seed`) draws. A call that fails leaves
-its tensor as it was.
+Every function fills what it is given, outside the gradient's sight, and returns that same object:
+a tensor of minnet or of torch, a NumPy array, or anything on the CPU that holds an array. A
+parameter stays a leaf that requires its gradient. `generator` is always the last argument; without
+one the default generator (`minnet.manual_seed`) draws. A call that fails leaves its tensor as it
+was.
+
+`scheme` initializes a whole network through its `apply`, `by_name_` ties each parameter's bits to
+its name, and `provenance` tells how each parameter was initialized.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import minnet
@@ -30,6 +31,12 @@ def test_fans_of_a_shape(shape, fan_in, fan_out):
 
 def test_a_transposed_weight_has_its_fans_swapped():
     assert init._calculate_fan_in_and_fan_out(minnet.empty(3, 8).t()) == (3, 8)
+
+
+def test_fans_are_of_anything_with_a_shape():
+    assert init._calculate_fan_in_and_fan_out(np.empty((16, 3, 5))) == (15, 80)
+    torch = pytest.importorskip("torch")
+    assert init._calculate_fan_in_and_fan_out(torch.empty(16, 3, 5)) == (15, 80)
 
 
 def test_mode_may_be_in_any_case():

@@ -105,6 +105,7 @@ def test_parameters_that_nobody_filled_are_found():
             self.scale = nn.Parameter(minnet.ones(3))
             self.bias = nn.Parameter(minnet.zeros(3))
             self.filled = nn.Parameter(init.normal_(minnet.empty(3)))
+            self.drawn = nn.Parameter(minnet.empty(3).normal_())
             self.set = nn.Parameter(minnet.empty(3))
             with minnet.no_grad():
                 self.set.fill_(2.0)
@@ -112,7 +113,8 @@ def test_parameters_that_nobody_filled_are_found():
     found = init.provenance(Net())
     assert found.never == ["raw", "zero"]
     assert {name: f.state for name, f in found.items() if name not in found.never} == {
-        "scale": "created", "bias": "created", "filled": "set in place", "set": "set in place",
+        "scale": "created", "bias": "created", "filled": "initialized", "drawn": "set in place",
+        "set": "set in place",
     }  # fmt: skip
     assert str(found).splitlines()[-1] == "never initialized: raw, zero"
 
