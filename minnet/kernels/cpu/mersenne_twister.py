@@ -43,25 +43,58 @@ MATRIX = uint32(0x9908B0DF)
 BATCH = 2 * WORDS  # words in the buffer
 PIECE = 1 << 22  # elements between two calls of `progress`
 
-# The 624 words; torch's `left` and `next`, and the number of words drawn; and the normal that waits
-# for the next call: whether there is one, and its value.
-State = tuple[np.ndarray, np.ndarray, np.ndarray]
+# The state is one uint32 array: the words, how many are left before the next 624 are made (and one
+# more, as torch counts), the place of the next one, and as 64-bit numbers the words drawn so far,
+# whether a normal waits for the next call, and that normal.
+LEFT, NEXT = WORDS, WORDS + 1
+DRAWN, WAITING, NORMAL = WORDS + 2, WORDS + 4, WORDS + 6
+SIZE = WORDS + 8
+
 Progress = Callable[[int, int], Any] | None
 
 
-def seeded(seed: int) -> State:
+def seeded(seed: int) -> np.ndarray:
     """Return the state for a seed. Only its low 32 bits count."""
-    words = np.empty(WORDS, np.uint32)
-    _seed(words, np.uint32(seed & 0xFFFFFFFF))
-    return words, np.array([1, 0, 0], np.int64), np.zeros(2)
+    state = np.zeros(SIZE, np.uint32)
+    _seed(state, np.uint32(seed & 0xFFFFFFFF))
+    return state
+
+
+def state_of(
+    words: np.ndarray, left: int, next: int, normal: float, has_normal: bool
+) -> np.ndarray:
+    """Return the state that torch describes by these numbers."""
+    state = np.zeros(SIZE, np.uint32)
+    state[:WORDS] = words
+    state[LEFT], state[NEXT] = left, next
+    state[WAITING:].view(np.float64)[:] = bool(has_normal), normal if has_normal else 0.0
+    return state
+
+
+def fields(state: np.ndarray) -> dict[str, Any]:
+    """Return the numbers that `state_of` takes, by name."""
+    has_normal, normal = state[WAITING:].view(np.float64)
+    return {
+        "words": state[:WORDS],
+        "left": state[LEFT],
+        "next": state[NEXT],
+        "normal": normal if has_normal else 0.0,
+        "has_normal": has_normal,
+    }
+
+
+def drawn(state: np.ndarray) -> int:
+    """Return how many words have been drawn since the state was made."""
+    return int(state[DRAWN:WAITING].view(np.uint64)[0])
 
 
 @kernel
-def _seed(words, seed):
-    words[0] = seed
+def _seed(state, seed):
+    state[0] = seed
     for i in range(1, WORDS):
-        x = words[i - 1] ^ (words[i - 1] >> uint32(30))
-        words[i] = uint32(uint32(1812433253) * x) + uint32(i)
+        x = state[i - 1] ^ (state[i - 1] >> uint32(30))
+        state[i] = uint32(uint32(1812433253) * x) + uint32(i)
+    state[LEFT] = 1
 
 
 # Words
@@ -89,16 +122,15 @@ def _twist(words):
 @block
 def _draw(state, out):
     """Fill a uint32 array with the next words."""
-    words, place, _ = state
     n = out.size
     done = 0
     while done < n:
-        if place[0] == 1:
-            _twist(words)
-            place[0] = WORDS + 1
-            place[1] = 0
-        count = min(place[0] - 1, n - done)
-        source = words[place[1] : place[1] + count]
+        if state[LEFT] == 1:
+            _twist(state)
+            state[LEFT], state[NEXT] = WORDS + 1, 0
+        start = int64(state[NEXT])
+        count = min(int64(state[LEFT]) - 1, n - done)
+        source = state[start : start + count]
         target = out[done : done + count]
         for i in range(count):
             y = source[i]
@@ -106,10 +138,10 @@ def _draw(state, out):
             y ^= uint32(y << uint32(7)) & uint32(0x9D2C5680)
             y ^= uint32(y << uint32(15)) & uint32(0xEFC60000)
             target[i] = y ^ (y >> uint32(18))
-        place[0] -= count
-        place[1] += count
+        state[LEFT] -= uint32(count)
+        state[NEXT] += uint32(count)
         done += count
-    place[2] += n
+    state[DRAWN:WAITING].view(np.uint64)[0] += uint64(n)
 
 
 @kernel
@@ -228,7 +260,7 @@ def _long_permutation(out, state):
 @kernel
 def _normal_pairs(out, state, mean, std):
     """One after the other in double precision; the second of a pair waits for the next call."""
-    waiting = state[2]
+    waiting = state[WAITING:SIZE].view(np.float64)
     buffer = np.empty(4, np.uint32)
     for i in range(out.size):
         if waiting[0] != 0.0:
@@ -313,29 +345,41 @@ def _normal_pair64(u1: Any, u2: Any) -> Any:
 def _normal_blocks32(out, state, mean, std):
     """Blocks of 16: the first 8 uniforms give the radii of 8 pairs, the others their angles."""
     buffer = np.empty(BATCH, np.uint32)
+    radii, angles = np.empty(WORDS, np.uint32), np.empty(WORDS, np.uint32)
+    near, far = np.empty(WORDS, np.float32), np.empty(WORDS, np.float32)
     for start in range(0, out.size, BATCH):
         part = out[start : start + BATCH]
+        half = part.size // 2
         _draw(state, buffer[: part.size])
-        for first in range(0, part.size, 16):
-            radii, angles = buffer[first : first + 8], buffer[first + 8 : first + 16]
-            near, far = part[first : first + 8], part[first + 8 : first + 16]
-            for i in range(8):
-                x, y = _normal_pair32(_unit32(radii[i]), _unit32(angles[i]))
-                near[i] = fma(x, std, mean)
-                far[i] = fma(y, std, mean)
+        # A loop over the 8 pairs of a block alone would not vectorise.
+        for i in range(0, half, 8):
+            for j in range(8):
+                radii[i + j] = buffer[2 * i + j]
+                angles[i + j] = buffer[2 * i + 8 + j]
+        for i in range(half):
+            x, y = _normal_pair32(_unit32(radii[i]), _unit32(angles[i]))
+            near[i] = fma(x, std, mean)
+            far[i] = fma(y, std, mean)
+        for i in range(0, half, 8):
+            for j in range(8):
+                part[2 * i + j] = near[i + j]
+                part[2 * i + 8 + j] = far[i + j]
 
 
 @kernel
 def _normal_blocks64(out, state, mean, std):
-    buffer = np.empty(32, np.uint32)
-    for start in range(0, out.size, 16):
-        _draw(state, buffer)
-        for i in range(8):
-            u1 = _unit64(buffer[2 * i], buffer[2 * i + 1])
-            u2 = _unit64(buffer[2 * i + 16], buffer[2 * i + 17])
-            x, y = _normal_pair64(u1, u2)
-            out[start + i] = fma(x, std, mean)
-            out[start + 8 + i] = fma(y, std, mean)
+    buffer = np.empty(BATCH, np.uint32)
+    for start in range(0, out.size, WORDS):
+        part = out[start : start + WORDS]
+        _draw(state, buffer[: 2 * part.size])
+        for first in range(0, part.size, 16):
+            words = buffer[2 * first : 2 * first + 32]
+            for i in range(8):
+                u1 = _unit64(words[2 * i], words[2 * i + 1])
+                u2 = _unit64(words[2 * i + 16], words[2 * i + 17])
+                x, y = _normal_pair64(u1, u2)
+                part[first + i] = fma(x, std, mean)
+                part[first + 8 + i] = fma(y, std, mean)
 
 
 # Any array
@@ -377,7 +421,7 @@ def _real(dtype: np.dtype) -> Any:
 
 
 def uniform(
-    array: np.ndarray, state: State, low: float, high: float, progress: Progress = None
+    array: np.ndarray, state: np.ndarray, low: float, high: float, progress: Progress = None
 ) -> None:
     """Fill a float array with U[low, high): one fma, and `low` in place of the upper end."""
     real = _real(array.dtype)
@@ -389,7 +433,7 @@ def uniform(
 
 
 def normal(
-    array: np.ndarray, state: State, mean: float, std: float, progress: Progress = None
+    array: np.ndarray, state: np.ndarray, mean: float, std: float, progress: Progress = None
 ) -> None:
     """Fill a float array with N(mean, std²)."""
     if array.size < 16 or not array.flags.c_contiguous:
@@ -410,7 +454,7 @@ def normal(
 
 def trunc_normal(
     array: np.ndarray,
-    state: State,
+    state: np.ndarray,
     mean: float,
     std: float,
     a: float,
@@ -450,33 +494,48 @@ def _normal_cdf(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
-def bernoulli(array: np.ndarray, state: State, p: float, progress: Progress = None) -> None:
+def bernoulli(array: np.ndarray, state: np.ndarray, p: float, progress: Progress = None) -> None:
     """Fill an array with 1 with probability `p`, else 0."""
     _fill(array, progress, lambda part: _bernoulli(part, state, np.float64(p)))
 
 
-def exponential(array: np.ndarray, state: State, rate: float, progress: Progress = None) -> None:
+def exponential(
+    array: np.ndarray, state: np.ndarray, rate: float, progress: Progress = None
+) -> None:
     """Fill a float array with numbers of density rate · exp(-rate · x)."""
     scale = np.float64(-1.0 / rate)
     _fill(array, progress, lambda part: _exponential(part, state, scale))
 
 
 def integers(
-    array: np.ndarray, state: State, low: int, high: int, wide: bool, progress: Progress = None
+    array: np.ndarray, state: np.ndarray, low: int, high: int, progress: Progress = None
 ) -> None:
-    """Fill an array with whole numbers from [low, high), of two words each if `wide`."""
-    args = (state, np.int64(low), np.uint64((high - low) % (1 << 64)), wide)
+    """Fill an array with whole numbers from [low, high)."""
+    _whole(array, state, low, high - low, high - low >= 1 << 28, progress)
+
+
+def integers32(
+    array: np.ndarray, state: np.ndarray, low: int, high: int, progress: Progress = None
+) -> None:
+    """Fill an array with whole numbers from [low, high), each of one word; at most 2**31."""
+    _whole(array, state, low, high - low, False, progress)
+
+
+def _whole(
+    array: np.ndarray, state: np.ndarray, low: int, span: int, wide: bool, progress: Progress
+) -> None:
+    args = (state, np.int64(low), np.uint64(span % (1 << 64)), wide)
     _fill(array, progress, lambda part: _integers(part, *args))
 
 
-def permutation(n: int, state: State) -> np.ndarray:
+def permutation(n: int, state: np.ndarray) -> np.ndarray:
     """Return a random order of 0 … n - 1 as int64."""
     out = np.empty(n, np.int64)
     (_permutation if n < 0xFFFFFFFF // 20 else _long_permutation)(out, state)
     return out
 
 
-def word64(state: State) -> int:
+def word64(state: np.ndarray) -> int:
     """Return the next two words as one whole number below 2**64."""
     out = np.empty(1, np.int64)
     _integers(out, state, np.int64(0), np.uint64(0), True)
