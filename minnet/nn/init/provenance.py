@@ -74,8 +74,8 @@ class Record:
         self.function, self.args, self.kwargs, self.shape = function, args, kwargs, shape
         self.seed = self.draw = self.engine = None
         if generator is not None:
-            self.seed, self.draw = generator.initial_seed(), generator._draw
-            self.engine = getattr(generator, "engine", "philox")
+            self.seed, self.draw = generator.initial_seed(), generator.draw
+            self.engine = generator.engine
         frame: Any = sys._getframe(2)
         if frame.f_globals.get("__package__") == _HERE or function is None:
             frame = _users(frame)
