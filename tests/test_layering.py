@@ -36,7 +36,8 @@ LEVELS = [
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
-EXTRAS = {"matplotlib", "mpi4py", "pooch", "safetensors", "tqdm"}  # inside functions only
+# Inside functions only.
+EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "pooch", "safetensors", "tqdm"}
 
 
 def level(module: str) -> int | None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from minnet.tensor import Tensor
+from typing import Any
 
 
-def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
     """Return (fan_in, fan_out) of a weight laid out (out, in, *kernel), as torch's layers are.
 
     fan_in = size(1) · ∏ kernel and fan_out = size(0) · ∏ kernel. Groups and strides are not
@@ -34,7 +31,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     return fan_in * receptive_field, fan_out * receptive_field
 
 
-def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+def _calculate_correct_fan(tensor: Any, mode: str) -> int:
     """Return the fan that `mode`, "fan_in" or "fan_out" in any case, names.
 
     Raises:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import Any
 
-from minnet import random
-from minnet.autograd import no_grad
+import numpy as np
+
 from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
 from minnet.nn.init.gain import calculate_gain
-
-if TYPE_CHECKING:
-    from minnet.random import Generator
-    from minnet.tensor import Tensor
+from minnet.nn.init.initializer import initializer
 
 
-def uniform_(
-    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+@initializer
+def uniform_(tensor: np.ndarray, a: float = 0.0, b: float = 1.0, generator: Any = None) -> float:
     """Fill with draws from U[a, b): mean (a + b)/2, std (b - a)/√12. b itself is never drawn.
 
     Use it where a range is known: embeddings, biases, or weights whose bound you work out
@@ -40,13 +36,15 @@ def uniform_(
         >>> w.min().item() >= -0.05 and w.max().item() < 0.05
         True
     """
-    with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+    std = (b - a) / math.sqrt(12)
+    generator.uniform(tensor, a, b)
+    return std
 
 
+@initializer
 def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+    tensor: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: Any = None
+) -> float:
     """Fill with draws from N(mean, std²).
 
     The tails are a normal's own: nothing is cut. Use it with a known std, as for embeddings
@@ -69,18 +67,19 @@ def normal_(
         >>> round(w.std().item(), 3)
         0.02
     """
-    with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+    generator.normal(tensor, mean, std)
+    return std
 
 
+@initializer
 def trunc_normal_(
-    tensor: Tensor,
+    tensor: np.ndarray,
     mean: float = 0.0,
     std: float = 1.0,
     a: float = -2.0,
     b: float = 2.0,
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Any = None,
+) -> float:
     """Fill with draws from N(mean, std²) that fall in [a, b]: others are drawn again.
 
     The bounds are values, not multiples of std: with std = 0.02 the default bounds lie 100 std
@@ -121,16 +120,31 @@ def trunc_normal_(
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
-            stacklevel=2,
+            stacklevel=3,
         )
-    with no_grad():
-        array = tensor._randomized("normal_kernel_cpu")
-    random.resolve(generator).trunc_normal(array, mean, std, a, b)
-    tensor.bump()
-    return tensor
+    left = std * _truncated_std((a - mean) / std, (b - mean) / std)
+    generator.trunc_normal(tensor, mean, std, a, b)
+    return left
 
 
-def constant_(tensor: Tensor, val: float) -> Tensor:
+def _truncated_std(a: float, b: float) -> float:
+    """Return the std of N(0, 1) cut at a and b (Johnson, Kotz and Balakrishnan, 1994, 13.10).
+
+    It is a difference of nearly equal terms where little is left between a and b: then NaN.
+    """
+    if a > 0:  # the left tail has the digits: on the right the mass is a difference from 1
+        a, b = -b, -a
+    mass = (math.erfc(-b / math.sqrt(2)) - math.erfc(-a / math.sqrt(2))) / 2
+    at_a, at_b = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (a, b))
+    if mass < 1e-6 or b - a < 1e-3:
+        return math.nan
+    mean = (at_a - at_b) / mass
+    slope = (a * at_a if at_a else 0.0) - (b * at_b if at_b else 0.0)  # 0 at infinite bounds
+    return math.sqrt(1 + slope / mass - mean**2)
+
+
+@initializer(any_dtype=True)
+def constant_(tensor: np.ndarray, val: float) -> float:
     """Fill with `val`.
 
     Use it for biases and scales. A weight matrix of one constant is a trap: every unit computes
@@ -146,11 +160,18 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
         >>> init.constant_(minnet.empty(3), 0.5)
         tensor([0.5000, 0.5000, 0.5000])
     """
-    with no_grad():
-        return tensor.fill_(val)
+    number: Any = val
+    if getattr(val, "ndim", 0) == 0 and hasattr(val, "item"):  # a scalar of any library
+        number = val.item()
+    if not isinstance(number, float | int):
+        raise TypeError(f"constant_(): argument 'val' must be Number, not {type(val).__name__}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        tensor.fill(np.asarray(number).astype(tensor.dtype))
+    return 0.0
 
 
-def ones_(tensor: Tensor) -> Tensor:
+@initializer(any_dtype=True)
+def ones_(tensor: np.ndarray) -> float:
     """Fill with 1: what a normalization layer's scale starts from, so that it changes nothing.
 
     Args:
@@ -162,11 +183,12 @@ def ones_(tensor: Tensor) -> Tensor:
         >>> init.ones_(minnet.empty(3))
         tensor([1., 1., 1.])
     """
-    with no_grad():
-        return tensor.fill_(1.0)
+    tensor.fill(1)
+    return 0.0
 
 
-def zeros_(tensor: Tensor) -> Tensor:
+@initializer(any_dtype=True)
+def zeros_(tensor: np.ndarray) -> float:
     """Fill with 0: biases, and the last layer of a residual branch that should start as nothing.
 
     Args:
@@ -178,19 +200,18 @@ def zeros_(tensor: Tensor) -> Tensor:
         >>> init.zeros_(minnet.empty(3))
         tensor([0., 0., 0.])
     """
-    with no_grad():
-        return tensor.zero_()
+    tensor.fill(0)
+    return 0.0
 
 
-def _xavier_std(tensor: Tensor, gain: float) -> float:
+def _xavier_std(tensor: np.ndarray, gain: float) -> float:
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
     return gain * math.sqrt(2.0 / float(max(fan_in + fan_out, 1)))
 
 
-def xavier_uniform_(
-    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+@initializer
+def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None) -> float:
     """Fill with U(-bound, bound), bound = gain · √(6 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -217,11 +238,12 @@ def xavier_uniform_(
     """
     std = _xavier_std(tensor, gain)
     bound = math.sqrt(3.0) * std
-    with no_grad():
-        return tensor.uniform_(-bound, bound, generator=generator)
+    generator.uniform(tensor, -bound, bound)
+    return std
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+@initializer
+def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None) -> float:
     """Fill with N(0, std²), std = gain · √(2 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -247,27 +269,28 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
         0.05
     """
     std = _xavier_std(tensor, gain)
-    with no_grad():
-        return tensor.normal_(0.0, std, generator=generator)
+    generator.normal(tensor, 0.0, std)
+    return std
 
 
-def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
-    """The std, or None (and a warning, laid at the caller's caller) where nothing is to fill."""
+def _kaiming_std(tensor: np.ndarray, a: float, mode: str, nonlinearity: str) -> float | None:
+    """The std, or None (and a warning, laid at the user's line) where nothing is to fill."""
     if 0 in tensor.shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     fan = _calculate_correct_fan(tensor, mode)
     gain = calculate_gain(nonlinearity, a)
     return gain / math.sqrt(fan)
 
 
+@initializer
 def kaiming_uniform_(
-    tensor: Tensor,
+    tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Any = None,
+) -> float | None:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -300,19 +323,20 @@ def kaiming_uniform_(
     """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
-        return tensor
+        return None
     bound = math.sqrt(3.0) * std
-    with no_grad():
-        return tensor.uniform_(-bound, bound, generator=generator)
+    generator.uniform(tensor, -bound, bound)
+    return std
 
 
+@initializer
 def kaiming_normal_(
-    tensor: Tensor,
+    tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Any = None,
+) -> float | None:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of
@@ -345,6 +369,6 @@ def kaiming_normal_(
     """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
-        return tensor
-    with no_grad():
-        return tensor.normal_(0, std, generator=generator)
+        return None
+    generator.normal(tensor, 0.0, std)
+    return std
