@@ -1,5 +1,6 @@
 """Orthonormal rows: bit for bit, orthonormal to the last bits, and uniformly distributed."""
 
+import hashlib
 import importlib
 import os
 import subprocess
@@ -87,6 +88,14 @@ def test_the_bits_do_not_depend_on_threads(function, dtype):
     finally:
         minnet.set_num_threads(before)
     np.testing.assert_array_equal(function(x.copy()), serial)
+
+
+def test_known_answers():
+    x = np.array([[3, -4, 0, 12], [5, 8, -2, 1], [-1, 2, 2, 7]], np.float32)
+    digest = hashlib.sha256()
+    for function in (random_rows, gram_schmidt_rows):
+        digest.update(function(x.copy()).tobytes())
+    assert digest.hexdigest()[:16] == "140ad76aea9f3a56"
 
 
 # Uniformity. The trace of M^k of a uniform orthogonal n x n matrix is normal with variance k, and

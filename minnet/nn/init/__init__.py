@@ -21,7 +21,7 @@ from minnet.nn.init.deprecated import (
     xavier_normal,
     xavier_uniform,
 )
-from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
+from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, fans
 from minnet.nn.init.fills import (
     constant_,
     kaiming_normal_,
@@ -34,8 +34,9 @@ from minnet.nn.init.fills import (
     xavier_uniform_,
     zeros_,
 )
-from minnet.nn.init.gain import calculate_gain
-from minnet.nn.init.matrix import dirac_, eye_, orthogonal_, sparse_
+from minnet.nn.init.gain import calculate_gain, gain
+from minnet.nn.init.matrix import dirac_, eye_, sparse_
+from minnet.nn.init.orthogonal import orthogonal_
 
 __all__ = [
     "_calculate_correct_fan",
@@ -47,6 +48,8 @@ __all__ = [
     "dirac_",
     "eye",
     "eye_",
+    "fans",
+    "gain",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",

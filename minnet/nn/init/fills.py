@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
-from minnet.nn.init.gain import calculate_gain
+from minnet.nn.init.fans import _calculate_correct_fan, fans
+from minnet.nn.init.gain import gain_of, nonlinearity_gain
 from minnet.nn.init.initializer import initializer
 
 
@@ -204,14 +204,19 @@ def zeros_(tensor: np.ndarray) -> float:
     return 0.0
 
 
-def _xavier_std(tensor: np.ndarray, gain: float) -> float:
-    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+Fans = tuple[int, int]
+
+
+def _xavier_std(tensor: np.ndarray, gain: Any, layout: dict[str, Any]) -> tuple[float, Fans]:
+    fan_in, fan_out = fans(tensor, **layout)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
-    return gain * math.sqrt(2.0 / float(max(fan_in + fan_out, 1)))
+    return gain_of(gain) * math.sqrt(2.0 / float(max(fan_in + fan_out, 1))), (fan_in, fan_out)
 
 
 @initializer
-def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None) -> float:
+def xavier_uniform_(
+    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
+) -> tuple[float, Fans]:
     """Fill with U(-bound, bound), bound = gain · √(6 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -222,8 +227,10 @@ def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None
 
     Args:
         tensor: two dimensions or more, (out, in, *kernel), floating point.
-        gain: factor on the std; see `calculate_gain`.
+        gain: factor on the std: a number, or an activation by name, module or function, which
+            stands for its `gain`; see also `calculate_gain`.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -236,14 +243,16 @@ def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std = _xavier_std(tensor, gain)
+    std, fans = _xavier_std(tensor, gain, layout)
     bound = math.sqrt(3.0) * std
     generator.uniform(tensor, -bound, bound)
-    return std
+    return std, fans
 
 
 @initializer
-def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None) -> float:
+def xavier_normal_(
+    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
+) -> tuple[float, Fans]:
     """Fill with N(0, std²), std = gain · √(2 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -254,8 +263,10 @@ def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None)
 
     Args:
         tensor: two dimensions or more, (out, in, *kernel), floating point.
-        gain: factor on the std; see `calculate_gain`.
+        gain: factor on the std: a number, or an activation by name, module or function, which
+            stands for its `gain`; see also `calculate_gain`.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -268,19 +279,23 @@ def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None)
         >>> round(w.std().item(), 3)
         0.05
     """
-    std = _xavier_std(tensor, gain)
+    std, fans = _xavier_std(tensor, gain, layout)
     generator.normal(tensor, 0.0, std)
-    return std
+    return std, fans
 
 
-def _kaiming_std(tensor: np.ndarray, a: float, mode: str, nonlinearity: str) -> float | None:
-    """The std, or None (and a warning, laid at the user's line) where nothing is to fill."""
+def _kaiming_std(
+    tensor: np.ndarray, a: float, mode: str, nonlinearity: Any, layout: dict[str, Any]
+) -> tuple[float, Fans] | None:
+    """The std and the fans, or None (and a warning at the user's line) where nothing is to fill."""
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
-    fan = _calculate_correct_fan(tensor, mode)
-    gain = calculate_gain(nonlinearity, a)
-    return gain / math.sqrt(fan)
+    fan = _calculate_correct_fan(tensor, mode, **layout)
+    gain = nonlinearity_gain(nonlinearity, a, mode)
+    if fan == 0:
+        raise ValueError(f"{mode} is 0, which leaves no std for a tensor that has elements")
+    return gain / math.sqrt(fan), fans(tensor, **layout)
 
 
 @initializer
@@ -288,9 +303,10 @@ def kaiming_uniform_(
     tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    nonlinearity: Any = "leaky_relu",
     generator: Any = None,
-) -> float | None:
+    **layout: Any,
+) -> tuple[float, Fans] | None:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -304,8 +320,11 @@ def kaiming_uniform_(
             nonlinearity reads it.
         mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
             gradients' on the way back.
-        nonlinearity: what follows the layer; see `calculate_gain`.
+        nonlinearity: what follows the layer: a name of `calculate_gain`'s, else an activation by
+            name, module or function, and its `gain`: forward for ``"fan_in"``, backward for
+            ``"fan_out"``.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
@@ -321,12 +340,11 @@ def kaiming_uniform_(
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return None
-    bound = math.sqrt(3.0) * std
-    generator.uniform(tensor, -bound, bound)
-    return std
+    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
+    if promise is not None:
+        bound = math.sqrt(3.0) * promise[0]
+        generator.uniform(tensor, -bound, bound)
+    return promise
 
 
 @initializer
@@ -334,9 +352,10 @@ def kaiming_normal_(
     tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    nonlinearity: Any = "leaky_relu",
     generator: Any = None,
-) -> float | None:
+    **layout: Any,
+) -> tuple[float, Fans] | None:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of
@@ -350,8 +369,11 @@ def kaiming_normal_(
             nonlinearity reads it.
         mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
             gradients' on the way back.
-        nonlinearity: what follows the layer; see `calculate_gain`.
+        nonlinearity: what follows the layer: a name of `calculate_gain`'s, else an activation by
+            name, module or function, and its `gain`: forward for ``"fan_in"``, backward for
+            ``"fan_out"``.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
@@ -367,8 +389,7 @@ def kaiming_normal_(
         >>> round(w.std().item(), 3)
         0.05
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return None
-    generator.normal(tensor, 0.0, std)
-    return std
+    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
+    if promise is not None:
+        generator.normal(tensor, 0.0, promise[0])
+    return promise
