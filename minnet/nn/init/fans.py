@@ -88,7 +88,7 @@ def fans(
 
     Raises:
         ValueError: a tensor of fewer than two dimensions without both fans given, axes that do not
-            exist or coincide, groups that do not divide, or a negative fan.
+            exist or coincide, groups that do not divide, or a given fan below 1.
 
     Example:
         >>> import minnet
@@ -99,6 +99,9 @@ def fans(
         >>> init.fans(minnet.empty(16, 32, 5), in_axis=0, out_axis=1)  # ConvTranspose1d(16, 32, 5)
         (80, 160)
     """
+    for name, given in (("fan_in", fan_in), ("fan_out", fan_out)):
+        if given is not None and given < 1:
+            raise ValueError(f"{name} must be at least 1, got {given}")
     if fan_in is None or fan_out is None:
         shape = tensor.shape
         if len(shape) < 2:
@@ -124,8 +127,6 @@ def fans(
             channels_out //= groups
         fan_in = channels_in * kernel if fan_in is None else fan_in
         fan_out = channels_out * kernel if fan_out is None else fan_out
-    if fan_in < 0 or fan_out < 0:
-        raise ValueError(f"fans must not be negative, got fan_in={fan_in} and fan_out={fan_out}")
     return fan_in, fan_out
 
 

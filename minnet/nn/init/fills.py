@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.nn.init import truncation
 from minnet.nn.init.fans import _calculate_correct_fan, fans
 from minnet.nn.init.gain import gain_of, nonlinearity_gain
 from minnet.nn.init.initializer import initializer
@@ -79,14 +80,17 @@ def trunc_normal_(
     a: float = -2.0,
     b: float = 2.0,
     generator: Any = None,
+    *,
+    bounds_in_std: bool = False,
+    exact_std: bool = False,
 ) -> float:
     """Fill with draws from N(mean, std²) that fall in [a, b]: others are drawn again.
 
-    The bounds are values, not multiples of std: with std = 0.02 the default bounds lie 100 std
-    away and cut nothing; two std are ``a=-0.04, b=0.04``. Nor is the std corrected for what the
-    cut takes away: two std on each side leave 0.8796 · std. (JAX and Keras call "normal" a normal
-    cut at two std and divided by 0.8796.) Use it where an outlier must not happen: vision
-    transformers, mixers.
+    By default all is torch's. The bounds are values, not multiples of std: with std = 0.02 the
+    default bounds lie 100 std away and cut nothing. Nor is the std corrected for what the cut takes
+    away: two std on each side leave 0.8796 · std. Use it where an outlier must not happen: vision
+    transformers, mixers. With both options it is what JAX and Keras use in their "normal"
+    initializers.
 
     Args:
         tensor: any shape, floating point.
@@ -95,9 +99,13 @@ def trunc_normal_(
         a: the smallest value allowed.
         b: the largest value allowed, above a.
         generator: draws the values; None is the default generator.
+        bounds_in_std: whether a and b are in units of the std before the cut, from the mean on.
+        exact_std: whether `std` is the standard deviation that is left after the cut. That before
+            it is then larger: 1.137 · std where two std are cut.
 
     Raises:
-        ValueError: std is not above 0, a is not below b, or mean or std is not finite.
+        ValueError: std is not above 0, a is not below b, mean or std is not finite, or no normal
+            cut to [a, b] is left with as large a std as `exact_std` asks for.
         RuntimeError: a tensor not of floats.
 
     Warns:
@@ -109,6 +117,9 @@ def trunc_normal_(
         >>> w = init.trunc_normal_(minnet.empty(1000, 1000))
         >>> w.abs().max().item() <= 2.0, round(w.std().item(), 2)
         (True, 0.88)
+        >>> w = init.trunc_normal_(w, std=0.02, bounds_in_std=True, exact_std=True)
+        >>> round(w.abs().max().item(), 3), round(w.std().item(), 3)
+        (0.045, 0.02)
     """
     if not (0 < std < math.inf):
         raise ValueError(f"trunc_normal_ expects a finite std > 0, but found std={std}")
@@ -116,31 +127,24 @@ def trunc_normal_(
         raise ValueError(f"trunc_normal_ expects a finite mean, but found mean={mean}")
     if not a < b:
         raise ValueError(f"trunc_normal_ expects bounds a < b, but found a={a} and b={b}")
+    if bounds_in_std:
+        if exact_std:
+            left = truncation.std_left(a, b)
+            if not left > 0:
+                raise ValueError(f"between {a} and {b} std there is too little left to correct for")
+            std /= left
+        a, b = mean + a * std, mean + b * std
+    elif exact_std:
+        std = truncation.std_before(std, a - mean, b - mean)
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
             stacklevel=3,
         )
-    left = std * _truncated_std((a - mean) / std, (b - mean) / std)
+    left = std * truncation.std_left((a - mean) / std, (b - mean) / std)
     generator.trunc_normal(tensor, mean, std, a, b)
     return left
-
-
-def _truncated_std(a: float, b: float) -> float:
-    """Return the std of N(0, 1) cut at a and b (Johnson, Kotz and Balakrishnan, 1994, 13.10).
-
-    It is a difference of nearly equal terms where little is left between a and b: then NaN.
-    """
-    if a > 0:  # the left tail has the digits: on the right the mass is a difference from 1
-        a, b = -b, -a
-    mass = (math.erfc(-b / math.sqrt(2)) - math.erfc(-a / math.sqrt(2))) / 2
-    at_a, at_b = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (a, b))
-    if mass < 1e-6 or b - a < 1e-3:
-        return math.nan
-    mean = (at_a - at_b) / mass
-    slope = (a * at_a if at_a else 0.0) - (b * at_b if at_b else 0.0)  # 0 at infinite bounds
-    return math.sqrt(1 + slope / mass - mean**2)
 
 
 @initializer(any_dtype=True)
@@ -293,8 +297,6 @@ def _kaiming_std(
         return None
     fan = _calculate_correct_fan(tensor, mode, **layout)
     gain = nonlinearity_gain(nonlinearity, a, mode)
-    if fan == 0:
-        raise ValueError(f"{mode} is 0, which leaves no std for a tensor that has elements")
     return gain / math.sqrt(fan), fans(tensor, **layout)
 
 

@@ -85,3 +85,53 @@ def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.nd
     generator.normal(normals)
     matrix = kernels.of(normals).random_rows(normals)
     return matrix.T if rows > columns else matrix
+
+
+@initializer
+def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> float | None:
+    """Fill a convolution's weight with a random orthogonal matrix at the kernel's middle, else 0.
+
+    Xiao, Bahri, Sohl-Dickstein, Schoenholz and Pennington (2018), "Dynamical isometry and a mean
+    field theory of CNNs: how to train 10,000-layer vanilla convolutional neural networks". At the
+    middle (index size // 2, as in `dirac_`) is gain · Q with QᵀQ = I, so a convolution with stride
+    1 and circular padding multiplies the norm of every input by exactly `gain`. `orthogonal_` does
+    not do that for a convolution: it makes the flattened weight orthogonal. Use it for deep
+    convolutional networks without normalization.
+
+    Args:
+        tensor: (out, in, *kernel) with one to three kernel dimensions and in <= out, floating
+            point.
+        gain: factor on every element: a number, or an activation by name, module or function,
+            which stands for its `gain`.
+        generator: draws the normals; None is the default generator.
+
+    Raises:
+        ValueError: not three to five dimensions, or more inputs than outputs.
+        NotImplementedError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.delta_orthogonal_(minnet.empty(4, 2, 3))
+        >>> middle = w[:, :, 1]
+        >>> minnet.allclose(middle.T @ middle, minnet.eye(2), atol=1e-6)
+        True
+        >>> w[:, :, 0].abs().sum() + w[:, :, 2].abs().sum()
+        tensor(0.)
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    outputs, inputs, *kernel = tensor.shape
+    if inputs > outputs:
+        raise ValueError(
+            f"delta_orthogonal_ expects at most as many inputs as outputs, got a weight "
+            f"(out, in, *kernel) of shape {tensor.shape}"
+        )
+    gain = gain_of(gain)
+    if tensor.size == 0:
+        return None
+    matrix = orthogonal((outputs, inputs), working_dtype(tensor), generator)
+    matrix *= gain
+    tensor.fill(0)
+    tensor[(slice(None), slice(None), *(size // 2 for size in kernel))] = matrix
+    return abs(gain) / math.sqrt(outputs * math.prod(kernel))
