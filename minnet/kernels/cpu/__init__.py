@@ -27,6 +27,10 @@ from minnet.kernels.cpu.optimize import (
     adam_step,
     sgd_step,
 )
+from minnet.kernels.cpu.orthogonal import (
+    gram_schmidt_rows,
+    random_rows,
+)
 from minnet.kernels.cpu.pointwise import (
     cos,
     elu,

@@ -25,7 +25,7 @@ from minnet.nn.init.deprecated import (
     xavier_normal,
     xavier_uniform,
 )
-from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
+from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, fans
 from minnet.nn.init.fills import (
     constant_,
     kaiming_normal_,
@@ -38,10 +38,18 @@ from minnet.nn.init.fills import (
     xavier_uniform_,
     zeros_,
 )
-from minnet.nn.init.gain import calculate_gain
-from minnet.nn.init.matrix import dirac_, eye_, orthogonal_, sparse_
+from minnet.nn.init.gain import calculate_gain, gain
+from minnet.nn.init.looks_linear import looks_linear_
+from minnet.nn.init.lsuv import lsuv_
+from minnet.nn.init.matrix import dirac_, eye_, sparse_
+from minnet.nn.init.orthogonal import delta_orthogonal_, orthogonal_
 from minnet.nn.init.provenance import provenance
+from minnet.nn.init.residual import fixup_, residual_
+from minnet.nn.init.scaling import lecun_normal_, lecun_uniform_, variance_scaling_
 from minnet.nn.init.scheme import by_name_, scheme
+from minnet.nn.init.siren import siren_
+from minnet.nn.init.width import mup_, mup_lr, spectral_
+from minnet.nn.init.zero import zero_init_
 
 __all__ = [
     "_calculate_correct_fan",
@@ -50,29 +58,44 @@ __all__ = [
     "calculate_gain",
     "constant",
     "constant_",
+    "delta_orthogonal_",
     "dirac",
     "dirac_",
     "eye",
     "eye_",
+    "fans",
+    "fixup_",
+    "gain",
     "kaiming_normal",
     "kaiming_normal_",
     "kaiming_uniform",
     "kaiming_uniform_",
+    "lecun_normal_",
+    "lecun_uniform_",
+    "looks_linear_",
+    "lsuv_",
+    "mup_",
+    "mup_lr",
     "normal",
     "normal_",
     "ones_",
     "orthogonal",
     "orthogonal_",
     "provenance",
+    "residual_",
     "scheme",
+    "siren_",
     "sparse",
     "sparse_",
+    "spectral_",
     "trunc_normal_",
     "uniform",
     "uniform_",
+    "variance_scaling_",
     "xavier_normal",
     "xavier_normal_",
     "xavier_uniform",
     "xavier_uniform_",
+    "zero_init_",
     "zeros_",
 ]

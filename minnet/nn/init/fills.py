@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
-from minnet.nn.init.gain import calculate_gain
+from minnet.nn.init import truncation
+from minnet.nn.init.fans import _calculate_correct_fan, fans
+from minnet.nn.init.gain import gain_of, nonlinearity_gain
 from minnet.nn.init.initializer import initializer
 
 
@@ -79,14 +80,17 @@ def trunc_normal_(
     a: float = -2.0,
     b: float = 2.0,
     generator: Any = None,
+    *,
+    bounds_in_std: bool = False,
+    exact_std: bool = False,
 ) -> float:
     """Fill with draws from N(mean, std²) that fall in [a, b]: others are drawn again.
 
-    The bounds are values, not multiples of std: with std = 0.02 the default bounds lie 100 std
-    away and cut nothing; two std are ``a=-0.04, b=0.04``. Nor is the std corrected for what the
-    cut takes away: two std on each side leave 0.8796 · std. (JAX and Keras call "normal" a normal
-    cut at two std and divided by 0.8796.) Use it where an outlier must not happen: vision
-    transformers, mixers.
+    By default all is torch's. The bounds are values, not multiples of std: with std = 0.02 the
+    default bounds lie 100 std away and cut nothing. Nor is the std corrected for what the cut takes
+    away: two std on each side leave 0.8796 · std. Use it where an outlier must not happen: vision
+    transformers, mixers. With both options it is what JAX and Keras use in their "normal"
+    initializers.
 
     Args:
         tensor: any shape, floating point.
@@ -95,9 +99,13 @@ def trunc_normal_(
         a: the smallest value allowed.
         b: the largest value allowed, above a.
         generator: draws the values; None is the default generator.
+        bounds_in_std: whether a and b are in units of the std before the cut, from the mean on.
+        exact_std: whether `std` is the standard deviation that is left after the cut. That before
+            it is then larger: 1.137 · std where two std are cut.
 
     Raises:
-        ValueError: std is not above 0, a is not below b, or mean or std is not finite.
+        ValueError: std is not above 0, a is not below b, mean or std is not finite, or no normal
+            cut to [a, b] is left with as large a std as `exact_std` asks for.
         RuntimeError: a tensor not of floats.
 
     Warns:
@@ -109,6 +117,9 @@ def trunc_normal_(
         >>> w = init.trunc_normal_(minnet.empty(1000, 1000))
         >>> w.abs().max().item() <= 2.0, round(w.std().item(), 2)
         (True, 0.88)
+        >>> w = init.trunc_normal_(w, std=0.02, bounds_in_std=True, exact_std=True)
+        >>> round(w.abs().max().item(), 3), round(w.std().item(), 3)
+        (0.045, 0.02)
     """
     if not (0 < std < math.inf):
         raise ValueError(f"trunc_normal_ expects a finite std > 0, but found std={std}")
@@ -116,31 +127,24 @@ def trunc_normal_(
         raise ValueError(f"trunc_normal_ expects a finite mean, but found mean={mean}")
     if not a < b:
         raise ValueError(f"trunc_normal_ expects bounds a < b, but found a={a} and b={b}")
+    if bounds_in_std:
+        if exact_std:
+            left = truncation.std_left(a, b)
+            if not left > 0:
+                raise ValueError(f"between {a} and {b} std there is too little left to correct for")
+            std /= left
+        a, b = mean + a * std, mean + b * std
+    elif exact_std:
+        std = truncation.std_before(std, a - mean, b - mean)
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
             stacklevel=3,
         )
-    left = std * _truncated_std((a - mean) / std, (b - mean) / std)
+    left = std * truncation.std_left((a - mean) / std, (b - mean) / std)
     generator.trunc_normal(tensor, mean, std, a, b)
     return left
-
-
-def _truncated_std(a: float, b: float) -> float:
-    """Return the std of N(0, 1) cut at a and b (Johnson, Kotz and Balakrishnan, 1994, 13.10).
-
-    It is a difference of nearly equal terms where little is left between a and b: then NaN.
-    """
-    if a > 0:  # the left tail has the digits: on the right the mass is a difference from 1
-        a, b = -b, -a
-    mass = (math.erfc(-b / math.sqrt(2)) - math.erfc(-a / math.sqrt(2))) / 2
-    at_a, at_b = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (a, b))
-    if mass < 1e-6 or b - a < 1e-3:
-        return math.nan
-    mean = (at_a - at_b) / mass
-    slope = (a * at_a if at_a else 0.0) - (b * at_b if at_b else 0.0)  # 0 at infinite bounds
-    return math.sqrt(1 + slope / mass - mean**2)
 
 
 @initializer(any_dtype=True)
@@ -204,14 +208,19 @@ def zeros_(tensor: np.ndarray) -> float:
     return 0.0
 
 
-def _xavier_std(tensor: np.ndarray, gain: float) -> float:
-    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+Fans = tuple[int, int]
+
+
+def _xavier_std(tensor: np.ndarray, gain: Any, layout: dict[str, Any]) -> tuple[float, Fans]:
+    fan_in, fan_out = fans(tensor, **layout)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
-    return gain * math.sqrt(2.0 / float(max(fan_in + fan_out, 1)))
+    return gain_of(gain) * math.sqrt(2.0 / float(max(fan_in + fan_out, 1))), (fan_in, fan_out)
 
 
 @initializer
-def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None) -> float:
+def xavier_uniform_(
+    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
+) -> tuple[float, Fans]:
     """Fill with U(-bound, bound), bound = gain · √(6 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -222,8 +231,10 @@ def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None
 
     Args:
         tensor: two dimensions or more, (out, in, *kernel), floating point.
-        gain: factor on the std; see `calculate_gain`.
+        gain: factor on the std: a number, or an activation by name, module or function, which
+            stands for its `gain`; see also `calculate_gain`.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -236,14 +247,16 @@ def xavier_uniform_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std = _xavier_std(tensor, gain)
+    std, fans = _xavier_std(tensor, gain, layout)
     bound = math.sqrt(3.0) * std
     generator.uniform(tensor, -bound, bound)
-    return std
+    return std, fans
 
 
 @initializer
-def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None) -> float:
+def xavier_normal_(
+    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
+) -> tuple[float, Fans]:
     """Fill with N(0, std²), std = gain · √(2 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -254,8 +267,10 @@ def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None)
 
     Args:
         tensor: two dimensions or more, (out, in, *kernel), floating point.
-        gain: factor on the std; see `calculate_gain`.
+        gain: factor on the std: a number, or an activation by name, module or function, which
+            stands for its `gain`; see also `calculate_gain`.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -268,19 +283,21 @@ def xavier_normal_(tensor: np.ndarray, gain: float = 1.0, generator: Any = None)
         >>> round(w.std().item(), 3)
         0.05
     """
-    std = _xavier_std(tensor, gain)
+    std, fans = _xavier_std(tensor, gain, layout)
     generator.normal(tensor, 0.0, std)
-    return std
+    return std, fans
 
 
-def _kaiming_std(tensor: np.ndarray, a: float, mode: str, nonlinearity: str) -> float | None:
-    """The std, or None (and a warning, laid at the user's line) where nothing is to fill."""
+def _kaiming_std(
+    tensor: np.ndarray, a: float, mode: str, nonlinearity: Any, layout: dict[str, Any]
+) -> tuple[float, Fans] | None:
+    """The std and the fans, or None (and a warning at the user's line) where nothing is to fill."""
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
-    fan = _calculate_correct_fan(tensor, mode)
-    gain = calculate_gain(nonlinearity, a)
-    return gain / math.sqrt(fan)
+    fan = _calculate_correct_fan(tensor, mode, **layout)
+    gain = nonlinearity_gain(nonlinearity, a, mode)
+    return gain / math.sqrt(fan), fans(tensor, **layout)
 
 
 @initializer
@@ -288,9 +305,10 @@ def kaiming_uniform_(
     tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    nonlinearity: Any = "leaky_relu",
     generator: Any = None,
-) -> float | None:
+    **layout: Any,
+) -> tuple[float, Fans] | None:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -304,8 +322,11 @@ def kaiming_uniform_(
             nonlinearity reads it.
         mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
             gradients' on the way back.
-        nonlinearity: what follows the layer; see `calculate_gain`.
+        nonlinearity: what follows the layer: a name of `calculate_gain`'s, else an activation by
+            name, module or function, and its `gain`: forward for ``"fan_in"``, backward for
+            ``"fan_out"``.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
@@ -321,12 +342,11 @@ def kaiming_uniform_(
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return None
-    bound = math.sqrt(3.0) * std
-    generator.uniform(tensor, -bound, bound)
-    return std
+    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
+    if promise is not None:
+        bound = math.sqrt(3.0) * promise[0]
+        generator.uniform(tensor, -bound, bound)
+    return promise
 
 
 @initializer
@@ -334,9 +354,10 @@ def kaiming_normal_(
     tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
+    nonlinearity: Any = "leaky_relu",
     generator: Any = None,
-) -> float | None:
+    **layout: Any,
+) -> tuple[float, Fans] | None:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of
@@ -350,8 +371,11 @@ def kaiming_normal_(
             nonlinearity reads it.
         mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
             gradients' on the way back.
-        nonlinearity: what follows the layer; see `calculate_gain`.
+        nonlinearity: what follows the layer: a name of `calculate_gain`'s, else an activation by
+            name, module or function, and its `gain`: forward for ``"fan_in"``, backward for
+            ``"fan_out"``.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
@@ -367,8 +391,7 @@ def kaiming_normal_(
         >>> round(w.std().item(), 3)
         0.05
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return None
-    generator.normal(tensor, 0.0, std)
-    return std
+    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
+    if promise is not None:
+        generator.normal(tensor, 0.0, promise[0])
+    return promise

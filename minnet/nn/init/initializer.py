@@ -43,10 +43,11 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
     """Make an initializer of a function that fills an array.
 
     The function's first parameter, `tensor`, arrives as a writable array of floats in any strides;
-    `generator`, if it is the last one, as a `minnet.Generator`, never None. The function first
-    checks its arguments, then writes, so that a call that fails changes nothing. It returns the
-    standard deviation that the elements are to have, or None where there is none to name; and with
-    it, as a second value, the (fan_in, fan_out) it went by, where they are not the shape's own.
+    `generator`, if it is the last one that can be given by position, as a `minnet.Generator`, never
+    None. The function first checks its arguments, then writes, so that a call that fails changes
+    nothing. It returns the standard deviation that the elements are to have, or None where there is
+    none to name; and with it, as a second value, the (fan_in, fan_out) it went by, where they are
+    not the shape's own.
 
     What is lifted takes anything that holds an array (see `holders`) and returns that very object.
     Gradients do not see the fill, but a backward that needs the old values does: the tensor's
@@ -73,8 +74,9 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
         return functools.partial(initializer, any_dtype=any_dtype)
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
-    draws = parameters[-1].name == "generator"
-    place = len(parameters) - 2  # the generator's, behind the tensor
+    names = list(signature.parameters)
+    draws = "generator" in names
+    place = names.index("generator") - 1 if draws else 0  # behind the tensor
 
     @functools.wraps(function)
     def initialize(tensor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -100,7 +102,7 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
 
     parameters[0] = parameters[0].replace(annotation="T")
     if draws:
-        parameters[-1] = parameters[-1].replace(annotation="Generator | None")
+        parameters[place + 1] = parameters[place + 1].replace(annotation="Generator | None")
     initialize.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=parameters, return_annotation="T"
     )

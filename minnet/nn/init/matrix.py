@@ -1,4 +1,4 @@
-"""Initializers whose elements depend on one another: identities, orthogonal and sparse matrices."""
+"""Matrices of which most elements are zero: identities and sparse ones."""
 
 from __future__ import annotations
 
@@ -79,53 +79,6 @@ def dirac_(tensor: np.ndarray, groups: int = 1) -> None:
         first = per_group * np.arange(groups)[:, np.newaxis]
         ones: tuple[Any, ...] = (first + channel, channel, *(size // 2 for size in kernel))
         tensor[ones] = 1
-
-
-@initializer
-def orthogonal_(tensor: np.ndarray, gain: float = 1, generator: Any = None) -> float | None:
-    """Fill with a random (semi-)orthogonal matrix times `gain`.
-
-    Saxe, McClelland and Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in
-    deep linear neural networks". A tensor of more than two dimensions is one matrix W of size(0)
-    rows, the rest flattened. With no more rows than columns W Wᵀ = gain²·I, else Wᵀ W = gain²·I:
-    every singular value is `gain`, so a deep stack of square layers keeps the norm of every vector
-    that passes through it, forward and backward, where independent weights keep it on average only.
-    Use it for deep or recurrent networks; a gain of √2 suits ReLU.
-
-    W is the Q of the QR decomposition of a matrix of standard normals, signs chosen so that R's
-    diagonal is positive, which makes it uniform over all such matrices (Mezzadri, 2007). The
-    normals are the same on every machine; the decomposition is LAPACK's, in double precision, so
-    the last bits of W can differ between machines.
-
-    Args:
-        tensor: two dimensions or more, floating point.
-        gain: factor on every element; see `calculate_gain`.
-        generator: draws the normals; None is the default generator.
-
-    Raises:
-        ValueError: fewer than two dimensions.
-        RuntimeError: a tensor not of floats.
-
-    Example:
-        >>> import minnet
-        >>> from minnet.nn import init
-        >>> w = init.orthogonal_(minnet.empty(3, 5))
-        >>> minnet.allclose(w @ w.T, minnet.eye(3), atol=1e-6)
-        True
-    """
-    if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
-    if tensor.size == 0:
-        return None
-    rows = tensor.shape[0]
-    columns = tensor.size // rows
-    std = abs(gain) / math.sqrt(max(rows, columns))
-    normals = np.empty((rows, columns), np.promote_types(tensor.dtype, np.float32))
-    generator.normal(normals, 0.0, 1.0)
-    q, r = np.linalg.qr(normals.T if rows < columns else normals)
-    q *= gain * np.copysign(1, np.diagonal(r))
-    tensor[...] = (q.T if rows < columns else q).reshape(tensor.shape)
-    return std
 
 
 @initializer

@@ -17,7 +17,7 @@ from typing import Any
 
 from minnet.autograd import Variable
 from minnet.nn.init import holders
-from minnet.nn.init.fans import fans_of
+from minnet.nn.init.fans import fans
 
 _HERE = "minnet.nn.init"
 
@@ -104,8 +104,16 @@ class Record:
         """What the initializer was given, by name, without the tensor and the generator."""
         if self.function is None:
             return {}
-        given = inspect.signature(self.function).bind(None, *self.args, **self.kwargs).arguments
-        return dict(list(given.items())[1:])
+        signature = inspect.signature(self.function)
+        given = signature.bind(None, *self.args, **self.kwargs).arguments
+        _, *kinds = signature.parameters.values()  # the first is the tensor
+        arguments: dict[str, Any] = {}
+        for parameter in kinds:
+            if parameter.name in given:
+                value = given[parameter.name]
+                keywords = parameter.kind is parameter.VAR_KEYWORD
+                arguments |= value if keywords else {parameter.name: value}
+        return arguments
 
     @property
     def default(self) -> bool:
@@ -324,7 +332,7 @@ def _found(name: str, tensor: Any) -> Initialization:
         "initialized" if record.explicit else "default" if record.default else "in part",
         record.function.__name__,
         record.arguments,
-        record.fans or (fans_of(record.shape) if len(record.shape) > 1 else None),
+        record.fans or (fans(record) if len(record.shape) > 1 else None),
         None if record.std is None or math.isnan(record.std) else float(record.std),
         record.seed,
         None if record.engine is None else str(record.engine),

@@ -77,12 +77,8 @@ def test_help_shows_what_the_user_calls(name):
     assert signature.return_annotation == "T"
     assert function.__name__ == name and function.__doc__
     if name in DRAWN:
-        *_, last = signature.parameters.values()
-        assert (last.name, last.default, last.annotation) == (
-            "generator",
-            None,
-            "Generator | None",
-        )
+        generator = signature.parameters["generator"]
+        assert (generator.default, generator.annotation) == (None, "Generator | None")
 
 
 STDS = {"constant_": 0.0, "ones_": 0.0, "zeros_": 0.0, "eye_": None, "dirac_": None}

@@ -59,6 +59,22 @@ def test_every_initializer_is_told_and_seed_and_draw_give_its_bits_again(name):
     np.testing.assert_array_equal(repeated.numpy(), tensor.numpy())
 
 
+def test_the_layout_of_a_weight_is_among_the_arguments():
+    tensor = init.xavier_normal_(minnet.empty(3, 3, 4, 8), 2.0, in_axis=-2, out_axis=-1)
+    found = one(tensor)
+    assert found.arguments == {"gain": 2.0, "in_axis": -2, "out_axis": -1}
+    assert found.fans == (36, 72)
+
+
+def test_torchs_engine_is_told_with_the_words_drawn():
+    generator = minnet.Generator(seed=3, engine="torch")
+    first, second = minnet.empty(20), minnet.empty(30)
+    init.uniform_(first, generator=generator)
+    init.uniform_(second, generator=generator)
+    assert (one(second).seed, one(second).engine, one(second).draw) == (3, "torch", 20)
+    assert "torch 3:20" in str(init.provenance(second))
+
+
 def test_a_layers_default_is_told_as_such_and_may_be_overwritten():
     net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
     found = init.provenance(net)

@@ -288,6 +288,20 @@ def test_auto_hands_kaiming_the_nonlinearity_and_its_slope():
     assert found["2.weight"].std == 0.75 / 2
 
 
+def test_auto_integrates_the_gain_of_what_torch_has_none_for():
+    class Cube(nn.Module):
+        def forward(self, x):
+            return x**3
+
+    net = nn.Sequential(nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 4), Cube(), nn.Linear(4, 4))
+    net.apply(init.scheme(init.kaiming_normal_, nonlinearity="auto"))
+    found = init.provenance(net)
+    assert found["0.weight"].std == pytest.approx(init.gain("gelu") / 2)
+    assert found["2.weight"].std == pytest.approx(1 / np.sqrt(15) / 2)  # E[z⁶] = 15
+    net.apply(init.scheme(init.orthogonal_, gain="auto"))
+    assert init.provenance(net)["2.weight"].std == pytest.approx(1 / np.sqrt(15) / 2)
+
+
 def test_auto_of_a_single_layer_is_linear():
     net = nn.Linear(4, 4)
     net.apply(init.scheme(init.xavier_normal_, gain="auto"))
