@@ -99,11 +99,23 @@ def fans(
         >>> init.fans(minnet.empty(16, 32, 5), in_axis=0, out_axis=1)  # ConvTranspose1d(16, 32, 5)
         (80, 160)
     """
+    shape = tensor.shape
+    if (fan_in, fan_out, in_axis, out_axis, batch_axis, groups) == (
+        None,
+        None,
+        1,
+        0,
+        (),
+        1,
+    ) and len(
+        shape
+    ) > 1:  # torch's layout: a tenth of the time, in what every layer's default asks for
+        kernel = math.prod(shape[2:])
+        return shape[1] * kernel, shape[0] * kernel
     for name, given in (("fan_in", fan_in), ("fan_out", fan_out)):
         if given is not None and given < 1:
             raise ValueError(f"{name} must be at least 1, got {given}")
     if fan_in is None or fan_out is None:
-        shape = tensor.shape
         if len(shape) < 2:
             raise ValueError(
                 "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"

@@ -290,14 +290,14 @@ def xavier_normal_(
 
 def _kaiming_std(
     tensor: np.ndarray, a: float, mode: str, nonlinearity: Any, layout: dict[str, Any]
-) -> tuple[float, Fans] | None:
-    """The std and the fans, or None (and a warning at the user's line) where nothing is to fill."""
+) -> tuple[float, Fans | None] | None:
+    """The std and the fans, if they are not the shape's own; or None where nothing is to fill."""
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     fan = _calculate_correct_fan(tensor, mode, **layout)
     gain = nonlinearity_gain(nonlinearity, a, mode)
-    return gain / math.sqrt(fan), fans(tensor, **layout)
+    return gain / math.sqrt(fan), fans(tensor, **layout) if layout else None
 
 
 @initializer
@@ -308,7 +308,7 @@ def kaiming_uniform_(
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, Fans] | None:
+) -> tuple[float, Fans | None] | None:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -357,7 +357,7 @@ def kaiming_normal_(
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, Fans] | None:
+) -> tuple[float, Fans | None] | None:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of

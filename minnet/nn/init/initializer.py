@@ -16,7 +16,7 @@ from minnet.nn.init.provenance import Record
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_Promise = float | tuple[float, tuple[int, int]] | None
+_Promise = float | tuple[float, tuple[int, int] | None] | None
 _FLOATS = {np.dtype(kind) for kind in (np.float16, np.float32, np.float64)}
 
 
