@@ -22,8 +22,8 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 LEVELS = [
     ["cuda", "devices", "dtypes", "printing", "size"],
     ["kernels"],
-    ["random"],
     ["autograd"],
+    ["random"],
     ["functional"],
     ["tensor"],
     ["creation"],

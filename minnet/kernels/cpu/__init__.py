@@ -1,5 +1,6 @@
 """The kernels of the CPU: what `kernels.of` returns for a NumPy array."""
 
+from minnet.kernels.cpu import mersenne_twister
 from minnet.kernels.cpu.digits import (
     digits,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,16 @@ def array_of(holder: Any) -> np.ndarray:
         return holder.array
     torch = sys.modules.get("torch")  # a tensor of torch's exists only once it is imported
     if isinstance(holder, np.ndarray):
-        array = holder.view(np.ndarray)
+        array = holder.view(np.ndarray)  # a memmap is one, a masked array too
     elif torch is not None and isinstance(holder, torch.Tensor):
         array = _array_of_torch(holder)
     else:
         array = _array_of_buffer(holder)
-    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+    if array.dtype.kind in "OSUMm" or array.dtype.names:
+        raise TypeError(f"expected an array of numbers, but got one of {array.dtype}")
+    if 0 in array.strides and any(
+        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
+    ):
         raise RuntimeError(
             f"cannot initialize the {_name(holder)}: it is expanded, so that several of its "
             "elements are one in memory; initialize a copy"
@@ -43,12 +48,12 @@ def array_of(holder: Any) -> np.ndarray:
 
 def _array_of_torch(tensor: Any) -> np.ndarray:
     torch = sys.modules["torch"]
-    if tensor.device.type == "meta":
-        raise RuntimeError(
-            "cannot initialize a tensor on the meta device, which has no memory; give it some "
-            "first: module.to_empty(device='cpu')"
-        )
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
+        if tensor.is_meta:
+            raise RuntimeError(
+                "cannot initialize a tensor on the meta device, which has no memory; give it some "
+                "first: module.to_empty(device='cpu')"
+            )
         raise _elsewhere(tensor, str(tensor.device))
     if tensor.layout is not torch.strided:
         raise RuntimeError(f"cannot initialize a tensor of layout {tensor.layout}; make it dense")
@@ -69,12 +74,11 @@ def _array_of_buffer(holder: Any) -> np.ndarray:
     if hasattr(holder, "__cuda_array_interface__"):
         raise _elsewhere(holder, "CUDA")
     # NumPy would read any other object, a list for one, into a copy.
-    if hasattr(holder, "__array_interface__") or hasattr(holder, "__array_struct__"):
+    if hasattr(holder, "__array_interface__") and not isinstance(holder, np.generic):
         return np.asarray(holder)
-    try:
-        return np.asarray(memoryview(holder))
-    except (TypeError, ValueError, BufferError):
-        pass
+    with suppress(TypeError, ValueError, BufferError):
+        if not isinstance(holder, np.generic):  # a buffer, but of a copy
+            return np.asarray(memoryview(holder))
     if not hasattr(holder, "__dlpack_device__"):
         raise TypeError(
             "expected something that holds an array: a tensor of minnet or torch, a NumPy array, "
@@ -106,8 +110,10 @@ def changed(holder: Any) -> None:
     """Raise the version of a tensor, by which a backward sees that its elements have changed."""
     if isinstance(holder, Variable):
         holder.bump()
-    elif "torch" in sys.modules and isinstance(holder, sys.modules["torch"].Tensor):
-        sys.modules["torch"].autograd.graph.increment_version(holder)
+    elif not isinstance(holder, np.ndarray) and hasattr(holder, "_version"):
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(holder, torch.Tensor):
+            torch.autograd.graph.increment_version(holder)
 
 
 def version(holder: Any) -> int | None:

@@ -116,5 +116,5 @@ def _no_floats(name: str, tensor: Any, array: np.ndarray) -> str:
         kind = described((), array.dtype).split()[0].removeprefix("torch.").removesuffix("Tensor")
     return (
         f'"{name}" not implemented for {kind!r}; it needs floating point elements: '
-        "float16, bfloat16, float32 or float64"
+        "float16, bfloat16, float32 or float64, in the machine's byte order"
     )

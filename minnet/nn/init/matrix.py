@@ -89,8 +89,8 @@ def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: A
     keep units different and out of saturation however wide the layer. The number kept does not
     follow the fans: give `std` to suit it.
 
-    Which elements are zeroed is drawn from `generator` too, independently for each column. (torch
-    draws that from its global generator, whatever `generator` is.)
+    Which elements are zeroed is drawn from `generator` too, a permutation of the rows for each
+    column. (torch draws that from its global generator, whatever `generator` is.)
 
     Args:
         tensor: two dimensions, floating point.
@@ -115,10 +115,6 @@ def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: A
         raise ValueError(f"sparsity must be a fraction in [0, 1], got {sparsity}")
     zeros = math.ceil(sparsity * tensor.shape[0])
     generator.normal(tensor, 0.0, std)
-    # The places of a column's smallest keys are a random subset. float64 keys practically never
-    # tie, and a stable sort would still give the same places on every machine.
-    keys = np.empty(tensor.shape)
-    generator.uniform(keys, 0.0, 1.0)
-    places = np.argsort(keys, axis=0, kind="stable")[:zeros]
-    np.put_along_axis(tensor, places, 0, axis=0)
+    for column in range(tensor.shape[1]):
+        tensor[generator.permutation(tensor.shape[0])[:zeros], column] = 0
     return std * math.sqrt(1 - zeros / max(tensor.shape[0], 1))

@@ -36,6 +36,12 @@ def test_a_transposed_weight_has_its_fans_swapped():
     assert init._calculate_fan_in_and_fan_out(minnet.empty(3, 8).t()) == (3, 8)
 
 
+def test_fans_are_of_anything_with_a_shape():
+    assert init._calculate_fan_in_and_fan_out(np.empty((16, 3, 5))) == (15, 80)
+    torch = pytest.importorskip("torch")
+    assert init._calculate_fan_in_and_fan_out(torch.empty(16, 3, 5)) == (15, 80)
+
+
 def test_mode_may_be_in_any_case():
     assert init._calculate_correct_fan(minnet.empty(3, 8), "Fan_OUT") == 3
 

@@ -89,7 +89,7 @@ def test_it_takes_one_draw_of_normals_with_the_shorter_side_first():
     normals = np.empty((1, 6), np.float32)
     expected.normal(normals)
     np.testing.assert_allclose(w, normals / np.linalg.norm(normals), rtol=1e-6)
-    assert generator._draw == expected._draw == 1
+    assert generator.draw == expected.draw == 1
 
 
 def test_a_tall_matrix_is_a_wide_one_transposed():

@@ -93,4 +93,4 @@ def test_bad_arguments_are_refused_and_nothing_is_drawn(arguments, text):
     with pytest.raises(ValueError, match=text):
         init.variance_scaling_(w, *arguments, generator=generator)
     np.testing.assert_array_equal(w, 7)
-    assert generator._draw == 0
+    assert generator.draw == 0

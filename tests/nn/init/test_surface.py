@@ -6,47 +6,12 @@ import inspect
 
 import numpy as np
 import pytest
+from initializers import ARGUMENTS, DRAWN, FILLS, TORCHS, TORCHS_DRAWN, fill, shape_for
 
 import minnet
 from minnet.nn import init
 
-ARGUMENTS = {"constant_": (0.5,), "sparse_": (0.5,), "fixup_": (4,), "residual_": (4,)}
-TORCHS_DRAWN = [
-    "uniform_",
-    "normal_",
-    "trunc_normal_",
-    "xavier_uniform_",
-    "xavier_normal_",
-    "kaiming_uniform_",
-    "kaiming_normal_",
-    "orthogonal_",
-    "sparse_",
-]
-TORCHS = [*TORCHS_DRAWN, "constant_", "ones_", "zeros_", "eye_", "dirac_"]
-DRAWN = [
-    *TORCHS_DRAWN,
-    "delta_orthogonal_",
-    "fixup_",
-    "lecun_normal_",
-    "lecun_uniform_",
-    "looks_linear_",
-    "mup_",
-    "residual_",
-    "siren_",
-    "spectral_",
-    "variance_scaling_",
-]
-FILLS = [*DRAWN, *TORCHS[len(TORCHS_DRAWN) :], "zero_init_"]
 DEPRECATED = [f[:-1] for f in TORCHS if f not in ("trunc_normal_", "ones_", "zeros_")]
-SHAPE = (20, 12)
-
-
-def shape_for(name):
-    return {"dirac_": (4, 6, 3), "delta_orthogonal_": (20, 12, 3)}.get(name, SHAPE)
-
-
-def fill(name, tensor, **keywords):
-    return getattr(init, name)(tensor, *ARGUMENTS.get(name, ()), **keywords)
 
 
 @pytest.fixture(autouse=True)

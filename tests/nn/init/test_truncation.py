@@ -93,4 +93,4 @@ def test_an_impossible_std_changes_nothing(options):
     with pytest.raises(ValueError, match=r"uniform distribution|too little left"):
         init.trunc_normal_(w, generator=generator, **options)
     np.testing.assert_array_equal(w, 7)
-    assert generator._draw == 0
+    assert generator.draw == 0
