@@ -1,4 +1,4 @@
-"""torch's fifteen initializers by name, and how tests call each with its least arguments."""
+"""All initializers by name, torch's first, and how tests call each with its least arguments."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from minnet.nn import init
 
-ARGUMENTS = {"constant_": (0.5,), "sparse_": (0.5,)}
-DRAWN = [
+ARGUMENTS = {"constant_": (0.5,), "sparse_": (0.5,), "fixup_": (4,), "residual_": (4,)}
+TORCHS_DRAWN = [
     "uniform_",
     "normal_",
     "trunc_normal_",
@@ -18,12 +18,26 @@ DRAWN = [
     "orthogonal_",
     "sparse_",
 ]
-FILLS = [*DRAWN, "constant_", "ones_", "zeros_", "eye_", "dirac_"]
+TORCHS = [*TORCHS_DRAWN, "constant_", "ones_", "zeros_", "eye_", "dirac_"]
+DRAWN = [
+    *TORCHS_DRAWN,
+    "delta_orthogonal_",
+    "fixup_",
+    "lecun_normal_",
+    "lecun_uniform_",
+    "looks_linear_",
+    "mup_",
+    "residual_",
+    "siren_",
+    "spectral_",
+    "variance_scaling_",
+]
+FILLS = [*DRAWN, *TORCHS[len(TORCHS_DRAWN) :], "zero_init_"]
 
 
 def shape_for(name: str) -> tuple[int, ...]:
     """Return a shape that the initializer takes."""
-    return (4, 6, 3) if name == "dirac_" else (20, 12)
+    return {"dirac_": (4, 6, 3), "delta_orthogonal_": (20, 12, 3)}.get(name, (20, 12))
 
 
 def fill(name: str, tensor: Any, **keywords: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import sys
 import warnings
@@ -50,7 +51,8 @@ def lsuv_(
         batch: what `net` is called with.
         std: the standard deviation that each layer's outputs are to have.
         per_unit: whether each unit is to have it.
-        initializer: fills the weights at first; None starts from what they are.
+        initializer: fills the weights at first, a function of one tensor and, if it takes one, a
+            `generator`; None starts from what they are.
         tolerance: the relative error of the std at which a layer is done.
         tries: how often a layer is scaled at most.
         generator: draws the weights; None is the default generator.
@@ -85,8 +87,9 @@ def lsuv_(
         layers = _layers(net, batch)
         stack.enter_context(_restored_on_error([layer for _, layer in layers]))
         if initializer is not None:
+            draws = "generator" in inspect.signature(initializer).parameters
             for _, layer in layers:
-                initializer(layer.weight, generator=generator)
+                initializer(layer.weight, **({"generator": generator} if draws else {}))
         for name, layer in layers:
             for _ in range(tries):
                 if _scale(name, layer, _outputs(net, layer, batch), std, per_unit) < tolerance:

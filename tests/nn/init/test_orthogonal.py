@@ -161,3 +161,61 @@ def test_orthogonal_needs_two_dimensions(shape):
 def test_orthogonal_of_no_elements_does_nothing(shape):
     tensor = minnet.empty(shape)
     assert init.orthogonal_(tensor) is tensor
+
+
+# delta_orthogonal_
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 3), (5, 5, 3, 3), (8, 3, 1, 2, 5), (4, 2, 4)])
+@pytest.mark.parametrize("gain", [1, 0.5, "relu"])
+def test_delta_orthogonal_is_orthogonal_at_the_middle_and_zero_around(shape, gain):
+    w = init.delta_orthogonal_(np.full(shape, 7.0), gain)
+    middle = (slice(None), slice(None), *(k // 2 for k in shape[2:]))
+    square = (math.sqrt(2) if gain == "relu" else gain) ** 2
+    gram = w[middle].T @ w[middle]
+    np.testing.assert_allclose(gram, square * np.eye(shape[1]), rtol=0, atol=1e-13)
+    assert np.count_nonzero(w) == w[middle].size
+
+
+def circular_convolution(x, weight):
+    """x (in, n) with weight (out, in, k), stride 1, index k // 2 in place."""
+    size = weight.shape[2]
+    return sum(weight[:, :, i] @ np.roll(x, size // 2 - i, axis=1) for i in range(size))
+
+
+def test_a_deep_convolutional_network_with_delta_orthogonal_keeps_norms_exactly():
+    x = np.random.default_rng(0).normal(size=(8, 20))
+    y, z = x, x
+    for _ in range(50):
+        y = circular_convolution(y, init.delta_orthogonal_(np.empty((8, 8, 3))))
+        z = circular_convolution(z, init.orthogonal_(np.empty((8, 8, 3))))
+    assert np.linalg.norm(y) == pytest.approx(np.linalg.norm(x), rel=1e-12)
+    assert not np.linalg.norm(z) == pytest.approx(np.linalg.norm(x), rel=0.1)
+
+
+def test_delta_orthogonal_is_uniform():
+    draws = np.stack([init.delta_orthogonal_(np.empty((3, 2, 3)))[:, :, 1] for _ in range(1500)])
+    for i, j in np.ndindex(3, 2):  # uniform on [-1, 1], as a coordinate on a sphere
+        assert stats.kstest(draws[:, i, j], stats.uniform(-1, 2).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        ((4, 4), "3, 4, or 5 dimensions"),
+        ((4, 4, 1, 1, 1, 1), "3, 4, or 5 dimensions"),
+        ((3, 4, 3), r"at most as many inputs as outputs, got .* shape \(3, 4, 3\)"),
+    ],
+)
+def test_delta_orthogonal_refuses_shapes_it_cannot_fill(shape, text):
+    w = np.full(shape, 7.0)
+    with pytest.raises(ValueError, match=text):
+        init.delta_orthogonal_(w)
+    np.testing.assert_array_equal(w, 7)
+
+
+def test_delta_orthogonal_is_jaxs_but_for_the_draw():
+    jax = pytest.importorskip("jax")
+    theirs = np.asarray(jax.nn.initializers.delta_orthogonal()(jax.random.key(0), (3, 3, 4, 6)))
+    ours = init.delta_orthogonal_(np.empty((6, 4, 3, 3)))
+    np.testing.assert_array_equal(ours != 0, theirs.transpose(3, 2, 0, 1) != 0)
