@@ -164,7 +164,14 @@ from minnet.functional import mul as multiply
 from minnet.functional import sub as subtract
 from minnet.kernels.threads import get_num_threads, set_num_threads
 from minnet.printing import set_printoptions
-from minnet.random import Generator, initial_seed, manual_seed, seed
+from minnet.random import (
+    Generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from minnet.serialization import load, save
 from minnet.size import Size
 from minnet.tensor import Tensor
@@ -242,6 +249,7 @@ __all__ = [
     "ge",
     "get_default_dtype",
     "get_num_threads",
+    "get_rng_state",
     "gt",
     "index_select",
     "initial_seed",
@@ -316,6 +324,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
+    "set_rng_state",
     "sigmoid",
     "sign",
     "sin",

@@ -370,11 +370,23 @@ def randperm(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Any:
-    """Return a random order of 0 … n - 1."""
+    """Return a random order of 0 … n - 1.
+
+    Raises:
+        RuntimeError: if n is negative, or more than the dtype can number.
+        NotImplementedError: if the dtype is bool.
+    """
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
-    order = random.resolve(generator).permutation(n)
     d = _dtype(dtypes.int64 if dtype is None else dtype)
+    if d.kind == "b":
+        raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
+    largest = 2 ** (np.finfo(d).nmant + 1) if d.kind == "f" else np.iinfo(d).max
+    if n - 1 > largest:
+        raise RuntimeError(
+            f"n cannot be greater than {largest + 1} for {dtypes.OF_NUMPY[d].tensor_type} type."
+        )
+    order = random.resolve(generator).permutation(n)
     return _finished(order.astype(d, copy=False), requires_grad, device)
 
 
@@ -384,9 +396,14 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     Raises:
         RuntimeError: if a probability lies outside [0, 1].
     """
-    uniform = np.empty(input.array.shape, input.array.dtype)
-    chances = input.array if p is None else np.asarray(p, input.array.dtype)
+    generator = random.resolve(generator)
+    if p is not None:
+        result = np.empty_like(input.array)
+        generator.bernoulli(result, p)
+        return wrap(result)
+    chances = input.array
     if not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-    random.resolve(generator).uniform(uniform, 0.0, 1.0)
-    return wrap((uniform < chances).astype(input.array.dtype))
+    uniform = np.empty_like(chances)
+    generator.uniform(uniform, 0.0, 1.0)
+    return wrap((uniform < chances).astype(chances.dtype))

@@ -568,6 +568,23 @@ class Tensor(Variable):
         self.bump()
         return self
 
+    def exponential_(self, lambd: Any = 1, *, generator: Any = None) -> Any:
+        """Fill with draws x >= 0 of density lambd · exp(-lambd · x), and return the tensor.
+
+        Raises:
+            RuntimeError: if `lambd` is not above 0, the dtype is not floating point, or the tensor
+                is a leaf that requires grad, outside `no_grad`.
+        """
+        if self.array.dtype.kind != "f":
+            raise RuntimeError(
+                "Exponential distribution is a continuous probability distribution. dtype must be "
+                f"a floating point but you specified {self.dtype.tensor_type}"
+            )
+        writable(self)
+        random.resolve(generator).exponential(self.array, lambd)
+        self.bump()
+        return self
+
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Fill with 1 with probability `p`, else 0, and return the tensor."""
         writable(self)
@@ -575,10 +592,15 @@ class Tensor(Variable):
         self.bump()
         return self
 
-    def random_(self, low: Any, high: Any = None, *, generator: Any = None) -> Any:
-        """Fill with whole numbers from [low, high), or from [0, low), and return the tensor."""
+    def random_(self, low: Any = None, high: Any = None, *, generator: Any = None) -> Any:
+        """Fill with whole numbers from [low, high), or from [0, low), and return the tensor.
+
+        Without bounds from all that are not negative and that the dtype holds; in a float, from 0
+        to that below which it holds every one (2²⁴ in float32).
+        """
         writable(self)
-        low, high = (0, low) if high is None else (low, high)
+        if high is None and low is not None:
+            low, high = 0, low
         random.resolve(generator).integers(self.array, low, high)
         self.bump()
         return self

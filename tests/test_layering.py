@@ -22,8 +22,8 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 LEVELS = [
     ["cuda", "devices", "dtypes", "printing", "size"],
     ["kernels"],
-    ["random"],
     ["autograd"],
+    ["random"],
     ["functional"],
     ["tensor"],
     ["creation"],
@@ -36,7 +36,8 @@ LEVELS = [
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
-EXTRAS = {"matplotlib", "mpi4py", "pooch", "safetensors", "tqdm"}  # inside functions only
+# Inside functions only.
+EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "pooch", "safetensors", "tqdm"}
 
 
 def level(module: str) -> int | None:

@@ -131,17 +131,32 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else math.ceil(n / self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
+        random.resolve(self.generator).begin_pass()
         if not self._batched:
-            indices = self._order().tolist() if self.sampler is None else self.sampler
-            return (self.collate_fn(self.dataset[i]) for i in indices)
+            return (self.collate_fn(self.dataset[i]) for i in self._samples_in_order())
         if self.collate_fn is default_collate and takes_batches(self.dataset):
             batch = self.dataset.__getbatch__
             return (batch(np.asarray(indices, np.int64)) for indices in self._batches())
         return (self.collate_fn(self._samples(indices)) for indices in self._batches())
 
+    def _samples_in_order(self) -> Iterator[Any]:
+        if self.sampler is not None:
+            yield from self.sampler
+            return
+        yield from self._order().tolist()
+        self._end()
+
     def _order(self) -> np.ndarray:
         n = len(self.dataset)
-        return random.resolve(self.generator).permutation(n) if self.shuffle else np.arange(n)
+        if not self.shuffle:
+            return np.arange(n)
+        return random.resolve(self.generator).order(n, own=self.generator is not None)
+
+    def _end(self) -> None:
+        """Note that the last sample has been taken. A pass that is broken off never gets here."""
+        if self.shuffle:
+            generator = random.resolve(self.generator)
+            generator.end_pass(len(self.dataset), own=self.generator is not None)
 
     def _batches(self) -> Iterator[Any]:
         """Yield the indices of each batch."""
@@ -151,13 +166,15 @@ class DataLoader:
         size: Any = self.batch_size
         if self.sampler is None:
             order = self._order()
-            batches: Iterator[Any] = (
-                order[start : start + size] for start in range(0, len(order), size)
-            )
-        else:
-            indices = iter(self.sampler)
-            batches = iter(lambda: list(islice(indices, size)), [])
-        for batch in batches:
+            whole = len(order) // size * size
+            for start in range(0, whole, size):
+                yield order[start : start + size]
+            self._end()
+            if whole < len(order) and not self.drop_last:
+                yield order[whole:]
+            return
+        indices = iter(self.sampler)
+        for batch in iter(lambda: list(islice(indices, size)), []):
             if len(batch) == size or not self.drop_last:
                 yield batch
 

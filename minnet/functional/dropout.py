@@ -37,9 +37,9 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         return input
     if input.array.dtype.kind != "f":
         raise RuntimeError(f"dropout expects a floating point tensor, got {input.dtype}")
-    factor = np.zeros(input.array.shape, input.array.dtype)
+    factor = np.zeros_like(input.array)
     if p < 1:
         random.default_generator().bernoulli(factor, 1 - p)
-        factor *= factor.dtype.type(1 / (1 - p))
+        factor /= factor.dtype.type(1 - p)
     out = _scaled(input, factor)
     return in_place(input, out) if inplace else out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minnet.creation import empty
+from minnet.nn.init.provenance import hand_on
 from minnet.tensor import Tensor
 
 
@@ -44,6 +45,7 @@ class Parameter(Tensor):
         self.array = data.array
         self._version = data.counter()
         self._requires_grad = bool(requires_grad)
+        hand_on(data, self)
         return self
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True):
@@ -51,7 +53,8 @@ class Parameter(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:
-            memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
+            memo[id(self)] = copy = type(self)(self.data.clone(), self.requires_grad)
+            hand_on(self, copy)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from minnet import dtypes
 from minnet.autograd import no_grad, wrap
+from minnet.nn.init.provenance import note_loaded
 from minnet.nn.parameter import Parameter
 from minnet.tensor import Tensor
 
@@ -93,10 +94,12 @@ class _Plan:
             new = [_in_place_of(member, value) for _, _, member, value in self.updates]
             for (module, name, _, _), tensor in zip(self.updates, new, strict=True):
                 setattr(module, name, tensor)
+                note_loaded(tensor)
             return
         with no_grad():
             for _, _, member, value in self.updates:
                 member.copy_(value)
+                note_loaded(member)
 
 
 def load(

@@ -4,18 +4,26 @@ from minnet.random.generator import (
     DEFAULT_SEED,
     Generator,
     default_generator,
+    fork,
+    fork_rng,
+    get_rng_state,
     initial_seed,
     manual_seed,
     resolve,
     seed,
+    set_rng_state,
 )
 
 __all__ = [
     "DEFAULT_SEED",
     "Generator",
     "default_generator",
+    "fork",
+    "fork_rng",
+    "get_rng_state",
     "initial_seed",
     "manual_seed",
     "resolve",
     "seed",
+    "set_rng_state",
 ]

@@ -86,7 +86,8 @@ def test_the_bits_do_not_depend_on_layout_tasks_or_threads(layout, dtype):
     for run in (module._matmul.serial, module._matmul.parallel):
         for tall, wide in ((1, 1), (3, 2), (25, 1), (1, 10), (30, 40)):
             out = np.full((300, 290), np.nan, dtype)
-            run(*origins, 500, module.NO_BIAS[np.dtype(dtype)], out, tall, wide)
+            bias, shape = module.NO_BIAS[np.dtype(dtype)], (300, 290)
+            run(*origins, 500, bias, out[0], out.strides[0], *shape, tall, wide, 0)
             np.testing.assert_array_equal(out, expected)
 
 
@@ -96,6 +97,30 @@ def test_empty_operands(shape):
     np.testing.assert_array_equal(matmul(a, b), np.zeros((shape[0], shape[2]), np.float32))
     bias = np.arange(shape[2], dtype=np.float32)
     np.testing.assert_array_equal(matmul(a, b, bias), np.broadcast_to(bias, (shape[0], shape[2])))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape", [(13, 5, 17), (25, 700, 33), (1, 1, 1), (8, 3, 32), (300, 30, 64)]
+)
+def test_an_accumulated_product_goes_on_with_the_chain(shape, dtype):
+    m, k, n = shape
+    a, b = operands(m, 2 * k, n, "nt", dtype)
+    bias = np.arange(n, dtype=dtype)
+    buffer = np.full((m + 2, n + 3), 7, dtype)
+    out = buffer[1:-1, 2:-1]  # rows that are not adjacent, inside of others' elements
+    matmul(a[:, :k], b[:k], out=out)
+    assert matmul(a[:, k:], b[k:], bias, out=out, accumulate=True) is out
+    np.testing.assert_array_equal(bits(out), bits(matmul(a, b, bias)))
+    buffer[1:-1, 2:-1] = 7
+    assert (buffer == 7).all()
+
+
+def test_nothing_is_accumulated_over_an_empty_depth():
+    out, bias = np.ones((2, 3), np.float32), np.arange(3, dtype=np.float32)
+    empty = np.empty((2, 0), np.float32), np.empty((0, 3), np.float32)
+    np.testing.assert_array_equal(matmul(*empty, bias, out=out, accumulate=True), [[1, 2, 3]] * 2)
+    np.testing.assert_array_equal(matmul(*empty, bias, out=out), [[0, 1, 2]] * 2)
 
 
 def test_strided_operands():

@@ -1,5 +1,6 @@
 """The kernels of the CPU: what `kernels.of` returns for a NumPy array."""
 
+from minnet.kernels.cpu import mersenne_twister
 from minnet.kernels.cpu.digits import (
     digits,
 )
@@ -26,6 +27,10 @@ from minnet.kernels.cpu.matmul import (
 from minnet.kernels.cpu.optimize import (
     adam_step,
     sgd_step,
+)
+from minnet.kernels.cpu.orthogonal import (
+    gram_schmidt_rows,
+    random_rows,
 )
 from minnet.kernels.cpu.pointwise import (
     cos,

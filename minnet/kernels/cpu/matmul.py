@@ -3,7 +3,7 @@
 The order contract: each element of the result is one chain of fmas over k = 0, 1, …, K - 1 that
 starts from +0, and the bias is added at the end. So its bits do not depend on the shape of the
 tiles, the SIMD width, the number of threads or the layout of the operands. (A product cut along K
-goes on from the partial result: the same chain.)
+goes on from the partial result: the same chain. So does one that is added to what `out` holds.)
 
 The three layouts of training are views: forward `matmul(x, w.T, bias)`, `matmul(dy, w)` for dx and
 `matmul(dy.T, x)` for dw. B is read in panels as wide as a tile: from where it is, if its rows are
@@ -85,8 +85,28 @@ def _pack(zero, size, depth, columns, b, b_k, b_column, panels, pitch):
 
 
 @block
-def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_column, c, c_row, kc):
-    """Compute C = A B for one block of C. `kc` is the depth of a block of K."""
+def _task(
+    zero,
+    size,
+    scratch,
+    rows,
+    depth,
+    columns,
+    a,
+    a_row,
+    a_k,
+    b,
+    b_k,
+    b_column,
+    c,
+    c_row,
+    kc,
+    resume,
+):
+    """Compute C = A B for one block of C, or C += A B if `resume` is 1.
+
+    `kc` is the depth of a block of K.
+    """
     lanes = VECTOR // size
     width = PANEL // size
     wide = (columns + width - 1) // width
@@ -98,6 +118,9 @@ def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_co
     # A ragged edge is computed in whole vectors, beside C.
     to, to_row = (stage, stage_row) if ragged else (c, c_row)
     a_copy = stage + (rows * stage_row if ragged else 0)
+    if ragged and resume:
+        for i in range(rows):
+            copy(stage + i * stage_row, c + i * c_row, columns * size)
     pack_b = (
         b_column != size
         or ragged
@@ -154,7 +177,7 @@ def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_co
                         panel_row,
                         to + (i0 + i) * to_row + j * size,
                         to_row,
-                        k0,
+                        k0 + resume,
                     )
                     i += height
     if ragged:
@@ -163,10 +186,26 @@ def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_co
 
 
 @kernel(parallel=True)
-def _matmul(a, a_row, a_k, b, b_k, b_column, depth, bias, out, tall, wide):
-    """Compute `tall` x `wide` blocks of C. `a` and `b` are where the operands begin."""
-    rows, columns = out.shape
+def _matmul(
+    a,
+    a_row,
+    a_k,
+    b,
+    b_k,
+    b_column,
+    depth,
+    bias,
+    out,
+    out_row,
+    rows,
+    columns,
+    tall,
+    wide,
+    resume,
+):
+    """Compute `tall` x `wide` blocks of C. `a`, `b` and `out` are where the matrices begin."""
     size = out.itemsize
+    zero = out.dtype.type(0)
     lanes = VECTOR // size
     width = PANEL // size
     tiles, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
@@ -185,7 +224,7 @@ def _matmul(a, a_row, a_k, b, b_k, b_column, depth, bias, out, tall, wide):
         for top in range(i, i + m, MANY_ROWS):
             for left in range(j, j + n, MANY_COLUMNS // size):
                 _task(
-                    out.dtype.type(0),
+                    zero,
                     size,
                     scratch,
                     min(MANY_ROWS, i + m - top),
@@ -197,14 +236,16 @@ def _matmul(a, a_row, a_k, b, b_k, b_column, depth, bias, out, tall, wide):
                     b.ctypes.data + left * b_column,
                     b_k,
                     b_column,
-                    out.ctypes.data + (top * columns + left) * size,
-                    columns * size,
+                    out.ctypes.data + top * out_row + left * size,
+                    out_row,
                     kc,
+                    resume,
                 )
         if bias.size:
             for r in range(i, i + m):
+                row = out.ctypes.data + r * out_row
                 for s in range(j, j + n):
-                    out[r, s] += bias[s]
+                    store(row + s * size, load(zero, row + s * size) + bias[s])
 
 
 NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
@@ -240,17 +281,25 @@ def _grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
 
 
 def matmul(
-    a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, out: np.ndarray | None = None
+    a: np.ndarray,
+    b: np.ndarray,
+    bias: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    accumulate: bool = False,
 ) -> np.ndarray:
     """Return a @ b + bias for a (M, K), b (K, N) and bias (N,) of one dtype, float32 or float64.
 
-    Any strides; the result, or `out`, is C-contiguous (M, N).
+    Any strides; the result, or `out`, is (M, N) with contiguous rows. With `accumulate` the product
+    and the bias are added to `out`.
     """
     (rows, depth), columns = a.shape, b.shape[1]
     if out is None:
         out = np.empty((rows, columns), a.dtype)
     if not (rows and columns and depth):
-        out[...] = 0 if bias is None else bias
+        if not accumulate:
+            out[...] = 0
+        if bias is not None:
+            out += bias
         return out
     run = _matmul.over(rows * columns * depth / FMAS_A_NANOSECOND)
     tall, wide = (1, 1) if run is _matmul.serial else _grid(rows, columns, get_num_threads())
@@ -259,8 +308,12 @@ def matmul(
         *_origin(b),
         depth,
         NO_BIAS[a.dtype] if bias is None else np.ascontiguousarray(bias),
-        out,
+        out[0],
+        out.strides[0],
+        rows,
+        columns,
         tall,
         wide,
+        int(accumulate),
     )
     return out

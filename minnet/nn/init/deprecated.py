@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minnet.nn.init import fills, matrix
+from minnet.nn.init.orthogonal import orthogonal_
 
 
 def _alias(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,5 +38,5 @@ kaiming_uniform = _alias(fills.kaiming_uniform_)
 kaiming_normal = _alias(fills.kaiming_normal_)
 eye = _alias(matrix.eye_)
 dirac = _alias(matrix.dirac_)
-orthogonal = _alias(matrix.orthogonal_)
+orthogonal = _alias(orthogonal_)
 sparse = _alias(matrix.sparse_)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import Any
 
-from minnet import random
-from minnet.autograd import no_grad
-from minnet.nn.init.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out
-from minnet.nn.init.gain import calculate_gain
+import numpy as np
 
-if TYPE_CHECKING:
-    from minnet.random import Generator
-    from minnet.tensor import Tensor
+from minnet.nn.init import truncation
+from minnet.nn.init.fans import _calculate_correct_fan, fans
+from minnet.nn.init.gain import gain_of, nonlinearity_gain
+from minnet.nn.init.initializer import initializer
 
 
-def uniform_(
-    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+@initializer
+def uniform_(tensor: np.ndarray, a: float = 0.0, b: float = 1.0, generator: Any = None) -> float:
     """Fill with draws from U[a, b): mean (a + b)/2, std (b - a)/√12. b itself is never drawn.
 
     Use it where a range is known: embeddings, biases, or weights whose bound you work out
@@ -40,13 +37,15 @@ def uniform_(
         >>> w.min().item() >= -0.05 and w.max().item() < 0.05
         True
     """
-    with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+    std = (b - a) / math.sqrt(12)
+    generator.uniform(tensor, a, b)
+    return std
 
 
+@initializer
 def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+    tensor: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: Any = None
+) -> float:
     """Fill with draws from N(mean, std²).
 
     The tails are a normal's own: nothing is cut. Use it with a known std, as for embeddings
@@ -69,25 +68,29 @@ def normal_(
         >>> round(w.std().item(), 3)
         0.02
     """
-    with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+    generator.normal(tensor, mean, std)
+    return std
 
 
+@initializer
 def trunc_normal_(
-    tensor: Tensor,
+    tensor: np.ndarray,
     mean: float = 0.0,
     std: float = 1.0,
     a: float = -2.0,
     b: float = 2.0,
-    generator: Generator | None = None,
-) -> Tensor:
+    generator: Any = None,
+    *,
+    bounds_in_std: bool = False,
+    exact_std: bool = False,
+) -> float:
     """Fill with draws from N(mean, std²) that fall in [a, b]: others are drawn again.
 
-    The bounds are values, not multiples of std: with std = 0.02 the default bounds lie 100 std
-    away and cut nothing; two std are ``a=-0.04, b=0.04``. Nor is the std corrected for what the
-    cut takes away: two std on each side leave 0.8796 · std. (JAX and Keras call "normal" a normal
-    cut at two std and divided by 0.8796.) Use it where an outlier must not happen: vision
-    transformers, mixers.
+    By default all is torch's. The bounds are values, not multiples of std: with std = 0.02 the
+    default bounds lie 100 std away and cut nothing. Nor is the std corrected for what the cut takes
+    away: two std on each side leave 0.8796 · std. Use it where an outlier must not happen: vision
+    transformers, mixers. With both options it is what JAX and Keras use in their "normal"
+    initializers.
 
     Args:
         tensor: any shape, floating point.
@@ -96,9 +99,13 @@ def trunc_normal_(
         a: the smallest value allowed.
         b: the largest value allowed, above a.
         generator: draws the values; None is the default generator.
+        bounds_in_std: whether a and b are in units of the std before the cut, from the mean on.
+        exact_std: whether `std` is the standard deviation that is left after the cut. That before
+            it is then larger: 1.137 · std where two std are cut.
 
     Raises:
-        ValueError: std is not above 0, a is not below b, or mean or std is not finite.
+        ValueError: std is not above 0, a is not below b, mean or std is not finite, or no normal
+            cut to [a, b] is left with as large a std as `exact_std` asks for.
         RuntimeError: a tensor not of floats.
 
     Warns:
@@ -110,6 +117,9 @@ def trunc_normal_(
         >>> w = init.trunc_normal_(minnet.empty(1000, 1000))
         >>> w.abs().max().item() <= 2.0, round(w.std().item(), 2)
         (True, 0.88)
+        >>> w = init.trunc_normal_(w, std=0.02, bounds_in_std=True, exact_std=True)
+        >>> round(w.abs().max().item(), 3), round(w.std().item(), 3)
+        (0.045, 0.02)
     """
     if not (0 < std < math.inf):
         raise ValueError(f"trunc_normal_ expects a finite std > 0, but found std={std}")
@@ -117,20 +127,28 @@ def trunc_normal_(
         raise ValueError(f"trunc_normal_ expects a finite mean, but found mean={mean}")
     if not a < b:
         raise ValueError(f"trunc_normal_ expects bounds a < b, but found a={a} and b={b}")
+    if bounds_in_std:
+        if exact_std:
+            left = truncation.std_left(a, b)
+            if not left > 0:
+                raise ValueError(f"between {a} and {b} std there is too little left to correct for")
+            std /= left
+        a, b = mean + a * std, mean + b * std
+    elif exact_std:
+        std = truncation.std_before(std, a - mean, b - mean)
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
-            stacklevel=2,
+            stacklevel=3,
         )
-    with no_grad():
-        array = tensor._randomized("normal_kernel_cpu")
-    random.resolve(generator).trunc_normal(array, mean, std, a, b)
-    tensor.bump()
-    return tensor
+    left = std * truncation.std_left((a - mean) / std, (b - mean) / std)
+    generator.trunc_normal(tensor, mean, std, a, b)
+    return left
 
 
-def constant_(tensor: Tensor, val: float) -> Tensor:
+@initializer(any_dtype=True)
+def constant_(tensor: np.ndarray, val: float) -> float:
     """Fill with `val`.
 
     Use it for biases and scales. A weight matrix of one constant is a trap: every unit computes
@@ -146,11 +164,18 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
         >>> init.constant_(minnet.empty(3), 0.5)
         tensor([0.5000, 0.5000, 0.5000])
     """
-    with no_grad():
-        return tensor.fill_(val)
+    number: Any = val
+    if getattr(val, "ndim", 0) == 0 and hasattr(val, "item"):  # a scalar of any library
+        number = val.item()
+    if not isinstance(number, float | int):
+        raise TypeError(f"constant_(): argument 'val' must be Number, not {type(val).__name__}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        tensor.fill(np.asarray(number).astype(tensor.dtype))
+    return 0.0
 
 
-def ones_(tensor: Tensor) -> Tensor:
+@initializer(any_dtype=True)
+def ones_(tensor: np.ndarray) -> float:
     """Fill with 1: what a normalization layer's scale starts from, so that it changes nothing.
 
     Args:
@@ -162,11 +187,12 @@ def ones_(tensor: Tensor) -> Tensor:
         >>> init.ones_(minnet.empty(3))
         tensor([1., 1., 1.])
     """
-    with no_grad():
-        return tensor.fill_(1.0)
+    tensor.fill(1)
+    return 0.0
 
 
-def zeros_(tensor: Tensor) -> Tensor:
+@initializer(any_dtype=True)
+def zeros_(tensor: np.ndarray) -> float:
     """Fill with 0: biases, and the last layer of a residual branch that should start as nothing.
 
     Args:
@@ -178,19 +204,23 @@ def zeros_(tensor: Tensor) -> Tensor:
         >>> init.zeros_(minnet.empty(3))
         tensor([0., 0., 0.])
     """
-    with no_grad():
-        return tensor.zero_()
+    tensor.fill(0)
+    return 0.0
 
 
-def _xavier_std(tensor: Tensor, gain: float) -> float:
-    fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
+Fans = tuple[int, int]
+
+
+def _xavier_std(tensor: np.ndarray, gain: Any, layout: dict[str, Any]) -> tuple[float, Fans]:
+    fan_in, fan_out = fans(tensor, **layout)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
-    return gain * math.sqrt(2.0 / float(max(fan_in + fan_out, 1)))
+    return gain_of(gain) * math.sqrt(2.0 / float(max(fan_in + fan_out, 1))), (fan_in, fan_out)
 
 
+@initializer
 def xavier_uniform_(
-    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
+) -> tuple[float, Fans]:
     """Fill with U(-bound, bound), bound = gain · √(6 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -201,8 +231,10 @@ def xavier_uniform_(
 
     Args:
         tensor: two dimensions or more, (out, in, *kernel), floating point.
-        gain: factor on the std; see `calculate_gain`.
+        gain: factor on the std: a number, or an activation by name, module or function, which
+            stands for its `gain`; see also `calculate_gain`.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -215,13 +247,16 @@ def xavier_uniform_(
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std = _xavier_std(tensor, gain)
+    std, fans = _xavier_std(tensor, gain, layout)
     bound = math.sqrt(3.0) * std
-    with no_grad():
-        return tensor.uniform_(-bound, bound, generator=generator)
+    generator.uniform(tensor, -bound, bound)
+    return std, fans
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+@initializer
+def xavier_normal_(
+    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
+) -> tuple[float, Fans]:
     """Fill with N(0, std²), std = gain · √(2 / (fan_in + fan_out)). Also called Glorot.
 
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -232,8 +267,10 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
     Args:
         tensor: two dimensions or more, (out, in, *kernel), floating point.
-        gain: factor on the std; see `calculate_gain`.
+        gain: factor on the std: a number, or an activation by name, module or function, which
+            stands for its `gain`; see also `calculate_gain`.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -246,28 +283,32 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
         >>> round(w.std().item(), 3)
         0.05
     """
-    std = _xavier_std(tensor, gain)
-    with no_grad():
-        return tensor.normal_(0.0, std, generator=generator)
+    std, fans = _xavier_std(tensor, gain, layout)
+    generator.normal(tensor, 0.0, std)
+    return std, fans
 
 
-def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float | None:
-    """The std, or None (and a warning, laid at the caller's caller) where nothing is to fill."""
+def _kaiming_std(
+    tensor: np.ndarray, a: float, mode: str, nonlinearity: Any, layout: dict[str, Any]
+) -> tuple[float, Fans | None] | None:
+    """The std and the fans, if they are not the shape's own; or None where nothing is to fill."""
     if 0 in tensor.shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
-    fan = _calculate_correct_fan(tensor, mode)
-    gain = calculate_gain(nonlinearity, a)
-    return gain / math.sqrt(fan)
+    fan = _calculate_correct_fan(tensor, mode, **layout)
+    gain = nonlinearity_gain(nonlinearity, a, mode)
+    return gain / math.sqrt(fan), fans(tensor, **layout) if layout else None
 
 
+@initializer
 def kaiming_uniform_(
-    tensor: Tensor,
+    tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+    nonlinearity: Any = "leaky_relu",
+    generator: Any = None,
+    **layout: Any,
+) -> tuple[float, Fans | None] | None:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -281,8 +322,11 @@ def kaiming_uniform_(
             nonlinearity reads it.
         mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
             gradients' on the way back.
-        nonlinearity: what follows the layer; see `calculate_gain`.
+        nonlinearity: what follows the layer: a name of `calculate_gain`'s, else an activation by
+            name, module or function, and its `gain`: forward for ``"fan_in"``, backward for
+            ``"fan_out"``.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
@@ -298,21 +342,22 @@ def kaiming_uniform_(
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return tensor
-    bound = math.sqrt(3.0) * std
-    with no_grad():
-        return tensor.uniform_(-bound, bound, generator=generator)
+    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
+    if promise is not None:
+        bound = math.sqrt(3.0) * promise[0]
+        generator.uniform(tensor, -bound, bound)
+    return promise
 
 
+@initializer
 def kaiming_normal_(
-    tensor: Tensor,
+    tensor: np.ndarray,
     a: float = 0,
     mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+    nonlinearity: Any = "leaky_relu",
+    generator: Any = None,
+    **layout: Any,
+) -> tuple[float, Fans | None] | None:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of
@@ -326,8 +371,11 @@ def kaiming_normal_(
             nonlinearity reads it.
         mode: ``"fan_in"`` keeps the activations' variance on the way forward, ``"fan_out"`` the
             gradients' on the way back.
-        nonlinearity: what follows the layer; see `calculate_gain`.
+        nonlinearity: what follows the layer: a name of `calculate_gain`'s, else an activation by
+            name, module or function, and its `gain`: forward for ``"fan_in"``, backward for
+            ``"fan_out"``.
         generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
 
     Raises:
         ValueError: fewer than two dimensions, or an unknown mode or nonlinearity.
@@ -343,8 +391,7 @@ def kaiming_normal_(
         >>> round(w.std().item(), 3)
         0.05
     """
-    std = _kaiming_std(tensor, a, mode, nonlinearity)
-    if std is None:
-        return tensor
-    with no_grad():
-        return tensor.normal_(0, std, generator=generator)
+    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
+    if promise is not None:
+        generator.normal(tensor, 0.0, promise[0])
+    return promise

@@ -1,23 +1,18 @@
-"""Initializers whose elements depend on one another: identities, orthogonal and sparse matrices."""
+"""Matrices of which most elements are zero: identities and sparse ones."""
 
 from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from minnet import random
-from minnet.autograd import no_grad, writable
-from minnet.nn.init.fills import normal_, zeros_
-
-if TYPE_CHECKING:
-    from minnet.random import Generator
-    from minnet.tensor import Tensor
+from minnet.nn.init.initializer import initializer
 
 
-def eye_(tensor: Tensor) -> Tensor:
+@initializer(any_dtype=True)
+def eye_(tensor: np.ndarray) -> None:
     """Fill a matrix with the identity: 1 on the main diagonal, 0 elsewhere.
 
     A linear layer with it hands on as many inputs as fit, and zeros for the rest. Use it for
@@ -38,12 +33,12 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    zeros_(tensor)
-    np.fill_diagonal(tensor.array, 1)
-    return tensor
+    tensor.fill(0)
+    np.fill_diagonal(tensor, 1)
 
 
-def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+@initializer(any_dtype=True)
+def dirac_(tensor: np.ndarray, groups: int = 1) -> None:
     """Fill a convolution's weight so that the convolution hands on its input channels.
 
     Output channel d of each group has a single 1, at the kernel's middle (index size // 2) of
@@ -78,73 +73,24 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     if channels_out % groups != 0:
         raise ValueError("dim 0 must be divisible by groups")
     per_group = channels_out // groups
-    zeros_(tensor)
-    if tensor.numel() > 0:
+    tensor.fill(0)
+    if tensor.size > 0:
         channel = np.arange(min(per_group, channels_in))
         first = per_group * np.arange(groups)[:, np.newaxis]
         ones: tuple[Any, ...] = (first + channel, channel, *(size // 2 for size in kernel))
-        tensor.array[ones] = 1
-    return tensor
+        tensor[ones] = 1
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """Fill with a random (semi-)orthogonal matrix times `gain`.
-
-    Saxe, McClelland and Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in
-    deep linear neural networks". A tensor of more than two dimensions is one matrix W of size(0)
-    rows, the rest flattened. With no more rows than columns W Wᵀ = gain²·I, else Wᵀ W = gain²·I:
-    every singular value is `gain`, so a deep stack of square layers keeps the norm of every vector
-    that passes through it, forward and backward, where independent weights keep it on average only.
-    Use it for deep or recurrent networks; a gain of √2 suits ReLU.
-
-    W is the Q of the QR decomposition of a matrix of standard normals, signs chosen so that R's
-    diagonal is positive, which makes it uniform over all such matrices (Mezzadri, 2007). The
-    normals are the same on every machine; the decomposition is LAPACK's, in double precision, so
-    the last bits of W can differ between machines.
-
-    Args:
-        tensor: two dimensions or more, floating point.
-        gain: factor on every element; see `calculate_gain`.
-        generator: draws the normals; None is the default generator.
-
-    Raises:
-        ValueError: fewer than two dimensions.
-        RuntimeError: a tensor not of floats.
-
-    Example:
-        >>> import minnet
-        >>> from minnet.nn import init
-        >>> w = init.orthogonal_(minnet.empty(3, 5))
-        >>> minnet.allclose(w @ w.T, minnet.eye(3), atol=1e-6)
-        True
-    """
-    if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
-    if tensor.numel() == 0:
-        return tensor
-    with no_grad():
-        writable(tensor)
-    rows = tensor.shape[0]
-    columns = tensor.numel() // rows
-    normals = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator).array
-    q, r = np.linalg.qr(normals.T if rows < columns else normals)
-    q *= gain * np.copysign(1, np.diagonal(r))
-    tensor.array[...] = (q.T if rows < columns else q).reshape(tensor.shape)
-    tensor.bump()
-    return tensor
-
-
-def sparse_(
-    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
-) -> Tensor:
+@initializer
+def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: Any = None) -> float:
     """Fill a matrix with N(0, std²), then set ⌈sparsity · rows⌉ elements of each column to 0.
 
     Martens (2010), "Deep learning via Hessian-free optimization": few but large weights per unit
     keep units different and out of saturation however wide the layer. The number kept does not
     follow the fans: give `std` to suit it.
 
-    Which elements are zeroed is drawn from `generator` too, independently for each column. (torch
-    draws that from its global generator, whatever `generator` is.)
+    Which elements are zeroed is drawn from `generator` too, a permutation of the rows for each
+    column. (torch draws that from its global generator, whatever `generator` is.)
 
     Args:
         tensor: two dimensions, floating point.
@@ -168,11 +114,7 @@ def sparse_(
     if not 0 <= sparsity <= 1:
         raise ValueError(f"sparsity must be a fraction in [0, 1], got {sparsity}")
     zeros = math.ceil(sparsity * tensor.shape[0])
-    normal_(tensor, 0, std, generator)
-    # The places of a column's smallest keys are a random subset. float64 keys practically never
-    # tie, and a stable sort would still give the same places on every machine.
-    keys = np.empty(tensor.shape)
-    random.resolve(generator).uniform(keys, 0.0, 1.0)
-    places = np.argsort(keys, axis=0, kind="stable")[:zeros]
-    np.put_along_axis(tensor.array, places, 0, axis=0)
-    return tensor
+    generator.normal(tensor, 0.0, std)
+    for column in range(tensor.shape[1]):
+        tensor[generator.permutation(tensor.shape[0])[:zeros], column] = 0
+    return std * math.sqrt(1 - zeros / max(tensor.shape[0], 1))

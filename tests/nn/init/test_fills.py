@@ -282,7 +282,7 @@ BAD_CALLS = [
     ("xavier_uniform_", (-1.0,), RuntimeError, "uniform_ expects to return"),
     ("trunc_normal_", (0.0, -1.0), ValueError, "expects a finite std > 0"),
     ("kaiming_uniform_", (0, "fan_avg"), ValueError, "Mode fan_avg not supported"),
-    ("kaiming_normal_", (0, "fan_in", "gelu"), ValueError, "Unsupported nonlinearity gelu"),
+    ("kaiming_normal_", (0, "fan_in", "glu"), ValueError, "Unsupported nonlinearity glu"),
     ("kaiming_normal_", (True,), ValueError, "negative_slope True not a valid number"),
 ]
 

@@ -1,4 +1,4 @@
-"""Matrices: identities exactly, orthogonality, the uniform law of Q, and exact sparsity."""
+"""Matrices: identities exactly, and exact sparsity."""
 
 from __future__ import annotations
 
@@ -112,83 +112,6 @@ def test_dirac_is_torchs(shape, groups):
         init.dirac_(minnet.empty(shape), groups).numpy(),
         torch.nn.init.dirac_(torch.empty(shape), groups).numpy(),
     )
-
-
-# orthogonal_
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [
-        (40, 15),
-        (15, 40),
-        (30, 30),
-        (1, 10),
-        (10, 1),
-        (1, 1),
-        (8, 3, 3, 3),
-        (64, 3, 3, 3),
-        (5, 7, 2),
-    ],
-)
-@pytest.mark.parametrize("gain", [1, math.sqrt(2), 0.1])
-@pytest.mark.parametrize(("dtype", "atol"), [(minnet.float32, 2e-6), (minnet.float64, 1e-13)])
-def test_shorter_side_is_orthogonal_with_the_gain(shape, gain, dtype, atol):
-    tensor = minnet.full(shape, 7.0, dtype=dtype)
-    assert init.orthogonal_(tensor, gain) is tensor
-    assert tensor.dtype == dtype and tuple(tensor.shape) == shape
-    w = tensor.numpy().reshape(shape[0], -1).astype(np.float64)
-    gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
-    np.testing.assert_allclose(gram, gain**2 * np.eye(len(gram)), rtol=0, atol=atol)
-
-
-@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (3, 2, 2)])
-def test_orthogonal_is_gram_schmidt_of_the_normals(shape):
-    matrix = (shape[0], math.prod(shape[1:]))
-    minnet.manual_seed(2)
-    normals = init.normal_(minnet.empty(matrix, dtype=minnet.float64)).numpy()
-    columns = (normals if matrix[0] >= matrix[1] else normals.T).copy()
-    for i in range(columns.shape[1]):
-        for j in range(i):
-            columns[:, i] -= (columns[:, j] @ columns[:, i]) * columns[:, j]
-        columns[:, i] /= np.linalg.norm(columns[:, i])
-    minnet.manual_seed(2)
-    w = init.orthogonal_(minnet.empty(shape, dtype=minnet.float64), gain=3).numpy()
-    expected = 3 * (columns if matrix[0] >= matrix[1] else columns.T).reshape(shape)
-    np.testing.assert_allclose(w, expected, rtol=1e-9, atol=1e-9)
-
-
-def test_orthogonal_is_uniform_over_rotations_and_reflections():
-    # Each entry of a uniform 3 x 3 orthogonal matrix is uniform on [-1, 1] (Archimedes), and the
-    # two signs of the determinant are equally likely. Without the sign fix neither holds.
-    draws = np.stack([init.orthogonal_(minnet.empty(3, 3)).numpy() for _ in range(2000)])
-    for i, j in np.ndindex(3, 3):
-        assert stats.kstest(draws[:, i, j], stats.uniform(-1, 2).cdf).pvalue > 1e-3
-    positive = int((np.linalg.det(draws) > 0).sum())
-    assert stats.binomtest(positive, len(draws)).pvalue > 1e-3
-
-
-def test_orthogonal_keeps_the_norm_of_what_passes_through_a_deep_stack():
-    x = np.random.default_rng(0).normal(size=50)
-    y = x
-    for _ in range(50):
-        y = init.orthogonal_(minnet.empty(50, 50, dtype=minnet.float64)).numpy() @ y
-    assert np.linalg.norm(y) == pytest.approx(np.linalg.norm(x), rel=1e-12)
-
-
-@pytest.mark.parametrize("shape", [(), (3,)])
-def test_orthogonal_needs_two_dimensions(shape):
-    tensor = minnet.ones(shape)
-    with pytest.raises(ValueError) as error:
-        init.orthogonal_(tensor)
-    assert str(error.value) == "Only tensors with 2 or more dimensions are supported"
-    np.testing.assert_array_equal(tensor.numpy(), 1)
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
-def test_orthogonal_of_no_elements_does_nothing(shape):
-    tensor = minnet.empty(shape)
-    assert init.orthogonal_(tensor) is tensor
 
 
 # sparse_

@@ -1,0 +1,137 @@
+"""Orthogonal initializers: random rotations and reflections, uniformly distributed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minnet import kernels
+from minnet.nn.init.gain import gain_of
+from minnet.nn.init.initializer import initializer
+
+
+@initializer
+def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> float | None:
+    """Fill with a random (semi-)orthogonal matrix times `gain`.
+
+    Saxe, McClelland and Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks". A tensor of more than two dimensions is one matrix W of size(0)
+    rows, the rest flattened. With no more rows than columns W Wᵀ = gain²·I, else Wᵀ W = gain²·I:
+    every singular value is `gain`, so a deep stack of square layers keeps the norm of every vector
+    that passes through it, forward and backward, where independent weights keep it on average only.
+    Use it for deep or recurrent networks. ``gain="relu"``, or another activation, is the critical
+    gain: the one that keeps E[x²] through layers with that activation, and with tanh and its kin
+    keeps the singular values of the whole network's Jacobian near 1 (Pennington, Schoenholz and
+    Ganguli, 2017).
+
+    W is uniformly distributed over all such matrices: a product of random Householder reflections
+    (Stewart, 1980), made from one draw of as many standard normals as `tensor` has elements, in the
+    shape (shorter side, longer side); a square's elements below the diagonal go unused. Half types
+    are computed in float32 and rounded once. W has the same bits on every machine.
+
+    A generator with torch's engine gives torch's matrix: the Q of the QR decomposition of a matrix
+    of normals, the signs such that R's diagonal is positive (Mezzadri, 2007). It is the same to
+    about 1e-6, as torch's own last bits depend on the machine, and more where the matrix is large.
+
+    Args:
+        tensor: two dimensions or more, floating point.
+        gain: factor on every element: a number, or an activation by name, module or function,
+            which stands for its `gain`; see also `calculate_gain`.
+        generator: draws the normals; None is the default generator.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+        RuntimeError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.orthogonal_(minnet.empty(3, 5))
+        >>> minnet.allclose(w @ w.T, minnet.eye(3), atol=1e-6)
+        True
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    gain = gain_of(gain)
+    if tensor.size == 0:
+        return None
+    rows = tensor.shape[0]
+    columns = tensor.size // rows
+    matrix = orthogonal((rows, columns), working_dtype(tensor), generator)
+    matrix *= gain
+    tensor[...] = matrix.reshape(tensor.shape)
+    return abs(gain) / math.sqrt(max(rows, columns))
+
+
+def working_dtype(tensor: np.ndarray) -> np.dtype:
+    """Return the dtype in which to compute a matrix for `tensor`: at least float32."""
+    return np.dtype(np.float64 if tensor.itemsize == 8 else np.float32)
+
+
+def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.ndarray:
+    """Return a random matrix with orthonormal rows, or columns if it has more rows than columns."""
+    rows, columns = shape
+    if getattr(generator, "engine", "philox") == "torch":
+        normals = np.empty(shape, dtype)
+        generator.normal(normals)
+        # torch decomposes the matrix itself if it is square or tall, its transpose if it is wide.
+        if rows < columns:
+            return kernels.of(normals).gram_schmidt_rows(normals)
+        normals = np.ascontiguousarray(normals.T)
+        return kernels.of(normals).gram_schmidt_rows(normals).T
+    normals = np.empty((min(shape), max(shape)), dtype)
+    generator.normal(normals)
+    matrix = kernels.of(normals).random_rows(normals)
+    return matrix.T if rows > columns else matrix
+
+
+@initializer
+def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> float | None:
+    """Fill a convolution's weight with a random orthogonal matrix at the kernel's middle, else 0.
+
+    Xiao, Bahri, Sohl-Dickstein, Schoenholz and Pennington (2018), "Dynamical isometry and a mean
+    field theory of CNNs: how to train 10,000-layer vanilla convolutional neural networks". At the
+    middle (index size // 2, as in `dirac_`) is gain · Q with QᵀQ = I, so a convolution with stride
+    1 and circular padding multiplies the norm of every input by exactly `gain`. `orthogonal_` does
+    not do that for a convolution: it makes the flattened weight orthogonal. Use it for deep
+    convolutional networks without normalization.
+
+    Args:
+        tensor: (out, in, *kernel) with one to three kernel dimensions and in <= out, floating
+            point.
+        gain: factor on every element: a number, or an activation by name, module or function,
+            which stands for its `gain`.
+        generator: draws the normals; None is the default generator.
+
+    Raises:
+        ValueError: not three to five dimensions, or more inputs than outputs.
+        NotImplementedError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.delta_orthogonal_(minnet.empty(4, 2, 3))
+        >>> middle = w[:, :, 1]
+        >>> minnet.allclose(middle.T @ middle, minnet.eye(2), atol=1e-6)
+        True
+        >>> w[:, :, 0].abs().sum() + w[:, :, 2].abs().sum()
+        tensor(0.)
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    outputs, inputs, *kernel = tensor.shape
+    if inputs > outputs:
+        raise ValueError(
+            f"delta_orthogonal_ expects at most as many inputs as outputs, got a weight "
+            f"(out, in, *kernel) of shape {tensor.shape}"
+        )
+    gain = gain_of(gain)
+    if tensor.size == 0:
+        return None
+    matrix = orthogonal((outputs, inputs), working_dtype(tensor), generator)
+    matrix *= gain
+    tensor.fill(0)
+    tensor[(slice(None), slice(None), *(size // 2 for size in kernel))] = matrix
+    return abs(gain) / math.sqrt(outputs * math.prod(kernel))

@@ -1,0 +1,145 @@
+"""Variance scaling: one rule, of which LeCun's, Glorot's and He's initializers are cases."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minnet.nn.init import truncation
+from minnet.nn.init.fans import fan, fans
+from minnet.nn.init.initializer import initializer
+
+CUT = 2.0  # standard deviations at which "truncated_normal" cuts
+
+
+@initializer
+def variance_scaling_(
+    tensor: np.ndarray,
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "normal",
+    generator: Any = None,
+    **layout: Any,
+) -> tuple[float, tuple[int, int]] | None:
+    """Fill with variance scale / fan, from one of three distributions, all with mean 0.
+
+    The general rule of JAX and Keras. Its named cases, for weights laid out as torch's:
+
+    ======================= ===== ========= ================================================
+    name                    scale mode      elsewhere
+    ======================= ===== ========= ================================================
+    LeCun et al. (1998)     1     fan_in    `lecun_normal_`, `lecun_uniform_`
+    Glorot, Bengio (2010)   1     fan_avg   `xavier_normal_`, `xavier_uniform_`
+    He et al. (2015)        2     fan_in    `kaiming_normal_`, `kaiming_uniform_` with ``"relu"``
+    ======================= ===== ========= ================================================
+
+    ``"normal"`` is N(0, scale/fan). ``"truncated_normal"`` is a normal cut at two standard
+    deviations and made wider by 1/0.8796, so that the variance is scale/fan after the cut.
+    ``"uniform"`` is U(-bound, bound) with bound = √(3 · scale/fan). A tensor without elements is
+    returned as it is.
+
+    Args:
+        tensor: two dimensions or more, floating point.
+        scale: factor on the variance, above 0: the square of a gain.
+        mode: ``"fan_in"``, ``"fan_out"``, ``"fan_avg"``, which is their mean, or ``"fan_geo_avg"``,
+            which is √(fan_in · fan_out).
+        distribution: ``"normal"``, ``"truncated_normal"`` or ``"uniform"``.
+        generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
+
+    Raises:
+        ValueError: scale is not above 0, an unknown mode or distribution, or fewer than
+            two dimensions.
+        NotImplementedError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.variance_scaling_(minnet.empty(400, 100), 2.0, "fan_avg", "uniform")
+        >>> round(w.std().item(), 2), round(w.abs().max().item(), 3)  # √(2 / 250), √3 times that
+        (0.09, 0.155)
+    """
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale must be a number above 0, got {scale}")
+    both = fans(tensor, **layout)
+    divisor = fan(mode, *both)
+    if distribution not in ("normal", "truncated_normal", "uniform"):
+        raise ValueError(
+            f'distribution must be "normal", "truncated_normal" or "uniform", got {distribution!r}'
+        )
+    if tensor.size == 0:
+        return None
+    std = math.sqrt(scale / divisor)
+    if distribution == "normal":
+        generator.normal(tensor, 0.0, std)
+    elif distribution == "uniform":
+        bound = math.sqrt(3.0) * std
+        generator.uniform(tensor, -bound, bound)
+    else:
+        before = std / truncation.std_left(-CUT, CUT)
+        generator.trunc_normal(tensor, 0.0, before, -CUT * before, CUT * before)
+    return std, both
+
+
+@initializer
+def lecun_uniform_(
+    tensor: np.ndarray, generator: Any = None, **layout: Any
+) -> tuple[float, tuple[int, int]] | None:
+    """Fill with U(-bound, bound), bound = √(3 / fan_in), which is variance 1/fan_in.
+
+    LeCun, Bottou, Orr and Müller (1998), "Efficient backprop". E[y²] = E[x²] for y = W x. Use it
+    before no activation, or SELU.
+
+    Args:
+        tensor: two dimensions or more, floating point.
+        generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+        NotImplementedError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.lecun_uniform_(minnet.empty(100, 300))  # bound √(3 / 300) = 0.1
+        >>> round(w.abs().max().item(), 3)
+        0.1
+    """
+    return variance_scaling_.__wrapped__(  # type: ignore[attr-defined]
+        tensor, 1.0, "fan_in", "uniform", generator, **layout
+    )
+
+
+@initializer
+def lecun_normal_(
+    tensor: np.ndarray, generator: Any = None, **layout: Any
+) -> tuple[float, tuple[int, int]] | None:
+    """Fill with a normal of variance 1/fan_in, cut at two standard deviations.
+
+    LeCun, Bottou, Orr and Müller (1998), "Efficient backprop". Truncated, and made wider for it so
+    that the variance is exact, as in JAX, Keras and timm. E[y²] = E[x²] for y = W x. Use it before
+    SELU (Klambauer et al., 2017, "Self-normalizing neural networks") or no activation; it is the
+    default of Flax.
+
+    Args:
+        tensor: two dimensions or more, floating point.
+        generator: draws the values; None is the default generator.
+        layout: where the weight is not laid out as torch's Linear and Conv, keywords of `fans`.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+        NotImplementedError: a tensor not of floats.
+
+    Example:
+        >>> import minnet
+        >>> from minnet.nn import init
+        >>> w = init.lecun_normal_(minnet.empty(300, 400))  # std 1 / √400 = 0.05
+        >>> round(w.std().item(), 3), round(w.abs().max().item(), 3)
+        (0.05, 0.114)
+    """
+    return variance_scaling_.__wrapped__(  # type: ignore[attr-defined]
+        tensor, 1.0, "fan_in", "truncated_normal", generator, **layout
+    )

@@ -1,0 +1,330 @@
+"""Schemes: which initializer fills which parameter of a network."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from minnet.nn.init import holders
+from minnet.nn.init.following import FollowingActivations
+from minnet.random import Generator
+
+# An initializer, a functools.partial of one, for a type a Scheme as well, or None: leave it alone.
+Rule = Any
+_NORMALIZATION = re.compile(r"Norm(\d+d)?$")  # BatchNorm1d, LayerNorm, RMSNorm, T5LayerNorm, …
+
+
+def scheme(
+    weight: Rule = None,
+    /,
+    *,
+    bias: Rule = None,
+    rules: Mapping[Any, Rule] | None = None,
+    generator: Generator | None = None,
+    **arguments: Any,
+) -> Scheme:
+    """Return a function for a network's `apply` that initializes all of the network.
+
+    `weight` fills every parameter of two or more dimensions, `bias` every one with "bias" in its
+    name. Both leave normalization layers as they are (those whose class, or a base of it, is named
+    ...Norm or ...Norm1d to ...Norm3d), and so is every other parameter, unless `rules` say
+    otherwise. The rules go before them:
+
+    - by the parameter's full name, a pattern: ``"head.*"``, ``"blocks.*.attention.*.weight"``; a *
+      stands for anything, dots too. It fills whatever it matches.
+    - by the layer's class: ``nn.Linear``. It fills all but the biases; a scheme of its own can
+      fill those too.
+
+    Patterns go before classes, and the first that matches decides. A rule of None leaves alone what
+    it matches. A rule that nothing is left for is an error. A class of minnet stands for torch's of
+    the same name too.
+
+    With ``nonlinearity="auto"`` or ``gain="auto"`` each layer gets the gain of the activation that
+    follows it, read from the `Sequential`s that it is in: normalization, dropout and the like are
+    passed over, and where no activation comes the layer is "linear". What a `forward` of one's own
+    does cannot be read, so a layer outside of a `Sequential` needs a rule.
+
+    The layers are filled children first, in the order in which `apply` reaches them, a layer or
+    parameter that is used twice once only. An embedding's padding row stays zero. Before the first
+    is filled all are looked at.
+
+    Args:
+        weight: an initializer.
+        bias: an initializer for the biases; None leaves them as they are.
+        rules: initializers by pattern or class.
+        generator: draws all values; None is the default generator.
+        arguments: for `weight`.
+
+    Raises:
+        TypeError: no initializer and no rules, a rule that is none, or arguments that `weight`
+            does not take.
+        ValueError: when called: a rule that matches nothing, or an "auto" that cannot be read.
+
+    Example:
+        >>> from minnet import nn
+        >>> from minnet.nn import init
+        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+        >>> _ = net.apply(init.scheme(init.kaiming_normal_, nonlinearity="relu", bias=init.zeros_))
+        >>> net[0].bias.abs().sum().item()
+        0.0
+        >>> _ = net.apply(init.scheme(init.orthogonal_, gain="auto", rules={"2.*": init.zeros_}))
+        >>> net[2].weight.abs().sum().item()
+        0.0
+    """
+    return Scheme(weight, bias, rules or {}, generator, arguments)
+
+
+def by_name_(net: Any, scheme: Rule, *, seed: int) -> Any:
+    """Initialize a network, each parameter from a stream of its own that its full name decides.
+
+    The stream is ``Generator(seed=seed).fold_in(name)``. So the bits of a parameter depend on the
+    seed, its name and its shape, and not on what else the network has: adding, moving or freezing a
+    layer leaves all others as they were, and any single parameter can be made again alone.
+
+    Args:
+        net: a network of minnet or torch.
+        scheme: a `scheme`, or an initializer for the weights.
+        seed: a 64-bit int.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: the scheme has a generator of its own, or does not fit the network.
+
+    Example:
+        >>> import minnet
+        >>> from minnet import nn
+        >>> from minnet.nn import init
+        >>> small = nn.Sequential(nn.Linear(4, 8), nn.Tanh())
+        >>> large = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8))
+        >>> for net in (small, large):
+        ...     _ = init.by_name_(net, init.xavier_uniform_, seed=1)
+        >>> minnet.equal(small[0].weight, large[0].weight)
+        True
+    """
+    if not isinstance(scheme, Scheme):
+        scheme = Scheme(scheme, None, {}, None, {})
+    if any(each._generator is not None for each in scheme._all()):
+        raise ValueError("by_name_ draws from a stream for each name; leave the generator out")
+    return scheme._initialize(net, Generator(seed=seed).fold_in)
+
+
+class Scheme:
+    """What `scheme` returns: hand it to a network's `apply`, or call it with the network."""
+
+    def __init__(
+        self,
+        weight: Rule,
+        bias: Rule,
+        rules: Mapping[Any, Rule],
+        generator: Generator | None,
+        arguments: dict[str, Any],
+    ):
+        if weight is bias is None and not rules:
+            raise TypeError("a scheme needs an initializer or rules, but got none")
+        if weight is None and arguments:
+            raise TypeError(f"there is no initializer that {next(iter(arguments))!r} is for")
+        self._weight = _fill(weight, **arguments)
+        self._bias = _fill(bias)
+        self._patterns = {k: _fill(rule) for k, rule in rules.items() if isinstance(k, str)}
+        self._types: dict[type, Any] = {}
+        self._generator = generator
+        for key, rule in rules.items():
+            if isinstance(key, type):
+                self._types[key] = rule if isinstance(rule, Scheme) else _fill(rule)
+            elif not isinstance(key, str):
+                raise TypeError(
+                    "a rule is for a class of layers or for a pattern of names such as 'head.*', "
+                    f"but got {key!r}"
+                )
+
+    def __repr__(self) -> str:
+        parts = [] if self._weight is None else [str(self._weight)]
+        parts += [] if self._bias is None else [f"bias={self._bias}"]
+        rules = [f"{pattern!r}: {rule}" for pattern, rule in self._patterns.items()]
+        rules += [f"{cls.__name__}: {rule}" for cls, rule in self._types.items()]
+        parts += [f"rules={{{', '.join(rules)}}}"] if rules else []
+        return f"scheme({', '.join(parts)})"
+
+    def __call__(self, module: Any) -> Any:
+        """Initialize a network, and return it.
+
+        As the function of `apply` it is called with every module, children first. It waits for the
+        last call, which is for the network itself: only then are the parameters' full names known,
+        and whether each rule has found one.
+        """
+        return module if _in_the_apply_of_a_parent(self) else self._initialize(module)
+
+    def _all(self) -> Iterator[Scheme]:
+        yield self
+        for rule in self._types.values():
+            if isinstance(rule, Scheme):
+                yield from rule._all()
+
+    def _initialize(self, net: Any, generators: Callable[[str], Generator] | None = None) -> Any:
+        for name, module, parameter, fill, arguments, generator in self._plan(net):
+            fill(parameter, arguments, generators(name) if generators else generator)
+            padding = getattr(module, "padding_idx", None)
+            if padding is not None and parameter is getattr(module, "weight", None):
+                holders.array_of(parameter)[padding] = 0
+        return net
+
+    def _plan(self, net: Any) -> list[tuple[str, Any, Any, _Fill, dict[str, Any], Any]]:
+        following = FollowingActivations(net)
+        used: set[Any] = set()
+        names, seen, plan = [], set(), []
+        for path, module in _children_first(net, "", set()):
+            for own, parameter in module.named_parameters(recurse=False):
+                if id(parameter) in seen:  # tied to one before it
+                    continue
+                seen.add(id(parameter))
+                name = f"{path}.{own}" if path else own
+                names.append(name)
+                fill, generator = self._rule(name, own, module, parameter, used)
+                if fill is not None:
+                    arguments = fill.arguments_for(module, name, following)
+                    plan.append((name, module, parameter, fill, arguments, generator))
+        idle = self._idle(used)
+        if idle:
+            raise ValueError(
+                f"no parameter of the {type(net).__name__} is left for {' and for '.join(idle)}; "
+                f"they are: {', '.join(names[:8]) or 'none'}{', …' if len(names) > 8 else ''}. "
+                "Nothing was initialized. (The scheme itself goes into net.apply, not a function "
+                "that calls it.)"
+            )
+        return plan
+
+    def _rule(
+        self, name: str, own: str, module: Any, parameter: Any, used: set[Any]
+    ) -> tuple[_Fill | None, Generator | None]:
+        """Return what fills a parameter, and from which generator; and note the rule as used."""
+        for pattern, rule in self._patterns.items():
+            if fnmatchcase(name, pattern):
+                used.add((self, pattern))
+                return rule, self._generator
+        for cls, rule in self._types.items():
+            if _is_a(module, cls):
+                used.add((self, cls))
+                if isinstance(rule, Scheme):
+                    fill, generator = rule._rule(name, own, module, parameter, used)
+                    if fill is not None:
+                        return fill, generator or self._generator
+                elif rule is None or "bias" not in own:
+                    return rule, self._generator
+                break
+        if any(_NORMALIZATION.search(c.__name__) for c in type(module).__mro__):
+            return None, None
+        kind = "bias" if "bias" in own else "weight"
+        if kind == "weight" and parameter.ndim < 2:
+            return None, None
+        used.add((self, kind))
+        return (self._bias if kind == "bias" else self._weight), self._generator
+
+    def _idle(self, used: set[Any]) -> list[str]:
+        """Return the rules that have matched nothing, in words."""
+        idle = [f"the pattern {p!r}" for p in self._patterns if (self, p) not in used]
+        for cls, rule in self._types.items():
+            if (self, cls) not in used:
+                idle.append(f"the class {cls.__name__}")
+            elif isinstance(rule, Scheme):
+                idle += [f"{text} within {cls.__name__}" for text in rule._idle(used)]
+        if self._weight is not None and (self, "weight") not in used:
+            idle.append(f"the weights' {self._weight}")
+        if self._bias is not None and (self, "bias") not in used:
+            idle.append(f"the biases' {self._bias}")
+        return idle
+
+
+class _Fill:
+    """An initializer with its arguments."""
+
+    def __init__(self, function: Any, arguments: dict[str, Any]):
+        self.function, self.arguments = function, arguments
+        self.parameters = inspect.signature(function).parameters
+        try:
+            inspect.signature(function).bind(None, **arguments)
+        except TypeError as error:
+            raise TypeError(f"{self}: {error}") from None
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in self.arguments.items())
+        name = getattr(self.function, "__name__", repr(self.function))
+        return f"{name}({given})" if given else name
+
+    def __call__(self, parameter: Any, arguments: dict[str, Any], generator: Any) -> None:
+        if generator is not None and "generator" in self.parameters:
+            arguments = {"generator": generator, **arguments}
+        self.function(parameter, **arguments)
+
+    def arguments_for(
+        self, module: Any, name: str, following: FollowingActivations
+    ) -> dict[str, Any]:
+        """Return the arguments, with each "auto" replaced by what follows the layer."""
+        arguments = dict(self.arguments)
+        for key, value in self.arguments.items():
+            if not (isinstance(value, str) and value == "auto"):
+                continue
+            activation = following.after(module, name)
+            if key == "nonlinearity":
+                arguments[key] = activation.nonlinearity
+                if activation.slope is not None and "a" in self.parameters:
+                    arguments["a"] = activation.slope
+            elif key == "gain":
+                arguments[key] = activation.gain()
+            else:
+                raise ValueError(f"{key}='auto': only a nonlinearity or a gain can be read")
+        return arguments
+
+
+def _fill(rule: Rule, **arguments: Any) -> _Fill | None:
+    if rule is None:
+        return None
+    while isinstance(rule, functools.partial) and not rule.args:
+        rule, arguments = rule.func, {**rule.keywords, **arguments}
+    if not callable(rule) or isinstance(rule, Scheme | type):
+        raise TypeError(
+            "expected an initializer, such as init.kaiming_normal_ or "
+            f"functools.partial(init.normal_, std=0.02), but got {rule!r}"
+        )
+    return _Fill(rule, arguments)
+
+
+def _children_first(module: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield every module once with its path, as `apply` reaches them."""
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    for name, child in module.named_children():
+        yield from _children_first(child, f"{path}.{name}" if path else name, seen)
+    yield path, module
+
+
+def _is_a(module: Any, cls: type) -> bool:
+    """Say whether a module is of a class, or of one that another library names so."""
+    return isinstance(module, cls) or any(
+        c.__name__ == cls.__name__
+        and c.__module__.partition(".")[0] != cls.__module__.partition(".")[0]
+        for c in type(module).__mro__
+    )
+
+
+def _in_the_apply_of_a_parent(function: Any) -> bool:
+    """Say whether the caller's caller was called by an `apply(function)` within another.
+
+    `apply`, minnet's and torch's alike, tells its function neither which module is the network nor
+    when it is done. But it calls itself, so the stack holds one frame of it for each level.
+    """
+    frame: Any = sys._getframe(2)
+    apply = frame.f_code
+    if apply.co_name != "apply" or frame.f_locals.get("fn") is not function:
+        return False
+    while (frame := frame.f_back) is not None:
+        if frame.f_code is apply and frame.f_locals.get("fn") is function:
+            return True
+    return False

@@ -1,0 +1,75 @@
+"""`Engine`: what a generator asks of the source of its numbers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Progress = Callable[[int, int], Any] | None
+
+
+class Engine:
+    """A seed, and how far its numbers have been drawn. Arguments have been checked before.
+
+    `children` counts the generators spawned so far.
+    """
+
+    name: str
+    unit: str  # what `drawn` counts
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self.children = 0
+        self._lock = threading.Lock()
+
+    def take_children(self, n: int) -> int:
+        """Return the number of the first of n new children, and count them."""
+        with self._lock:
+            first = self.children
+            self.children += n
+        return first
+
+    def fill(
+        self, distribution: str, array: np.ndarray, *arguments: Any, start: int, progress: Progress
+    ) -> None:
+        """Fill an array: "uniform", "normal", "trunc_normal", "bernoulli", "exponential", or
+        "integers", with the arguments that the kernel of this name takes.
+        """
+        raise NotImplementedError
+
+    def any_integers(self, array: np.ndarray, high: int, *, start: int, progress: Progress) -> None:
+        """Fill an array with whole numbers from [0, high), the range of its dtype."""
+        self.fill("integers", array, 0, high, start=start, progress=progress)
+
+    def permutation(self, n: int) -> np.ndarray:
+        """Return a random order of 0 … n - 1 as int64."""
+        raise NotImplementedError
+
+    # One pass of a `DataLoader`; `own` says that it was given a generator
+
+    def begin_pass(self) -> None:
+        """Draw what a pass draws before its first batch."""
+
+    def order(self, n: int, own: bool) -> np.ndarray:
+        """Return the order of a pass that shuffles."""
+        return self.permutation(n)
+
+    def end_pass(self, n: int, own: bool) -> None:
+        """Draw what a pass that shuffled draws after its last sample."""
+
+    # The state, as an array of bytes
+
+    def state(self) -> np.ndarray:
+        """Return all that later numbers depend on."""
+        raise NotImplementedError
+
+    def restore(self, state: np.ndarray) -> None:
+        """Go on from a state; one that is none raises RuntimeError and changes nothing."""
+        raise NotImplementedError
+
+    def drawn(self) -> int:
+        """Return how far the numbers have been drawn."""
+        raise NotImplementedError
