@@ -16,6 +16,12 @@ from minnet.random import Generator
 ENGINES = ["philox", "torch"]
 
 
+@pytest.fixture(autouse=True)
+def default_generator_comes_back():
+    with minnet.random.fork_rng():
+        yield
+
+
 def numbers(generator):
     """Return what a generator draws next, of every kind."""
     return [

@@ -16,6 +16,12 @@ REALS = ["float32", "float64"]
 MILLION = 1_000_000
 
 
+@pytest.fixture(autouse=True)
+def default_generator_comes_back():
+    with minnet.random.fork_rng():
+        yield
+
+
 @pytest.fixture
 def torch():
     torch = pytest.importorskip("torch")
