@@ -123,6 +123,8 @@ def test_an_argument_that_is_no_generator_is_named():
         (lambda x: x.exponential_(float("nan")), RuntimeError, "found lambda=nan"),
         (lambda x: x.long().exponential_(), RuntimeError, "but you specified Long"),
         (lambda x: x.bernoulli_(float("nan")), RuntimeError, "p to be in"),
+        (lambda x: x.bernoulli_(x.long()), NotImplementedError, "not implemented for 'Long'"),
+        (lambda x: x.bernoulli_(minnet.zeros(2)), RuntimeError, "expanded size"),
         (lambda x: minnet.bernoulli(x + 2), RuntimeError, "p_in >= 0 && p_in <= 1"),
         (lambda x: minnet.randperm(-1), RuntimeError, "non-negative"),
         (lambda x: minnet.randperm(257, dtype=minnet.uint8), RuntimeError, "greater than 256 for"),

@@ -71,6 +71,8 @@ PROGRAMS = [
     "torch.bernoulli(torch.rand(1000))",
     "torch.bernoulli(torch.rand(1000, dtype=torch.float64))",
     "torch.bernoulli(torch.rand(20), 0.7)",
+    "torch.empty(20, dtype=torch.int64).bernoulli_(torch.rand(20, dtype=torch.float64))",
+    "torch.empty(3, 20).t().bernoulli_(torch.rand(3))",
     "torch.nn.functional.dropout(torch.ones(1000), 0.3)",
     "torch.nn.functional.dropout(torch.ones(20, 9).t(), 0.1)",
     "[torch.nn.functional.dropout(torch.ones(9), p) for p in (0.0, 1.0, 0.5)]",
