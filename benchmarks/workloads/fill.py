@@ -9,8 +9,11 @@ from statistics import NormalDist
 from types import ModuleType
 from typing import Any
 
+import numba
 import numpy as np
 
+from minnet.kernels.cpu.words import words
+from minnet.kernels.philox import COUNTERS, RUN_BYTES, stream
 from workloads.workload import Run, Workload, both, need
 
 NORMAL = NormalDist()
@@ -117,15 +120,43 @@ def mkl(kind: str, n: int, dtype: str) -> Run:
     return checked(min(runs, key=seconds), kind, n, dtype)
 
 
+@numba.njit(parallel=True)
+def _constants(out: np.ndarray) -> None:
+    for i in numba.prange(out.size):
+        out[i] = 1
+
+
+@numba.njit(parallel=True)
+def _words_alone(out: np.ndarray, stream: Any) -> None:
+    size = RUN_BYTES // out.itemsize
+    for r in numba.prange(out.size // size):
+        address = out[r * size : (r + 1) * size].ctypes.data
+        words(address, numba.uint64(r * COUNTERS), COUNTERS, stream)
+
+
 def constant(n: int, dtype: str) -> Run:
-    """The limit: write one number to every place, on one thread."""
+    """A limit: write one number to every place, on all threads."""
     out = np.empty(n, dtype)
 
     def run() -> Any:
-        out.fill(1.0)
+        _constants(out)
         return out
 
     assert (run() == 1).all()
+    return run
+
+
+def philox(n: int, dtype: str) -> Run:
+    """A limit: the ten rounds of Philox alone, on all threads, in whole runs."""
+    out = np.zeros(-(-n * np.dtype(dtype).itemsize // RUN_BYTES) * RUN_BYTES, np.uint8).view(dtype)
+    key = stream(0, 0)
+
+    def run() -> Any:
+        _words_alone(out, key)
+        return out
+
+    run()
+    assert np.unique(out.view(np.uint32)[:10_000]).size > 9_990, "expected random words"
     return run
 
 
@@ -139,6 +170,7 @@ def fill(kind: str, n: int, dtype: str, slow: bool = False) -> Workload:
             peers["mkl_random"] = partial(mkl, *case)
     if dtype == "float32":  # float64 would change jax's defaults for the whole process
         peers["jax"] = partial(jax_fill, *case)
+    peers["Philox alone"] = partial(philox, n, dtype)
     peers["constant fill"] = partial(constant, n, dtype)
     aimed = n in TARGET_SIZES.get((kind, dtype), (10**6, 10**8))
     targets = TARGETS.get((kind, dtype), {}) if aimed else {}
@@ -154,7 +186,24 @@ def orthogonal(module: ModuleType, n: int) -> Run:
     return run
 
 
+def default_layer(module: ModuleType, inputs: int, outputs: int) -> Run:
+    """minnet or torch: a layer's default initialization, weight and bias."""
+    layer = module.nn.Linear(inputs, outputs)
+    bound = inputs**-0.5
+
+    def run() -> Any:
+        layer.reset_parameters()
+        return layer.weight
+
+    weight = np.asarray(run().detach())
+    assert 0.99 * bound < np.abs(weight).max() <= bound
+    return run
+
+
 WORKLOADS = [
+    Workload(
+        "default initialization of Linear(784, 128)", both(default_layer, 784, 128), {"torch": 8}
+    ),
     *(fill(kind, n, "float32") for kind in ("uniform", "normal", "trunc_normal")
       for n in (LAYER, 10**6, 10**7)),
     *(fill(kind, 10**8, "float32", slow=True) for kind in ("uniform", "normal", "trunc_normal")),

@@ -54,7 +54,13 @@ def like(typingctx: Any, x: Any, value: Any) -> Any:
 
 @intrinsic
 def polynomial(typingctx: Any, x: Any, table: Any) -> Any:
-    """Return Horner's scheme, one fma a step: `table[0]` for float32, `table[1]` for float64."""
+    """Return a polynomial in x: `table[0]` for float32, `table[1]` for float64.
+
+    Up to four coefficients go by Horner's scheme. More go by Estrin's (1960): from the lowest power
+    up, neighbours join in an fma with x, the results in an fma with x², and so on. What bounds a
+    loop over these functions is the length of their chains, and Estrin's is a logarithm of
+    Horner's (measured: a logarithm takes 0.85 of the time).
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = 0 if x in SINGLE else 1
@@ -63,11 +69,21 @@ def polynomial(typingctx: Any, x: Any, table: Any) -> Any:
         kind = ir.FunctionType(scalar, [scalar] * 3)
         step = cgutils.get_or_insert_function(builder.module, kind, name)
         row = builder.extract_value(args[1], index)
-        result = None
-        for i in range(len(table[index])):
-            c = context.cast(builder, builder.extract_value(row, i), types.float64, x)
-            result = c if result is None else builder.call(step, [result, args[0], c])
-        return result
+        terms = [
+            context.cast(builder, builder.extract_value(row, i), types.float64, x)
+            for i in reversed(range(len(table[index])))
+        ]
+        power = args[0]
+        if len(terms) <= HORNER:
+            while len(terms) > 1:
+                high = terms.pop()
+                terms[-1] = builder.call(step, [high, power, terms[-1]])
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            joined = [builder.call(step, [high, power, low]) for low, high in pairs]
+            terms = joined + terms[len(terms) & ~1 :]
+            power = builder.fmul(power, power)
+        return terms[0]
 
     return x(x, table), codegen
 
@@ -92,9 +108,12 @@ def value(typingctx: Any, word: Any) -> Any:
     return FLOAT[word](word), codegen
 
 
+HORNER = 4  # coefficients, up to which a polynomial is evaluated from the highest down
+
 FRACTION_BITS = (23, 52)
 FRACTION = (0x7FFFFF, 0xFFFFFFFFFFFFF)
 SIGN = (0x80000000, 0x8000000000000000)
+SIGN_FROM_BIT_1 = (30, 62)
 BIAS = (127, 1023)
 SMALLEST_NORMAL = (2.0**-126, 2.0**-1022)
 
@@ -230,7 +249,6 @@ def sigmoid(x: Any) -> Any:
 # log and log1p
 
 LN2 = (0.6931471824645996, 0.6931471805599453)
-LN2_LOW = (-1.9046542121259336e-09, 2.3190468138462996e-17)
 SQRT_HALF_BITS = (0x3F3504F3, 0x3FE6A09E667F3BCD)
 ONE_BITS = (0x3F800000, 0x3FF0000000000000)
 TO_NORMAL = (2.0**23, 2.0**54)
@@ -262,25 +280,26 @@ LOG = (
 )
 
 
-def _log_tail(f: Any) -> Any:
-    """Return log(1 + f) - f where sqrt(1/2) <= 1 + f <= sqrt(2)."""
+def _log_sum(f: Any, whole: Any, factor: Any) -> Any:
+    """Return whole + factor (log(1 + f) - f) where sqrt(1/2) <= 1 + f <= sqrt(2)."""
 
 
-@overload(_log_tail, jit_options={"error_model": "numpy"})
-def _log_tail_by_type(f: Any) -> Any:
-    return _log_tail_single if f == types.float32 else _log_tail_double
+@overload(_log_sum, jit_options={"error_model": "numpy"})
+def _log_sum_by_type(f: Any, whole: Any, factor: Any) -> Any:
+    return _log_sum_single if f == types.float32 else _log_sum_double
 
 
-def _log_tail_single(f: Any) -> Any:
-    return f * f * fma(f, polynomial(f, LOG), np.float32(-0.5))
+def _log_sum_single(f: Any, whole: Any, factor: Any) -> Any:
+    z = f * f
+    return fma(z * factor, fma(f, polynomial(f, LOG), np.float32(-0.5)), whole)
 
 
-def _log_tail_double(f: Any) -> Any:
+def _log_sum_double(f: Any, whole: Any, factor: Any) -> Any:
     # FDLIBM's form: a division and 7 coefficients cost less than a polynomial in f with 20.
     s = f / (f + 2.0)
     z = s * s
     half = 0.5 * f * f
-    return fma(s, fma(z, polynomial(z, LOG), half), -half)
+    return fma(s * factor, fma(z, polynomial(z, LOG), half), fma(half, -factor, whole))
 
 
 @device
@@ -293,18 +312,27 @@ def _split(x: Any) -> Any:
 
 
 @device
-def _log_joined(biased: Any, f: Any) -> Any:
-    """Return (biased - BIAS) ln 2 + log(1 + f)."""
+def _log_joined(biased: Any, bias: Any, f: Any, factor: Any) -> Any:
+    """Return factor ((biased - bias) ln 2 + log(1 + f)), where the factor is a power of 2."""
     # AVX2 has no conversion of 64-bit integers.
-    k = value(like(biased, biased | like(biased, WHOLE_BITS))) - (like(f, WHOLE) + like(f, BIAS))
-    return fma(k, like(f, LN2), f + fma(k, like(f, LN2_LOW), _log_tail(f)))
+    k = value(like(biased, biased | like(biased, WHOLE_BITS))) - (like(f, WHOLE) + like(f, bias))
+    return _log_sum(f, fma(k, like(f, LN2) * factor, f * factor), factor)
 
 
 @device
 def log_normal(x: Any) -> Any:
     """Return the natural logarithm of a positive, finite, normal x: `log` without special cases."""
+    return log_fraction(x, 0.0, 1.0)
+
+
+@device
+def log_fraction(x: Any, bits: Any, factor: Any) -> Any:
+    """Return factor log(x / 2**bits) of a positive, finite, normal x; the factor is a power of 2.
+
+    What scales x and the result goes into constants, off the chain that a loop waits for.
+    """
     biased, m = _split(x)
-    return _log_joined(biased, m - like(x, 1.0))
+    return _log_joined(biased, like(x, BIAS) + like(x, bits), m - like(x, 1.0), like(x, factor))
 
 
 @device
@@ -319,9 +347,9 @@ def _log_special(x: Any, u: Any, y: Any) -> Any:
 def log(x: Any) -> Any:
     """Return the natural logarithm."""
     small = x < like(x, SMALLEST_NORMAL)
-    y = log_normal(x * like(x, TO_NORMAL) if small else x)
-    y = fma(like(x, TO_NORMAL_LOG2), -like(x, LN2), y) if small else y
-    return _log_special(x, x, y)
+    biased, m = _split(x * like(x, TO_NORMAL) if small else x)
+    bias = like(x, BIAS) + (like(x, TO_NORMAL_LOG2) if small else like(x, 0.0))
+    return _log_special(x, x, _log_joined(biased, bias, m - like(x, 1.0), like(x, 1.0)))
 
 
 LOG1P_HUGE = (2.0**26, 2.0**55)  # above, 1 + x rounds to x
@@ -336,7 +364,7 @@ def log1p(x: Any) -> Any:
     scale = _power_of_two(like(biased, like(biased, BIAS) + like(biased, BIAS) - biased))
     f = fma(scale, x, scale - like(x, 1.0))
     f = m - like(x, 1.0) if x > like(x, LOG1P_HUGE) else f
-    y = _log_special(x, u, _log_joined(biased, f))
+    y = _log_special(x, u, _log_joined(biased, BIAS, f, like(x, 1.0)))
     return x if x == like(x, 0.0) else y  # -0
 
 
@@ -384,12 +412,14 @@ COS = (
 @device
 def _turned(s: Any, c: Any, quadrant: Any) -> Any:
     """Return the sine and cosine a number of quarter turns further on."""
-    zero, one, two = like(quadrant, 0), like(quadrant, 1), like(quadrant, 2)
-    odd = like(quadrant, quadrant & one) != zero
+    one, two = like(quadrant, 1), like(quadrant, 2)
+    odd = like(quadrant, quadrant & one) != like(quadrant, 0)
     sine, cosine = (c if odd else s), (s if odd else c)
-    sine = -sine if like(quadrant, quadrant & two) != zero else sine
-    cosine = -cosine if like(quadrant, (quadrant + one) & two) != zero else cosine
-    return sine, cosine
+    # Bit 1 of the quadrant (of the next one for the cosine) is the sign.
+    top = like(quadrant, SIGN_FROM_BIT_1)
+    sine = value(like(quadrant, bits(sine) ^ like(quadrant, (quadrant & two) << top)))
+    turned = like(quadrant, like(quadrant, (quadrant + one) & two) << top)
+    return sine, value(like(quadrant, bits(cosine) ^ turned))
 
 
 @device

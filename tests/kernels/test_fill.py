@@ -19,6 +19,7 @@ FLOAT_FILLS = {
     "uniform": ((-1.5, 2.25), naive.uniform),
     "normal": ((0.5, 1.25), naive.normal),
     "trunc_normal": ((0.25, 1.0, -1.0, 1.5), naive.trunc_normal),
+    "exponential": ((2.5,), naive.exponential),
 }
 
 
@@ -53,9 +54,11 @@ def test_fill_equals_its_twin(name, real):
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize(("low", "high", "rate"), [(2.0, 9.0, 2.4), (-0.25, 0.5, 0.0)])
 def test_tail_equals_its_twin(real, low, high, rate):
-    args = [real(v) for v in (0.5, 2.0, 0.5 + 2 * low, 0.5 + 2 * high, low, high, rate)]
+    scale = naive.scale(real, low, high)
+    numbers = (0.5, 2.0, 0.5 + 2 * low, 0.5 + 2 * high, low, high, scale, rate)
+    args = tuple(real(v) for v in numbers)
     out = np.empty(RUN[real], real)
-    (fill._tail32 if real is np.float32 else fill._tail64)(out, 0, 1024, STREAM, *args)
+    fill._tail(out, 0, 1024, STREAM, args)
     for element in [0, 1, 2, 3, 500, 1023, 1024, 2047, RUN[real] - 1]:
         assert out[element] == naive.tail(SEED, DRAW, element, real, *args), element
 
@@ -93,16 +96,34 @@ def test_a_strided_view_gets_the_bits_of_a_contiguous_array(name, real):
         assert around == 0 and np.count_nonzero(view.base) == np.count_nonzero(expected)
 
 
-@pytest.mark.parametrize("name", ["_uniform32", "_uniform64", "_normal32", "_normal64"])
-def test_parallel_bits_equal_serial_bits(name):
+@pytest.mark.parametrize("real", REALS)
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("_uniform", (-1.0, 1e-7, 0.99)),
+        ("_normal", (-1.0, 2.0)),
+        ("_exponential", (2.0,)),
+        ("_keep", (0.0, 1.0, -0.5, 1.5)),
+        ("_tail", (0.0, 1.0, 2.0, 9.0, 2.0, 9.0, 0.0, 2.4)),
+    ],
+)
+def test_parallel_bits_equal_serial_bits(name, numbers, real):
     kernel = getattr(fill, name)
-    real = np.float32 if name.endswith("32") else np.float64
-    args = (3, 1024, STREAM, real(-1), real(2)) + ((real(0.99),) if "uniform" in name else ())
-    serial, parallel = np.zeros((2, 9 * RUN[real]), real)
+    args = (3, 1024, STREAM, tuple(real(x) for x in numbers))
+    serial, parallel = np.ones((2, 9 * RUN[real]), real) * real(7)
     kernel.serial(serial, *args)
     kernel.parallel(parallel, *args)
     np.testing.assert_array_equal(serial, parallel)
-    assert serial.all()
+    assert (serial != 7).all()
+
+
+def test_parallel_integers_equal_serial_ones():
+    serial, parallel = np.zeros((2, 9 * 2048), np.int64)
+    args = (3, 1024, STREAM, (np.uint64(5), np.uint64(3 << 62), np.uint64(1 << 62)))
+    fill._integers.serial(serial, *args)
+    fill._integers.parallel(parallel, *args)
+    np.testing.assert_array_equal(serial, parallel)
+    assert np.unique(serial).size == serial.size
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -115,29 +136,6 @@ def test_uniform_never_returns_the_upper_end(real):
 @pytest.mark.parametrize("real", REALS)
 def test_uniform_over_an_empty_range_is_its_one_value(real):
     np.testing.assert_array_equal(filled("uniform", 10, real, 3.0, 3.0), real(3))
-
-
-def test_normal_is_finite_at_the_extreme_words():
-    from minnet.kernels.jit import kernel
-
-    @kernel
-    def pairs(words, out32, out64):
-        for i in range(words.size):
-            for j in range(words.size):
-                a, b = fill.normal_pair32(words[i], words[j])
-                c, d = fill.normal_pair64(words[i], words[i], words[j], words[j])
-                at = 2 * (i * words.size + j)
-                out32[at], out32[at + 1] = a, b
-                out64[at], out64[at + 1] = c, d
-
-    edges = [0, 1, 2, 0xFF, 0xFFFF, 0x10000]
-    edges += [0xFFFFFFFF - e for e in edges]
-    words = np.array(edges + [octant << 29 for octant in range(1, 8)], np.uint32)
-    out32, out64 = np.empty(2 * words.size**2, np.float32), np.empty(2 * words.size**2)
-    pairs(words, out32, out64)
-    assert np.isfinite(out32).all() and np.isfinite(out64).all()
-    assert 6.6 < np.abs(out32).max() <= math.sqrt(2 * math.log(2**32)) + 1e-5
-    assert 8.5 < np.abs(out64).max() <= math.sqrt(2 * math.log(2**53)) + 1e-5
 
 
 def test_empty_fill_is_a_no_op():
@@ -244,3 +242,131 @@ def test_draws_and_seeds_give_different_numbers():
     for i, x in enumerate(fills):
         for y in fills[:i]:
             assert not np.intersect1d(x, y).size
+
+
+# Half types, large and strided memory, progress
+
+
+def half_types():
+    yield np.float16
+    try:
+        import ml_dtypes
+    except ImportError:
+        return
+    yield ml_dtypes.bfloat16
+
+
+HALVES = list(half_types())
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("name", FLOAT_FILLS)
+def test_half_types_are_float32_rounded_once(name, half):
+    args, _ = FLOAT_FILLS[name]
+    args = tuple(float(half(x)) for x in args)  # bounds are the type's own
+    out = filled(name, 10_001, half, *args, start=3)
+    expected = filled(name, 10_001, np.float32, *args, start=3)
+    if name == "uniform":  # which would round to the upper end
+        last = np.float32(np.nextafter(half(args[1]), half(args[0])))
+        expected = np.minimum(expected, last)
+    np.testing.assert_array_equal(out, expected.astype(half))
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_uniform_never_returns_the_upper_end(half):
+    out = filled("uniform", 100_000, half, 0.0, 1.0)
+    assert out.max() == np.nextafter(half(1), half(0)) and out.min() >= 0
+    assert abs(out.astype(np.float64).mean() - 0.5) < 0.01
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_truncated_normal_stays_within_bounds_of_its_own(half):
+    out = filled("trunc_normal", 100_000, half, 0.0, 1.0, -0.3, 0.7)
+    assert half(-0.3) <= out.min() and out.max() <= half(0.7)
+
+
+def test_float16_rounds_to_infinity_in_silence():
+    assert np.isinf(filled("normal", 1000, np.float16, 0.0, 1e6)).any()
+
+
+def test_pieces_cover_an_array_in_row_order(monkeypatch):
+    monkeypatch.setattr(fill, "PIECE", 64)
+    for shape in [(1000,), (3, 7), (10, 10, 10), (2, 3, 500), (500, 1, 2), (1, 1, 1, 1), (4, 0)]:
+        out = np.zeros(shape, np.int64)[..., ::1]
+        seen = 0
+        for before, piece in fill._pieces(out):
+            assert before == seen and 0 < piece.size <= 64
+            piece[...] = np.arange(seen, seen + piece.size).reshape(piece.shape)
+            seen += piece.size
+        np.testing.assert_array_equal(out.ravel(), np.arange(out.size))
+
+
+@pytest.mark.parametrize("make", [lambda: np.zeros((70, 60)).T, lambda: np.zeros(4200)], ids=str)
+def test_a_fill_in_pieces_is_the_fill_in_one(make, monkeypatch):
+    expected = filled("normal", 4200, np.float64, 0.0, 1.0, start=5)
+    monkeypatch.setattr(fill, "PIECE", 100)
+    out, calls = make(), []
+    fill.normal(out, STREAM, 0.0, 1.0, 5, lambda done, total: calls.append((done, total)))
+    np.testing.assert_array_equal(out.ravel(), expected)
+    assert calls[-1] == (4200, 4200) and len(calls) >= 42
+    assert [done for done, _ in calls] == sorted({done for done, _ in calls})
+
+
+def test_an_exception_in_progress_stops_the_fill(monkeypatch):
+    monkeypatch.setattr(fill, "PIECE", 1000)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    out = np.zeros(5000, np.float32)
+    with pytest.raises(KeyboardInterrupt):
+        fill.normal(out, STREAM, 0.0, 1.0, 0, stop)
+    assert out[:1000].all() and not out[1000:].any()
+
+
+def test_a_strided_or_half_fill_takes_little_memory_of_its_own():
+    import tracemalloc
+
+    fill.normal(np.empty(10, np.float32), STREAM, 0.0, 1.0)  # loads the kernel
+    for out in (np.empty((1 << 23, 2), np.float32)[:, 0], np.empty(1 << 23, np.float16)):
+        tracemalloc.start()
+        fill.normal(out, STREAM, 0.0, 1.0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 3 * 4 * fill.PIECE < out.nbytes * 2
+
+
+def test_a_memmap_is_filled_in_place(tmp_path):
+    out = np.memmap(tmp_path / "weights", np.float32, "w+", shape=(3, 5000))
+    fill.normal(out, STREAM, 0.0, 1.0)
+    out.flush()
+    expected = filled("normal", 15_000, np.float32, 0.0, 1.0)
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "weights", np.float32), expected)
+
+
+def test_integers_that_are_often_drawn_again_equal_their_twin():
+    span = (1 << 63) + 1  # almost half of the words give a product that is refused
+    out = np.empty(2048, np.int64)
+    fill.integers(out, STREAM, -(1 << 62), span - (1 << 62))
+    for element in [*range(20), 1023, 1024, 2047]:
+        expected = naive.integer(SEED, DRAW, element, -(1 << 62), span - (1 << 62))
+        assert out[element] == expected
+
+
+def test_a_permutation_longer_than_a_run_equals_its_twin():
+    assert fill.permutation(2500, STREAM).tolist() == naive.permutation(SEED, DRAW, 2500)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.bool_])
+def test_bernoulli_is_the_same_in_every_dtype(dtype):
+    ones, other = np.empty(5000, np.float32), np.empty(5000, dtype)
+    fill.bernoulli(ones, STREAM, 0.3)
+    fill.bernoulli(other, STREAM, 0.3)
+    np.testing.assert_array_equal(other, ones.astype(dtype))
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_exponential_law(real):
+    x = filled("exponential", 300_000, real, 2.0)
+    assert x.min() > 0
+    assert stats.kstest(x.astype(np.float64), "expon", (0, 0.5)).pvalue > 1e-3

@@ -42,11 +42,18 @@ def like(x, constant):
 
 
 def polynomial(x, table):
-    row = table[np.asarray(x).dtype == np.float64]
-    result = np.full(np.shape(x), row[0], np.asarray(x).dtype)
-    for c in row[1:]:
-        result = fma(result, x, like(x, c))
-    return result
+    x = np.asarray(x)
+    terms = [np.full(x.shape, c, x.dtype) for c in reversed(table[x.dtype == np.float64])]
+    if len(terms) <= tables.HORNER:
+        result = terms.pop()
+        while terms:
+            result = fma(result, x, terms.pop())
+        return result
+    while len(terms) > 1:
+        pairs = [terms[i : i + 2] for i in range(0, len(terms), 2)]
+        terms = [fma(pair[1], x, pair[0]) if len(pair) == 2 else pair[0] for pair in pairs]
+        x = x * x
+    return terms[0]
 
 
 def bits(x):
@@ -138,13 +145,15 @@ def sigmoid(x):
     return np.where(right, q, fma(q, y, q) * second)
 
 
-def log_tail(f):
+def log_sum(f, whole, factor):
     if f.dtype == np.float32:
-        return f * f * fma(f, polynomial(f, tables.LOG), np.float32(-0.5))
+        return fma(f * f * factor, fma(f, polynomial(f, tables.LOG), np.float32(-0.5)), whole)
     s = f / (f + 2.0)
     z = s * s
     half = 0.5 * f * f
-    return fma(s, fma(z, polynomial(z, tables.LOG), half), -half)
+    return fma(
+        s * factor, fma(z, polynomial(z, tables.LOG), half), fma(half, np.float64(-factor), whole)
+    )
 
 
 def split(x):
@@ -154,15 +163,21 @@ def split(x):
     return word >> like(word, tables.FRACTION_BITS), value(significand)
 
 
-def log_joined(biased, f):
-    k = biased.astype(f.dtype) - like(f, tables.BIAS)
-    return fma(k, like(f, tables.LN2), f + fma(k, like(f, tables.LN2_LOW), log_tail(f)))
+def log_joined(biased, bias, f, factor=1):
+    factor = like(f, factor)
+    k = biased.astype(f.dtype) - bias
+    return log_sum(f, fma(k, like(f, tables.LN2) * factor, f * factor), factor)
 
 
 @quiet
 def log_normal(x):
+    return np.asarray(log_fraction(x, 0, 1))
+
+
+def log_fraction(x, bits, factor):
+    x = np.asarray(x)
     biased, m = split(x)
-    return log_joined(biased, m - like(x, 1))
+    return log_joined(biased, like(x, tables.BIAS) + like(x, bits), m - like(x, 1), factor)
 
 
 def log_special(x, u, y):
@@ -174,9 +189,9 @@ def log_special(x, u, y):
 @quiet
 def log(x):
     small = x < like(x, tables.SMALLEST_NORMAL)
-    y = np.asarray(log_normal(np.where(small, x * like(x, tables.TO_NORMAL), x)))
-    lifted = fma(np.full_like(y, like(x, tables.TO_NORMAL_LOG2)), -like(x, tables.LN2), y)
-    return log_special(x, x, np.where(small, lifted, y))
+    biased, m = split(np.where(small, x * like(x, tables.TO_NORMAL), x))
+    bias = like(x, tables.BIAS) + np.where(small, like(x, tables.TO_NORMAL_LOG2), like(x, 0))
+    return log_special(x, x, log_joined(biased, bias, m - like(x, 1)))
 
 
 @quiet
@@ -186,7 +201,7 @@ def log1p(x):
     scale = power_of_two(like(biased, tables.BIAS) + like(biased, tables.BIAS) - biased)
     f = fma(scale, x, scale - like(x, 1))
     f = np.where(x > like(x, tables.LOG1P_HUGE), m - like(x, 1), f)
-    y = log_special(x, u, log_joined(biased, f))
+    y = log_special(x, u, log_joined(biased, like(x, tables.BIAS), f))
     return np.where(x == 0, x, y)
 
 

@@ -1,4 +1,8 @@
-"""Philox4x32-10 in plain Python integers."""
+"""Philox4x32-10 in plain Python integers, and the order in which fills take its words."""
+
+import numpy as np
+
+COUNTERS = 1024  # in a run
 
 
 def philox4x32(counter, key):
@@ -11,16 +15,22 @@ def philox4x32(counter, key):
     return c
 
 
-def block(seed, draw, element, planes, attempt=0):
-    """Return all four words of an element's counter, and its plane."""
-    run, e = divmod(element, planes * 1024)
-    plane, column = divmod(e, 1024)
-    index = run * 1024 + column
+def pair(seed, draw, element, real, attempt=0):
+    """Return the two words that an element is made of, and the plane it lies in."""
+    wide = np.dtype(real).itemsize == 8
+    plane_size = COUNTERS if wide else 2 * COUNTERS
+    run, place = divmod(element, 2 * plane_size)
+    plane, place = divmod(place, plane_size)
+    index = run * COUNTERS + (place if wide else place // 2)
     counter = [index & 0xFFFFFFFF, attempt << 16 | index >> 32, draw & 0xFFFFFFFF, draw >> 32]
-    return philox4x32(counter, [seed & 0xFFFFFFFF, seed >> 32]), plane
+    w = philox4x32(counter, [seed & 0xFFFFFFFF, seed >> 32])
+    lanes = w[0] << 32 | w[1], w[2] << 32 | w[3]
+    if wide:
+        return lanes, plane
+    return tuple(lane >> 32 * (place % 2) & 0xFFFFFFFF for lane in lanes), plane
 
 
-def words(seed, draw, element, planes, attempt=0):
-    """Return an element's own words: one where a run has four planes, two where it has two."""
-    four, plane = block(seed, draw, element, planes, attempt)
-    return four[plane : plane + 1] if planes == 4 else four[2 * plane : 2 * plane + 2]
+def word(seed, draw, element, real, attempt=0):
+    """Return an element's own word."""
+    words, plane = pair(seed, draw, element, real, attempt)
+    return words[plane]

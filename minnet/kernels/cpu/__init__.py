@@ -6,6 +6,7 @@ from minnet.kernels.cpu.digits import (
 )
 from minnet.kernels.cpu.fill import (
     bernoulli,
+    exponential,
     integers,
     normal,
     permutation,

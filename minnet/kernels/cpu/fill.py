@@ -1,421 +1,435 @@
 """Random fills: each a pure function of (seed, draw, element index).
 
-Elements are laid out in runs of 1024 counters. The four words of a counter go to four *planes* of
-1024 elements (two planes, of word pairs, for float64), because four stores at a distance vectorise
-where four neighbouring ones do not. Any element can be computed alone, so a fill can start
-anywhere: `start` is the index of the first element within a larger conceptual tensor.
+A fill goes run by run: `words` writes a run's random words in place of its elements, and a loop
+turns each pair of words into a pair of elements (see `philox.py` for the order, `draws.py` for the
+distributions). Any element can be computed alone, so a fill can start anywhere: `start` is the
+index of the first element within a larger conceptual tensor.
 
-A fill takes the key and the draw as the tuple `stream` = (k0, k1, c2, c3); see `philox.py`.
+A fill takes the key and the draw as the tuple `stream` = (k0, k1, c2, c3).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numba import float32, float64, int32, int64, prange, uint32, uint64
+from numba import int64, prange, uint32, uint64
+from numba.extending import overload
 
-from minnet.kernels.jit import Kernel, block, device, kernel
-from minnet.kernels.numeric import like, log_normal, sincos_turn32, sincos_turn64
-from minnet.kernels.philox import philox4x32
+from minnet.kernels import draws
+from minnet.kernels.cpu.words import words
+from minnet.kernels.draws import COUNTED_BITS, UNIT, counted, whole
+from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.numeric import bits, like, log_fraction
+from minnet.kernels.philox import ATTEMPTS, COUNTERS, RETRY, RUN_BYTES, Stream, philox4x32
+from minnet.kernels.philox import stream as stream
 from minnet.kernels.simd import fma
 
-COUNTERS = 1024  # in a run
-RUN32 = 4 * COUNTERS  # elements in a run, one word each
-RUN64 = 2 * COUNTERS  # elements in a run, two words each
-RETRY = uint32(16)  # an attempt stands above the 16 high bits of the counter's index
-ATTEMPTS = 1 << 16
+# Elements that go through a buffer at once, and between two calls of `progress`.
+PIECE = 1 << 20
 
-Stream = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
-
-
-def stream(seed: int, draw: int) -> Stream:
-    """Return the key and the upper half of the counter for a 64-bit seed and draw number."""
-    low = 0xFFFFFFFF
-    words = (seed & low, seed >> 32 & low, draw & low, draw >> 32 & low)
-    return tuple(np.uint32(w) for w in words)  # type: ignore[return-value]
-
-
-# One counter's floats
-
-
-@device
-def unit32(word: Any) -> Any:
-    """Return a uint32 as a float32 in [0, 1): its 24 high bits."""
-    return float32(int32(word >> uint32(8))) * float32(2.0**-24)
-
-
-@device
-def unit64(high: Any, low: Any) -> Any:
-    """Return two uint32 as a float64 in [0, 1): the 53 high bits."""
-    word = (uint64(high) << uint64(32)) | uint64(low)
-    return float64(int64(word >> uint64(11))) * float64(2.0**-53)
-
-
-@device
-def normal_pair32(radius: Any, angle: Any) -> Any:
-    """Return two independent N(0, 1) in float32 (Box and Muller 1958).
-
-    The radius is sqrt(-2 log u) with u = (word + 1) / 2³² in (0, 1]: all 32 bits count, so that
-    tails reach 6.66 standard deviations, and the logarithm is never that of 0.
-    """
-    high = float32(int32(radius >> uint32(16)))
-    low = float32(int32(radius & uint32(0xFFFF)) + int32(1))
-    u = fma(high, float32(65536.0), low) * float32(2.0**-32)
-    r = np.sqrt(float32(-2.0) * log_normal(u))
-    sin, cos = sincos_turn32(angle)
-    return r * cos, r * sin
-
-
-@device
-def normal_pair64(w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    """Return two independent N(0, 1) in float64, from 53 bits each for radius and angle."""
-    radius = (uint64(w0) << uint64(32)) | uint64(w1)
-    u = (float64(int64(radius >> uint64(11))) + float64(1.0)) * float64(2.0**-53)
-    r = np.sqrt(float64(-2.0) * log_normal(u))
-    sin, cos = sincos_turn64((uint64(w2) << uint64(32)) | uint64(w3))
-    return r * cos, r * sin
+Progress = Callable[[int, int], Any]
 
 
 # Whole runs: `out` is a multiple of a run long. `width` counters of each run are computed, fewer
 # than 1024 only for a short fill.
 
 
-@block
-def _uniform_run32(out, index, width, stream, low, span, last):
-    k0, k1, c2, c3 = stream
-    c0, c1 = uint32(index), uint32(index >> uint64(32))
-    for i in range(width):
-        a, b, c, d = philox4x32(uint32(c0 + uint32(i)), c1, c2, c3, k0, k1)
-        out[i] = min(fma(unit32(a), span, low), last)
-        out[COUNTERS + i] = min(fma(unit32(b), span, low), last)
-        out[2 * COUNTERS + i] = min(fma(unit32(c), span, low), last)
-        out[3 * COUNTERS + i] = min(fma(unit32(d), span, low), last)
+def _runs_of(draw: Any, name: str) -> Any:
+    """Return the kernel that fills runs with a distribution of `draws.py`."""
+
+    @block
+    def pairs(first: Any, second: Any, args: Any) -> None:
+        for i in range(first.size):
+            first[i], second[i] = draw(bits(first[i]), bits(second[i]), *args)
+
+    def runs(out: Any, run: Any, width: Any, stream: Any, args: Any) -> None:
+        size = RUN_BYTES // out.itemsize
+        plane = size // 2
+        used = width * plane // COUNTERS
+        for r in prange(out.size // size):
+            elements = out[r * size : (r + 1) * size]
+            words(elements.ctypes.data, uint64(run + r) * uint64(COUNTERS), width, stream)
+            pairs(elements[:used], elements[plane : plane + used], args)
+
+    runs.__name__ = runs.__qualname__ = name  # by which compiled kernels are kept
+    return kernel(runs, parallel=True)
 
 
-@kernel(parallel=True)
-def _uniform32(out, run, width, stream, low, span, last):
-    for r in prange(out.size // RUN32):
-        index = uint64(run + r) * uint64(COUNTERS)
-        _uniform_run32(out[r * RUN32 : (r + 1) * RUN32], index, width, stream, low, span, last)
-
-
-@block
-def _uniform_run64(out, index, width, stream, low, span, last):
-    k0, k1, c2, c3 = stream
-    c0, c1 = uint32(index), uint32(index >> uint64(32))
-    for i in range(width):
-        a, b, c, d = philox4x32(uint32(c0 + uint32(i)), c1, c2, c3, k0, k1)
-        out[i] = min(fma(unit64(a, b), span, low), last)
-        out[COUNTERS + i] = min(fma(unit64(c, d), span, low), last)
-
-
-@kernel(parallel=True)
-def _uniform64(out, run, width, stream, low, span, last):
-    for r in prange(out.size // RUN64):
-        index = uint64(run + r) * uint64(COUNTERS)
-        _uniform_run64(out[r * RUN64 : (r + 1) * RUN64], index, width, stream, low, span, last)
-
-
-@block
-def _normal_run32(out, index, width, stream, mean, std):
-    k0, k1, c2, c3 = stream
-    c0, c1 = uint32(index), uint32(index >> uint64(32))
-    for i in range(width):
-        a, b, c, d = philox4x32(uint32(c0 + uint32(i)), c1, c2, c3, k0, k1)
-        x, y = normal_pair32(a, b)
-        out[i] = fma(x, std, mean)
-        out[COUNTERS + i] = fma(y, std, mean)
-        x, y = normal_pair32(c, d)
-        out[2 * COUNTERS + i] = fma(x, std, mean)
-        out[3 * COUNTERS + i] = fma(y, std, mean)
-
-
-@kernel(parallel=True)
-def _normal32(out, run, width, stream, mean, std):
-    for r in prange(out.size // RUN32):
-        index = uint64(run + r) * uint64(COUNTERS)
-        _normal_run32(out[r * RUN32 : (r + 1) * RUN32], index, width, stream, mean, std)
-
-
-@block
-def _normal_run64(out, index, width, stream, mean, std):
-    k0, k1, c2, c3 = stream
-    c0, c1 = uint32(index), uint32(index >> uint64(32))
-    for i in range(width):
-        a, b, c, d = philox4x32(uint32(c0 + uint32(i)), c1, c2, c3, k0, k1)
-        x, y = normal_pair64(a, b, c, d)
-        out[i] = fma(x, std, mean)
-        out[COUNTERS + i] = fma(y, std, mean)
-
-
-@kernel(parallel=True)
-def _normal64(out, run, width, stream, mean, std):
-    for r in prange(out.size // RUN64):
-        index = uint64(run + r) * uint64(COUNTERS)
-        _normal_run64(out[r * RUN64 : (r + 1) * RUN64], index, width, stream, mean, std)
+_uniform = _runs_of(draws.uniform, "_uniform")
+_normal = _runs_of(draws.normal, "_normal")
+_exponential = _runs_of(draws.exponential, "_exponential")
+_bernoulli = _runs_of(draws.bernoulli, "_bernoulli")
 
 
 # Rejection, element by element: a retry is a later attempt of the same element
 
 
+def _own_words(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
+    """Return the two words of element e's counter that its place in the run takes."""
+
+
+@overload(_own_words, jit_options={"error_model": "numpy"})
+def _own_words_by_type(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
+    return _own_words32 if out.dtype.bitwidth == 32 else _own_words64
+
+
+def _own_words32(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
+    odd = e & 1 != 0
+    return (w0 if odd else w1), (w2 if odd else w3)
+
+
+def _own_words64(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
+    return uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
+
+
 @device
-def _words(run: Any, e: Any, attempt: Any, stream: Any) -> Any:
-    """Return the words of element e's counter in a later attempt, its own word first."""
+def _retried(out: Any, e: Any, index: Any, attempt: Any, stream: Any) -> Any:
+    """Return the two words of element e of a run in an attempt; `index` is the run's first."""
     k0, k1, c2, c3 = stream
-    index = uint64(run) * uint64(COUNTERS) + uint64(e % COUNTERS)
+    # A lane is 8 bytes, and a plane's elements come one after another.
+    counter = uint32(index) + uint32((e * out.itemsize >> 3) & (COUNTERS - 1))
     c1 = uint32(uint32(index >> uint64(32)) | (uint32(attempt) << RETRY))
-    return philox4x32(uint32(index), c1, c2, c3, k0, k1)
-
-
-@device
-def _normal_again32(run: Any, e: Any, attempt: Any, stream: Any) -> Any:
-    a, b, c, d = _words(run, e, attempt, stream)
-    plane = e // COUNTERS
-    x, y = normal_pair32(a if plane < 2 else c, b if plane < 2 else d)
-    return x if plane % 2 == 0 else y
-
-
-@device
-def _normal_again64(run: Any, e: Any, attempt: Any, stream: Any) -> Any:
-    a, b, c, d = _words(run, e, attempt, stream)
-    x, y = normal_pair64(a, b, c, d)
-    return x if e < COUNTERS else y
-
-
-@device
-def _unit_again32(run: Any, e: Any, attempt: Any, stream: Any) -> Any:
-    a, b, c, d = _words(run, e, attempt, stream)
-    plane = e // COUNTERS
-    return unit32(a if plane == 0 else b if plane == 1 else c if plane == 2 else d)
-
-
-@device
-def _unit_again64(run: Any, e: Any, attempt: Any, stream: Any) -> Any:
-    a, b, c, d = _words(run, e, attempt, stream)
-    return unit64(a, b) if e < COUNTERS else unit64(c, d)
+    w0, w1, w2, w3 = philox4x32(uint32(counter), c1, c2, c3, k0, k1)
+    return _own_words(out, e, w0, w1, w2, w3)
 
 
 @block
-def _keep_run32(out, run, width, stream, mean, std, a, b):
-    for plane in range(4):
-        for i in range(width):
-            e = plane * COUNTERS + i
-            x = out[e]
-            attempt = 1
-            while (x < a or x > b) and attempt < ATTEMPTS:
-                x = fma(_normal_again32(run, e, attempt, stream), std, mean)
-                attempt += 1
-            out[e] = min(max(x, a), b)
-
-
-@kernel(parallel=True)
-def _keep32(out, run, width, stream, mean, std, a, b):
-    """Replace what lies outside [a, b] by later attempts of the same element."""
-    for r in prange(out.size // RUN32):
-        _keep_run32(out[r * RUN32 : (r + 1) * RUN32], run + r, width, stream, mean, std, a, b)
+def _outside(out: Any, plane: Any, used: Any, a: Any, b: Any, pending: Any) -> Any:
+    """List the elements of a run outside [a, b], and return how many there are."""
+    n = 0
+    for start in (0, plane):
+        for e in range(start, start + used):
+            pending[n] = e
+            n += not (a <= out[e] <= b)
+    return n
 
 
 @block
-def _keep_run64(out, run, width, stream, mean, std, a, b):
-    for plane in range(2):
-        for i in range(width):
-            e = plane * COUNTERS + i
-            x = out[e]
-            attempt = 1
-            while (x < a or x > b) and attempt < ATTEMPTS:
-                x = fma(_normal_again64(run, e, attempt, stream), std, mean)
-                attempt += 1
-            out[e] = min(max(x, a), b)
+def _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std):  # type: ignore[no-untyped-def]
+    half = out.size // 2
+    for i in range(n):
+        e = pending[i]
+        radius, angle = _retried(out, e, index, attempt, stream)
+        x, y = draws.normal(radius, angle, mean, std)
+        fresh[i] = x if e < half else y
+
+
+@block
+def _accepted(out: Any, fresh: Any, pending: Any, n: Any, a: Any, b: Any) -> Any:
+    """Write the fresh elements, and return how many lie outside [a, b]: now the first listed."""
+    rejected = 0
+    for i in range(n):
+        x = fresh[i]
+        out[pending[i]] = min(max(x, a), b)
+        pending[rejected] = pending[i]
+        rejected += not (a <= x <= b)
+    return rejected
 
 
 @kernel(parallel=True)
-def _keep64(out, run, width, stream, mean, std, a, b):
+def _keep(out, run, width, stream, args):
     """Replace what lies outside [a, b] by later attempts of the same element."""
-    for r in prange(out.size // RUN64):
-        _keep_run64(out[r * RUN64 : (r + 1) * RUN64], run + r, width, stream, mean, std, a, b)
+    mean, std, a, b = args
+    size = RUN_BYTES // out.itemsize
+    used = width * (size // 2) // COUNTERS
+    for r in prange(out.size // size):
+        elements = out[r * size : (r + 1) * size]
+        index = uint64(run + r) * uint64(COUNTERS)
+        pending, fresh = np.empty(size, np.int32), np.empty(size, out.dtype)
+        n = _outside(elements, size // 2, used, a, b, pending)
+        attempt = 1
+        while n > 0 and attempt < ATTEMPTS:
+            _normal_again(elements, fresh, pending, n, index, attempt, stream, mean, std)
+            n = _accepted(elements, fresh, pending, n, a, b)
+            attempt += 1
 
 
 @device
-def _proposed(u: Any, low: Any, high: Any, rate: Any) -> Any:
-    """Return a proposal from u in (0, 1]: exponential from `low`, or uniform for rate 0."""
-    if rate > 0:
-        return low - log_normal(u) / rate
-    return fma(u, high - low, low)
+def _log_unit(word: Any) -> Any:
+    """Return the logarithm of a word as a float in (0, 1]."""
+    return log_fraction(counted(word), COUNTED_BITS, 1.0)
+
+
+@device
+def _proposed(word: Any, low: Any, scale: Any, rate: Any) -> Any:
+    """Return a proposal: exponential from `low`, or for rate 0 uniform: whole * scale from it."""
+    far = low - _log_unit(word) / rate
+    near = fma(whole(word), scale, low)
+    return far if rate > 0 else near
 
 
 @device
 def _log_acceptance(z: Any, low: Any, high: Any, rate: Any) -> Any:
     """Return the logarithm of the chance to keep a proposal, 0 at the best one."""
     half = like(z, 0.5)
-    if rate > 0:
-        return -half * (z - rate) * (z - rate)
     peak = min(max(like(z, 0.0), low), high)
-    return half * (peak - z) * (peak + z)
-
-
-@kernel(parallel=True)
-def _tail32(out, run, width, stream, mean, std, a, b, low, high, rate):
-    """Rejection from a uniform or exponential: attempts 2t propose, attempts 2t + 1 accept."""
-    for r in prange(out.size // RUN32):
-        for plane in range(4):
-            for i in range(width):
-                e = plane * COUNTERS + i
-                z = low
-                for t in range(ATTEMPTS // 2):
-                    u = float32(1.0) - _unit_again32(run + r, e, 2 * t, stream)
-                    z = _proposed(u, low, high, rate)
-                    u = float32(1.0) - _unit_again32(run + r, e, 2 * t + 1, stream)
-                    if z <= high and log_normal(u) <= _log_acceptance(z, low, high, rate):
-                        break
-                out[r * RUN32 + e] = min(max(fma(z, std, mean), a), b)
-
-
-@kernel(parallel=True)
-def _tail64(out, run, width, stream, mean, std, a, b, low, high, rate):
-    """Rejection from a uniform or exponential: attempts 2t propose, attempts 2t + 1 accept."""
-    for r in prange(out.size // RUN64):
-        for plane in range(2):
-            for i in range(width):
-                e = plane * COUNTERS + i
-                z = low
-                for t in range(ATTEMPTS // 2):
-                    u = float64(1.0) - _unit_again64(run + r, e, 2 * t, stream)
-                    z = _proposed(u, low, high, rate)
-                    u = float64(1.0) - _unit_again64(run + r, e, 2 * t + 1, stream)
-                    if z <= high and log_normal(u) <= _log_acceptance(z, low, high, rate):
-                        break
-                out[r * RUN64 + e] = min(max(fma(z, std, mean), a), b)
+    far = -half * (z - rate) * (z - rate)
+    near = half * (peak - z) * (peak + z)
+    return far if rate > 0 else near
 
 
 @block
-def _bernoulli_run(out, index, width, stream, threshold):
-    k0, k1, c2, c3 = stream
-    c0, c1 = uint32(index), uint32(index >> uint64(32))
-    one, zero = float32(1.0), float32(0.0)
-    for i in range(width):
-        a, b, c, d = philox4x32(uint32(c0 + uint32(i)), c1, c2, c3, k0, k1)
-        out[i] = one if uint64(a) < threshold else zero
-        out[COUNTERS + i] = one if uint64(b) < threshold else zero
-        out[2 * COUNTERS + i] = one if uint64(c) < threshold else zero
-        out[3 * COUNTERS + i] = one if uint64(d) < threshold else zero
+def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale, rate):  # type: ignore[no-untyped-def]
+    half = out.size // 2
+    for i in range(n):
+        e = pending[i]
+        first, second = _retried(out, e, index, 2 * attempt, stream)
+        z = _proposed(first if e < half else second, low, scale, rate)
+        first, second = _retried(out, e, index, 2 * attempt + 1, stream)
+        chance = _log_unit(first if e < half else second)
+        keep = z <= high and chance <= _log_acceptance(z, low, high, rate)
+        fresh[i] = z if keep else like(z, np.nan)
 
 
 @kernel(parallel=True)
-def _bernoulli(out, run, width, stream, threshold):
-    for r in prange(out.size // RUN32):
+def _tail(out, run, width, stream, args):
+    """Rejection from a uniform or exponential: attempts 2t propose, attempts 2t + 1 accept."""
+    mean, std, a, b, low, high, scale, rate = args
+    size = RUN_BYTES // out.itemsize
+    plane = size // 2
+    used = width * plane // COUNTERS
+    for r in prange(out.size // size):
+        elements = out[r * size : (r + 1) * size]
         index = uint64(run + r) * uint64(COUNTERS)
-        _bernoulli_run(out[r * RUN32 : (r + 1) * RUN32], index, width, stream, threshold)
+        pending, fresh = np.empty(size, np.int32), np.empty(size, out.dtype)
+        for i in range(used):
+            pending[i], pending[used + i] = i, plane + i
+        n = 2 * used
+        attempt = 0
+        while n > 0 and attempt < ATTEMPTS // 2:
+            _tail_again(elements, fresh, pending, n, index, attempt, stream, low, high, scale, rate)
+            n = _accepted(elements, fresh, pending, n, low, high)
+            attempt += 1
+        for start in (0, plane):
+            for e in range(start, start + used):
+                elements[e] = min(max(fma(elements[e], std, mean), a), b)
+
+
+@device
+def _multiplied(word: Any, span: Any) -> Any:
+    """Return the high and the low 64 bits of the product of two uint64."""
+    low = uint64(0xFFFFFFFF)
+    shift = uint64(32)
+    w1, w0, s1, s0 = word >> shift, word & low, span >> shift, span & low
+    middle = w1 * s0 + (w0 * s0 >> shift)
+    other = w0 * s1 + (middle & low)
+    return w1 * s1 + (middle >> shift) + (other >> shift), word * span
+
+
+@device
+def _scaled(word: Any, low: Any, span: Any) -> Any:
+    """Return low + word * span / 2**64, and the fraction of it that was cut off, times 2**64."""
+    value, rest = _multiplied(word, span)
+    return int64(low + (value if span != uint64(0) else word)), rest
+
+
+@block
+def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
+    """Turn words into whole numbers, and say whether one has to be drawn again."""
+    again = False
+    for i in range(out.size):
+        out[i], rest = _scaled(uint64(out[i]), low, span)
+        again |= rest < least
+    return again
+
+
+@block
+def _scaled_again(out, used, index, stream, low, span, least):  # type: ignore[no-untyped-def]
+    for start in (0, COUNTERS):
+        for e in range(start, start + used):
+            for attempt in range(ATTEMPTS):
+                first, second = _retried(out, e, index, attempt, stream)
+                out[e], rest = _scaled(first if start == 0 else second, low, span)
+                if rest >= least:
+                    break
 
 
 @kernel(parallel=True)
-def _integers(out, run, width, stream, low, span, mask):
-    """Whole numbers by masked rejection: keep the low bits, try again above the range.
+def _integers(out, run, width, stream, args):
+    """Whole numbers: `low` + the high half of word * span (Lemire 2019). A span of 0 is 2**64.
 
-    Two words an element. No modulo, so no bias; fewer than two attempts on average.
+    A product whose low half is below 2**64 mod span is drawn again, so that all are equally likely.
     """
-    for r in prange(out.size // RUN64):
-        for plane in range(2):
-            for i in range(width):
-                e = plane * COUNTERS + i
-                value = uint64(0)
-                for attempt in range(ATTEMPTS):
-                    a, b, c, d = _words(run + r, e, attempt, stream)
-                    high, word = (a, b) if plane == 0 else (c, d)
-                    value = ((uint64(high) << uint64(32)) | uint64(word)) & mask
-                    if value <= span:
-                        break
-                    value = uint64(0)
-                out[r * RUN64 + e] = low + int64(value)
+    low, span, least = args
+    size = 2 * COUNTERS
+    for r in prange(out.size // size):
+        elements = out[r * size : (r + 1) * size]
+        index = uint64(run + r) * uint64(COUNTERS)
+        words(elements.ctypes.data, index, width, stream)
+        first = _scaled_all(elements[:width], low, span, least)
+        second = _scaled_all(elements[COUNTERS : COUNTERS + width], low, span, least)
+        if first or second:
+            _scaled_again(elements, width, index, stream, low, span, least)
 
 
 @kernel
 def _permutation(out, stream):
-    """Fisher and Yates's shuffle, with one 64-bit word for each swap."""
-    k0, k1, c2, c3 = stream
+    """Fisher and Yates's shuffle. The swap of place i takes the word of an integers' element i."""
+    size = 2 * COUNTERS
+    lanes = np.empty(size, np.uint64)
     n = out.size
     for i in range(n):
         out[i] = i
     for i in range(n - 1):
-        index = uint64(i) >> uint64(1)
-        a, b, c, d = philox4x32(uint32(index), uint32(index >> uint64(32)), c2, c3, k0, k1)
-        high, low = (uint64(a), uint64(b)) if i % 2 == 0 else (uint64(c), uint64(d))
-        left = uint64(n - i)  # word * left >> 64, in two parts; n is below 2**32
-        j = i + int64((high * left + (low * left >> uint64(32))) >> uint64(32))
+        if i % size == 0:
+            words(lanes.ctypes.data, uint64(i // 2), COUNTERS, stream)
+        high, _ = _multiplied(lanes[i % size], uint64(n - i))
+        j = i + int64(high)
         out[i], out[j] = out[j], out[i]
 
 
-# Any length, any start, any strides
+# Any length, any start, any strides, any dtype
 
 
 def _fill(
-    run_kernel: Any, out: np.ndarray, start: int, per_run: int, cost: float, *args: Any
+    runs: Any,
+    out: np.ndarray,
+    dtype: Any,
+    start: int,
+    progress: Progress | None,
+    cost: float,
+    stream: Stream,
+    *args: Any,
 ) -> None:
     """Fill `out` with the elements [start, start + out.size) of a conceptual tensor.
 
-    Whole runs are written in place; a first and a last part of a run go through a buffer. `cost` is
-    the nanoseconds of an element.
+    Memory of the computing `dtype` in row order is written in place; other memory a piece at a
+    time, through a buffer. `cost` is the nanoseconds of an element.
     """
-    flat = out.reshape(-1) if out.flags.c_contiguous else np.empty(out.size, out.dtype)
+    if out.dtype == dtype and out.flags.c_contiguous:
+        flat = np.asarray(out).reshape(-1)
+        if progress is None:
+            _fill_flat(runs, flat, start, cost, stream, args)
+            return
+        for done, piece in _pieces(flat):
+            _fill_flat(runs, piece, start + done, cost, stream, args)
+            progress(done + piece.size, out.size)
+        return
+    with np.errstate(over="ignore"):  # float16 rounds large numbers to infinity, as torch does
+        for done, piece in _pieces(np.asarray(out)):
+            buffer = np.empty(piece.size, dtype)
+            _fill_flat(runs, buffer, start + done, cost, stream, args)
+            piece[...] = buffer.reshape(piece.shape)
+            if progress is not None:
+                progress(done + piece.size, out.size)
+
+
+def _pieces(out: np.ndarray, before: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield views of at most PIECE elements, in row order, and how many elements lie before."""
+    if out.size <= PIECE:
+        if out.size:
+            yield before, out
+        return
+    inner = out.size // len(out)
+    if inner > PIECE:
+        for i in range(len(out)):
+            yield from _pieces(out[i], before + i * inner)
+        return
+    rows = PIECE // inner
+    for i in range(0, len(out), rows):
+        yield before + i * inner, out[i : i + rows]
+
+
+def _fill_flat(
+    runs: Any, flat: np.ndarray, start: int, cost: float, stream: Stream, args: tuple[Any, ...]
+) -> None:
+    """Fill a 1-d array: whole runs in place, a first and a last part of a run through a buffer."""
     n = flat.size
-    run, skip = divmod(start, per_run)
+    size = RUN_BYTES // flat.itemsize
+    run, skip = divmod(start, size)
     done = 0
     if skip and n:
-        done = min(per_run - skip, n)
-        buffer = np.empty(per_run, out.dtype)
-        run_kernel(buffer, run, COUNTERS, *args)
+        done = min(size - skip, n)
+        buffer = np.empty(size, flat.dtype)
+        runs(buffer, run, COUNTERS, stream, args)
         flat[:done] = buffer[skip : skip + done]
         run += 1
-    whole = (n - done) // per_run * per_run
+    whole = (n - done) // size * size
     if whole:
-        run_kernel.over(cost * whole)(flat[done : done + whole], run, COUNTERS, *args)
+        runs.over(cost * whole)(flat[done : done + whole], run, COUNTERS, stream, args)
         done += whole
-        run += whole // per_run
+        run += whole // size
     if done < n:
-        buffer = np.empty(per_run, out.dtype)
-        run_kernel(buffer, run, min(n - done, COUNTERS), *args)
+        buffer = np.empty(size, flat.dtype)
+        width = min(-((done - n) * flat.itemsize // 8), COUNTERS)  # lanes of the first plane
+        runs(buffer, run, width, stream, args)
         flat[done:] = buffer[: n - done]
-    if not out.flags.c_contiguous:
-        out[...] = flat.reshape(out.shape)
 
 
-def uniform(out: np.ndarray, stream: Stream, low: float, high: float, start: int = 0) -> None:
-    """Fill a float32 or float64 array with U[low, high): one fma, and never the upper end."""
-    real = out.dtype.type
-    low, high = real(low), real(high)
+def _computing(dtype: np.dtype) -> Any:
+    """Return the type in which a fill is computed: half types are, in float32, rounded once."""
+    return np.float64 if dtype == np.float64 else np.float32
+
+
+def uniform(
+    out: np.ndarray,
+    stream: Stream,
+    low: float,
+    high: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with U[low, high): one fma, and never the upper end."""
+    own, real = out.dtype.type, _computing(out.dtype)
+    low, high = own(low), own(high)
     last = np.nextafter(high, low) if high > low else high
-    kind, per_run = (_uniform32, RUN32) if real is np.float32 else (_uniform64, RUN64)
-    _fill(kind, out, start, per_run, 1.0, stream, low, real(high - low), last)
+    scale = real(real(high) - real(low)) * real(UNIT[real is np.float64])
+    _fill(_uniform, out, real, start, progress, 0.6, stream, real(low), scale, real(last))
 
 
-def normal(out: np.ndarray, stream: Stream, mean: float, std: float, start: int = 0) -> None:
-    """Fill a float32 or float64 array with N(mean, std²)."""
-    real = out.dtype.type
-    kind, per_run = (_normal32, RUN32) if real is np.float32 else (_normal64, RUN64)
-    _fill(kind, out, start, per_run, 1.5, stream, real(mean), real(std))
+def normal(
+    out: np.ndarray,
+    stream: Stream,
+    mean: float,
+    std: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with N(mean, std²)."""
+    real = _computing(out.dtype)
+    _fill(_normal, out, real, start, progress, 1.0, stream, real(mean), real(std))
+
+
+def exponential(
+    out: np.ndarray,
+    stream: Stream,
+    rate: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with exponential draws of mean 1 / rate, all above 0."""
+    real = _computing(out.dtype)
+    _fill(_exponential, out, real, start, progress, 0.9, stream, real(1 / rate))
 
 
 def trunc_normal(
-    out: np.ndarray, stream: Stream, mean: float, std: float, a: float, b: float, start: int = 0
+    out: np.ndarray,
+    stream: Stream,
+    mean: float,
+    std: float,
+    a: float,
+    b: float,
+    start: int = 0,
+    progress: Progress | None = None,
 ) -> None:
-    """Fill a float32 or float64 array with N(mean, std²) truncated to [a, b].
+    """Fill a float array with N(mean, std²) truncated to [a, b].
 
     Each element is drawn by rejection on its own, from the proposal that accepts most often: the
     normal itself, a uniform, or an exponential in the tail (Robert 1995, "Simulation of truncated
     normal variables"). At least a quarter of the proposals is accepted wherever [a, b] lies.
     """
-    real = out.dtype.type
-    small = real is np.float32
-    per_run = RUN32 if small else RUN64
+    own, real = out.dtype.type, _computing(out.dtype)
     low, high = (a - mean) / std, (b - mean) / std
+    with np.errstate(over="ignore"):
+        bounds = (real(own(a)), real(own(b)))
     if _mass(low, high) > 0.25:
-        first, again = (_normal32, _keep32) if small else (_normal64, _keep64)
-        args = (stream, real(mean), real(std))
-        _fill(_Both(first, again, (real(a), real(b))), out, start, per_run, 4.0, *args)
+        args = (real(mean), real(std), *bounds)
+        _fill(_Truncated(), out, real, start, progress, 2.5, stream, *args)
         return
-    mirrored = high <= 0
-    if mirrored:  # the left tail is the right one, mirrored
+    if high <= 0:  # the left tail is the right one, mirrored
         low, high, std = -high, -low, -std
     rate = 0.0
     if low > 0:
@@ -423,8 +437,9 @@ def trunc_normal(
         # The uniform accepts less often than the exponential once the interval is long.
         if high - low > 1 / best * math.exp(min((low * low - low * best) / 2 + 0.5, 700.0)):
             rate = best
-    tail = (stream, real(mean), real(std), real(a), real(b), real(low), real(high), real(rate))
-    _fill(_tail32 if small else _tail64, out, start, per_run, 100.0, *tail)
+    scale = (real(high) - real(low)) * real(UNIT[real is np.float64]) if rate == 0 else real(0)
+    args = (real(mean), real(std), *bounds, real(low), real(high), scale, real(rate))
+    _fill(_tail, out, real, start, progress, 20.0, stream, *args)
 
 
 def _mass(low: float, high: float) -> float:
@@ -432,41 +447,46 @@ def _mass(low: float, high: float) -> float:
     return (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
 
 
-class _Both:
-    """Two kernels one after the other over the same runs."""
+class _Truncated:
+    """Two kernels one after the other over the same runs: the normals, and those to draw again."""
 
-    def __init__(self, first: Kernel, second: Kernel, bounds: tuple[Any, ...]):
-        self.first, self.second, self.bounds = first, second, bounds
+    def __call__(self, *args: Any, over: float = 0.0) -> None:
+        *place, (mean, std, a, b) = args
+        _normal.over(over / 2)(*place, (mean, std))
+        _keep.over(over / 2)(*place, (mean, std, a, b))
 
-    def __call__(self, *args: Any) -> None:
-        self.first(*args)
-        self.second(*args, *self.bounds)
-
-    def over(self, work: float) -> Any:
-        def both(*args: Any) -> None:
-            self.first.over(work)(*args)
-            self.second.over(work)(*args, *self.bounds)
-
-        return both
+    def over(self, work: float) -> Callable[..., None]:
+        return lambda *args: self(*args, over=work)
 
 
-def bernoulli(out: np.ndarray, stream: Stream, p: float, start: int = 0) -> None:
-    """Fill an array with 1 with probability `p` (to 2⁻³²), else 0."""
-    ones = out if out.dtype == np.float32 else np.empty(out.shape, np.float32)
-    _fill(_bernoulli, ones, start, RUN32, 0.8, stream, np.uint64(round(p * 2**32)))
-    if ones is not out:
-        out[...] = ones
+def bernoulli(
+    out: np.ndarray,
+    stream: Stream,
+    p: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill an array with 1 with probability `p` (to 2⁻³²), else 0: the same in every dtype."""
+    ones = round(p * 2**32)
+    if ones == 0:
+        out[...] = 0
+        return
+    _fill(_bernoulli, out, np.float32, start, progress, 0.6, stream, np.uint32(ones - 1))
 
 
-def integers(out: np.ndarray, stream: Stream, low: int, high: int, start: int = 0) -> None:
+def integers(
+    out: np.ndarray,
+    stream: Stream,
+    low: int,
+    high: int,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
     """Fill an array with whole numbers from [low, high), all equally likely."""
-    whole = out if out.dtype == np.int64 else np.empty(out.shape, np.int64)
-    span = high - low - 1
-    mask = (1 << span.bit_length()) - 1
-    args = (stream, np.int64(low), np.uint64(span), np.uint64(mask))
-    _fill(_integers, whole, start, RUN64, 20.0, *args)
-    if whole is not out:
-        out[...] = whole
+    span = high - low
+    least = (1 << 64) % span
+    numbers = (np.uint64(low % (1 << 64)), np.uint64(span % (1 << 64)), np.uint64(least))
+    _fill(_integers, out, np.int64, start, progress, 2.0, stream, *numbers)
 
 
 def permutation(n: int, stream: Stream) -> np.ndarray:
