@@ -396,14 +396,5 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     Raises:
         RuntimeError: if a probability lies outside [0, 1].
     """
-    generator = random.resolve(generator)
-    if p is not None:
-        result = np.empty_like(input.array)
-        generator.bernoulli(result, p)
-        return wrap(result)
-    chances = input.array
-    if not ((chances >= 0) & (chances <= 1)).all():
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-    uniform = np.empty_like(chances)
-    generator.uniform(uniform, 0.0, 1.0)
-    return wrap((uniform < chances).astype(chances.dtype))
+    result = wrap(np.empty_like(input.array))
+    return result.bernoulli_(input if p is None else p, generator=generator)

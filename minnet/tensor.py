@@ -586,9 +586,30 @@ class Tensor(Variable):
         return self
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
-        """Fill with 1 with probability `p`, else 0, and return the tensor."""
+        """Fill with 1 with probability `p`, else 0, and return the tensor.
+
+        `p` is a number, or a floating point tensor with a probability for each element.
+
+        Raises:
+            RuntimeError: if a probability lies outside [0, 1], the shape of `p` does not expand to
+                this one's, or the tensor is a leaf that requires grad, outside `no_grad`.
+            NotImplementedError: if `p` is a tensor of whole numbers.
+        """
         writable(self)
-        random.resolve(generator).bernoulli(self.array, p)
+        if not isinstance(p, Variable):
+            random.resolve(generator).bernoulli(self.array, p)
+        else:
+            chances = functional.expand(wrap(p.array), *self.array.shape).array
+            if chances.dtype.kind != "f":
+                raise NotImplementedError(
+                    '"bernoulli_tensor_cpu_p_" not implemented for '
+                    f"{dtypes.of(chances).tensor_type!r}; probabilities are floating point"
+                )
+            if not ((chances >= 0) & (chances <= 1)).all():
+                raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+            uniform = np.empty_like(self.array, chances.dtype)
+            random.resolve(generator).uniform(uniform, 0.0, 1.0)
+            self.array[...] = uniform < chances
         self.bump()
         return self
 

@@ -34,8 +34,8 @@ class PhiloxEngine(Engine):
         self, distribution: str, array: np.ndarray, *arguments: Any, start: int, progress: Progress
     ) -> None:
         module = kernels.of(array)
-        more = () if progress is None else (progress,)
-        getattr(module, distribution)(array, self._stream(module), *arguments, start, *more)
+        stream = self._stream(module)
+        getattr(module, distribution)(array, stream, *arguments, start, progress)
 
     def permutation(self, n: int) -> np.ndarray:
         module = kernels.of(None)

@@ -391,16 +391,20 @@ def _fill(array: np.ndarray, progress: Progress, fill: Callable[[np.ndarray], An
     Floats of 16 bits are drawn as float32 and rounded.
     """
     array = np.asarray(array)  # of a memmap
-    if array.dtype == bool:
+    if array.dtype.kind == "b":
         array = array.view(np.uint8)
-    ordered = _by_memory(array)
-    drawn = np.dtype(np.float32) if _is_half(array.dtype) else array.dtype
-    direct = drawn == array.dtype and ordered.flags.c_contiguous
-    flat = ordered.reshape(-1) if direct else np.empty(array.size, drawn)
-    for start in range(0, flat.size, PIECE):
-        part = flat[start : start + PIECE]
-        fill(part)
-        if progress is not None and flat.size > PIECE:
+    half = _is_half(array.dtype)
+    ordered = array if array.flags.c_contiguous else _by_memory(array)
+    direct = ordered.flags.c_contiguous and not half
+    flat = (
+        ordered.reshape(-1) if direct else np.empty(array.size, np.float32 if half else array.dtype)
+    )
+    if progress is None or flat.size <= PIECE:
+        fill(flat)
+    else:
+        for start in range(0, flat.size, PIECE):
+            part = flat[start : start + PIECE]
+            fill(part)
             progress(start + part.size, flat.size)
     if not direct:
         ordered[...] = flat.reshape(ordered.shape)
@@ -417,7 +421,7 @@ def _is_half(dtype: np.dtype) -> bool:
 
 
 def _real(dtype: np.dtype) -> Any:
-    return np.float64 if dtype == np.float64 else np.float32
+    return np.float64 if dtype.itemsize == 8 else np.float32
 
 
 def uniform(
@@ -445,7 +449,8 @@ def normal(
     args = (state, real(mean), real(std))
     flat = array.reshape(-1)
     rest = flat.size % 16
-    _fill(flat[: flat.size - rest], progress, lambda part: blocks(part, *args))
+    report = progress and (lambda done, total: progress(done + rest * (done == total), flat.size))
+    _fill(flat[: flat.size - rest], report, lambda part: blocks(part, *args))
     if rest:
         if not _is_half(array.dtype):  # torch has drawn their uniforms
             _skip(state, rest * array.itemsize // 4)
@@ -474,7 +479,7 @@ def trunc_normal(
         low, high = real(a), real(b)
         normal(array, state, mean, std, progress)
         while (outside := (array < low) | (array > high)).any():
-            normal(fresh, state, mean, std, progress)
+            normal(fresh, state, mean, std)
             np.copyto(array, fresh, where=outside)
         return
     mode = max(a, min(mean, b))
@@ -482,10 +487,11 @@ def trunc_normal(
     pending = np.ones(array.shape, bool)
     while pending.any():
         uniform(fresh, state, a, b, progress)
+        progress = None  # the first round is the one that is sure to come
         np.copyto(array, fresh, where=pending)
         z = ((fresh - real(mean)) / _real(array.dtype)(std)).astype(array.dtype)
         density = z * z * real(-0.5) - peak
-        uniform(fresh, state, 0.0, 1.0, progress)
+        uniform(fresh, state, 0.0, 1.0)
         logarithm = pointwise.log(fresh.astype(np.float64)).astype(array.dtype)
         pending &= logarithm > density
 
