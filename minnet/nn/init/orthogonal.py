@@ -73,7 +73,7 @@ def working_dtype(tensor: np.ndarray) -> np.dtype:
 def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.ndarray:
     """Return a random matrix with orthonormal rows, or columns if it has more rows than columns."""
     rows, columns = shape
-    if getattr(generator, "engine", "philox") == "torch":
+    if generator.engine == "torch":
         normals = np.empty(shape, dtype)
         generator.normal(normals)
         # torch decomposes the matrix itself if it is square or tall, its transpose if it is wide.
