@@ -1,28 +1,46 @@
-"""The programs on the pages of the docs run, one after another as a reader meets them."""
+"""The docs: programs run, examples print what they say, and the tables name what there is."""
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
 import pytest
 
+from minnet.nn import init
+
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
-PROGRAM = re.compile(r"```python\n((?:(?!```).*\n)*)```\n")
+DOCS = ROOT / "docs"
+PROGRAM = re.compile(r"```python\n(?!>>>)((?:(?!```).*\n)*)```\n")
+every_page = pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_programs_run(page: Path) -> None:
-    names: dict[str, object] = {"__name__": page.stem}
-    for program in PROGRAM.findall(page.read_text(encoding="utf-8")):
-        exec(compile(program, str(page), "exec"), names)
+@every_page
+def test_programs_run_one_after_another(path):
+    names = {"__name__": path.stem}
+    for program in PROGRAM.findall(path.read_text(encoding="utf-8")):
+        exec(compile(program, str(path), "exec"), names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_named_files_exist(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
+@every_page
+def test_links_and_named_files_exist(path):
+    text = path.read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [link for link in links if not (path.parent / link).exists()] == []
     named = re.findall(r"`((?:tests|benchmarks|examples|minnet)/[\w./]+)`", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@every_page
+def test_examples_print_what_they_say(path):
+    failed, _ = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
+    assert failed == 0
+
+
+def test_every_initializer_is_in_the_document():
+    text = (DOCS / "initializers.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+_)[`(]", text))
+    there = {name for name in init.__all__ if name.endswith("_") and not name.startswith("by_")}
+    assert there - named == set()
+    assert {name for name in named if not hasattr(init, name)} == set()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -292,7 +293,7 @@ def _fill(
     progress: Progress | None,
     cost: float,
     stream: Stream,
-    *args: Any,
+    args: tuple[Any, ...],
 ) -> None:
     """Fill `out` with the elements [start, start + out.size) of a conceptual tensor.
 
@@ -364,6 +365,19 @@ def _computing(dtype: np.dtype) -> Any:
     return np.float64 if dtype == np.float64 else np.float32
 
 
+@lru_cache(maxsize=256)
+def _uniform_numbers(dtype: np.dtype, low: float, high: float) -> tuple[Any, ...]:
+    """Return low, the scale of `whole`, and the last number below high, in the computing type."""
+    own, real = dtype.type, _computing(dtype)
+    first, end = real(low), real(high)
+    last = own(high)
+    if last >= high > low:
+        last = np.nextafter(last, own(low))
+    if first == end:
+        last = end
+    return first, (end - first) * real(UNIT[real is np.float64]), min(real(last), end)
+
+
 def uniform(
     out: np.ndarray,
     stream: Stream,
@@ -373,11 +387,8 @@ def uniform(
     progress: Progress | None = None,
 ) -> None:
     """Fill a float array with U[low, high): one fma, and never the upper end."""
-    own, real = out.dtype.type, _computing(out.dtype)
-    low, high = own(low), own(high)
-    last = np.nextafter(high, low) if high > low else high
-    scale = real(real(high) - real(low)) * real(UNIT[real is np.float64])
-    _fill(_uniform, out, real, start, progress, 0.6, stream, real(low), scale, real(last))
+    numbers = _uniform_numbers(out.dtype, low, high)
+    _fill(_uniform, out, _computing(out.dtype), start, progress, 0.6, stream, numbers)
 
 
 def normal(
@@ -390,7 +401,7 @@ def normal(
 ) -> None:
     """Fill a float array with N(mean, std²)."""
     real = _computing(out.dtype)
-    _fill(_normal, out, real, start, progress, 1.0, stream, real(mean), real(std))
+    _fill(_normal, out, real, start, progress, 1.0, stream, (real(mean), real(std)))
 
 
 def exponential(
@@ -402,7 +413,7 @@ def exponential(
 ) -> None:
     """Fill a float array with exponential draws of mean 1 / rate, all above 0."""
     real = _computing(out.dtype)
-    _fill(_exponential, out, real, start, progress, 0.9, stream, real(1 / rate))
+    _fill(_exponential, out, real, start, progress, 0.9, stream, (real(1 / rate),))
 
 
 def trunc_normal(
@@ -427,7 +438,7 @@ def trunc_normal(
         bounds = (real(own(a)), real(own(b)))
     if _mass(low, high) > 0.25:
         args = (real(mean), real(std), *bounds)
-        _fill(_Truncated(), out, real, start, progress, 2.5, stream, *args)
+        _fill(_Truncated(), out, real, start, progress, 2.5, stream, args)
         return
     if high <= 0:  # the left tail is the right one, mirrored
         low, high, std = -high, -low, -std
@@ -439,7 +450,7 @@ def trunc_normal(
             rate = best
     scale = (real(high) - real(low)) * real(UNIT[real is np.float64]) if rate == 0 else real(0)
     args = (real(mean), real(std), *bounds, real(low), real(high), scale, real(rate))
-    _fill(_tail, out, real, start, progress, 20.0, stream, *args)
+    _fill(_tail, out, real, start, progress, 20.0, stream, args)
 
 
 def _mass(low: float, high: float) -> float:
@@ -471,7 +482,7 @@ def bernoulli(
     if ones == 0:
         out[...] = 0
         return
-    _fill(_bernoulli, out, np.float32, start, progress, 0.6, stream, np.uint32(ones - 1))
+    _fill(_bernoulli, out, np.float32, start, progress, 0.6, stream, (np.uint32(ones - 1),))
 
 
 def integers(
@@ -486,7 +497,7 @@ def integers(
     span = high - low
     least = (1 << 64) % span
     numbers = (np.uint64(low % (1 << 64)), np.uint64(span % (1 << 64)), np.uint64(least))
-    _fill(_integers, out, np.int64, start, progress, 2.0, stream, *numbers)
+    _fill(_integers, out, np.int64, start, progress, 2.0, stream, numbers)
 
 
 def permutation(n: int, stream: Stream) -> np.ndarray:

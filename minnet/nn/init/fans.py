@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Axes = int | Sequence[int]
+TOO_FEW = "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
 
 
 def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
@@ -25,7 +26,11 @@ def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
         >>> init._calculate_fan_in_and_fan_out(minnet.empty(16, 3, 5, 5))
         (75, 400)
     """
-    return fans(tensor)
+    shape = tensor.shape
+    if len(shape) < 2:
+        raise ValueError(TOO_FEW)
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
 
 
 def _calculate_correct_fan(tensor: Any, mode: str, **layout: Any) -> int:
@@ -46,7 +51,7 @@ def _calculate_correct_fan(tensor: Any, mode: str, **layout: Any) -> int:
     modes = ["fan_in", "fan_out"]
     if mode not in modes:
         raise ValueError(f"Mode {mode} not supported, please use one of {modes}")
-    return fans(tensor, **layout)[modes.index(mode)]
+    return fans_in(tensor, layout)[modes.index(mode)]
 
 
 def fans(
@@ -99,27 +104,13 @@ def fans(
         >>> init.fans(minnet.empty(16, 32, 5), in_axis=0, out_axis=1)  # ConvTranspose1d(16, 32, 5)
         (80, 160)
     """
-    shape = tensor.shape
-    if (fan_in, fan_out, in_axis, out_axis, batch_axis, groups) == (
-        None,
-        None,
-        1,
-        0,
-        (),
-        1,
-    ) and len(
-        shape
-    ) > 1:  # torch's layout: a tenth of the time, in what every layer's default asks for
-        kernel = math.prod(shape[2:])
-        return shape[1] * kernel, shape[0] * kernel
     for name, given in (("fan_in", fan_in), ("fan_out", fan_out)):
         if given is not None and given < 1:
             raise ValueError(f"{name} must be at least 1, got {given}")
     if fan_in is None or fan_out is None:
+        shape = tensor.shape
         if len(shape) < 2:
-            raise ValueError(
-                "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
-            )
+            raise ValueError(TOO_FEW)
         inputs, outputs = _axes(in_axis, len(shape)), _axes(out_axis, len(shape))
         batch = _axes(batch_axis, len(shape))
         used = inputs + outputs + batch
@@ -140,6 +131,11 @@ def fans(
         fan_in = channels_in * kernel if fan_in is None else fan_in
         fan_out = channels_out * kernel if fan_out is None else fan_out
     return fan_in, fan_out
+
+
+def fans_in(tensor: Any, layout: dict[str, Any]) -> tuple[int, int]:
+    """Return the fans in a layout given by keywords; torch's, which has none, is a short way."""
+    return fans(tensor, **layout) if layout else _calculate_fan_in_and_fan_out(tensor)
 
 
 def _axes(axes: Axes, dimensions: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet.nn.init import truncation
-from minnet.nn.init.fans import _calculate_correct_fan, fans
+from minnet.nn.init.fans import _calculate_correct_fan, fans, fans_in
 from minnet.nn.init.gain import gain_of, nonlinearity_gain
 from minnet.nn.init.initializer import initializer
 
@@ -212,7 +212,7 @@ Fans = tuple[int, int]
 
 
 def _xavier_std(tensor: np.ndarray, gain: Any, layout: dict[str, Any]) -> tuple[float, Fans]:
-    fan_in, fan_out = fans(tensor, **layout)
+    fan_in, fan_out = fans_in(tensor, layout)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
     return gain_of(gain) * math.sqrt(2.0 / float(max(fan_in + fan_out, 1))), (fan_in, fan_out)
 

@@ -64,7 +64,7 @@ def looks_linear_(
             raise ValueError(
                 f"looks_linear_ pairs {what} with their mirror images, and {count} is odd"
             )
-    gain = gain_of(gain)
+    gain = float(gain_of(gain))
     if tensor.size == 0:
         return None
     half_out, half_in = outputs // (1 + mirror_out), inputs // (1 + mirror_in)

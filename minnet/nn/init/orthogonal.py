@@ -54,14 +54,14 @@ def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> flo
     """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
-    gain = gain_of(gain)
+    gain = float(gain_of(gain))
     if tensor.size == 0:
         return None
     rows = tensor.shape[0]
     columns = tensor.size // rows
     matrix = orthogonal((rows, columns), working_dtype(tensor), generator)
-    matrix *= gain
-    tensor[...] = matrix.reshape(tensor.shape)
+    # One pass; half types are rounded on the way.
+    np.multiply(matrix.reshape(tensor.shape), gain, out=tensor, casting="unsafe")
     return abs(gain) / math.sqrt(max(rows, columns))
 
 
@@ -73,7 +73,7 @@ def working_dtype(tensor: np.ndarray) -> np.dtype:
 def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.ndarray:
     """Return a random matrix with orthonormal rows, or columns if it has more rows than columns."""
     rows, columns = shape
-    if getattr(generator, "engine", "philox") == "torch":
+    if generator.engine == "torch":
         normals = np.empty(shape, dtype)
         generator.normal(normals)
         # torch decomposes the matrix itself if it is square or tall, its transpose if it is wide.
@@ -127,7 +127,7 @@ def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) 
             f"delta_orthogonal_ expects at most as many inputs as outputs, got a weight "
             f"(out, in, *kernel) of shape {tensor.shape}"
         )
-    gain = gain_of(gain)
+    gain = float(gain_of(gain))
     if tensor.size == 0:
         return None
     matrix = orthogonal((outputs, inputs), working_dtype(tensor), generator)

@@ -44,23 +44,23 @@ def test_shorter_side_is_orthogonal_with_the_gain(shape, gain, dtype, atol):
 
 
 class TorchEngine(minnet.Generator):
-    """A generator that says it is torch's, and draws from torch or NumPy."""
+    """A generator that says it is torch's, and draws what it was given."""
 
     engine = "torch"
 
-    def __init__(self, source):
+    def __init__(self, normals):
         super().__init__(seed=0)
-        self.source = source
+        self.normals = normals
 
-    def normal(self, array, mean=0.0, std=1.0, start=0):
-        array[...] = mean + std * self.source(array)
+    def normal(self, array):
+        array[...] = self.normals
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (3, 2, 2), (70, 66), (66, 70)])
 def test_with_torchs_engine_it_is_gram_schmidt_of_the_normals(shape):
     matrix = (shape[0], math.prod(shape[1:]))
     normals = np.random.default_rng(2).normal(size=matrix)
-    engine = TorchEngine(lambda array: normals)
+    engine = TorchEngine(normals)
     w = init.orthogonal_(minnet.empty(shape, dtype=minnet.float64), gain=3, generator=engine)
     if matrix[0] >= matrix[1]:
         expected = gram_schmidt_rows(normals.T).T
@@ -72,12 +72,8 @@ def test_with_torchs_engine_it_is_gram_schmidt_of_the_normals(shape):
 @pytest.mark.parametrize("shape", [(20, 12), (12, 20), (30, 30), (16, 3, 3, 3), (100, 80)])
 def test_with_torchs_engine_it_is_torchs(shape):
     torch = pytest.importorskip("torch")
-
-    def draw(array):
-        torch.manual_seed(5)
-        return torch.randn(array.shape).numpy()
-
-    w = init.orthogonal_(minnet.empty(shape), gain=0.7, generator=TorchEngine(draw))
+    generator = minnet.Generator(seed=5, engine="torch")
+    w = init.orthogonal_(minnet.empty(shape), gain=0.7, generator=generator)
     torch.manual_seed(5)
     expected = torch.nn.init.orthogonal_(torch.empty(shape), gain=0.7)
     np.testing.assert_allclose(w.numpy(), expected.numpy(), rtol=0, atol=1e-5)
@@ -103,6 +99,22 @@ def test_half_precision_is_single_precision_rounded_once(shape):
     half = init.orthogonal_(np.empty(shape, np.float16), 2, generator=minnet.Generator(seed=1))
     single = init.orthogonal_(np.empty(shape, np.float32), 2, generator=minnet.Generator(seed=1))
     np.testing.assert_array_equal(half, single.astype(np.float16))
+
+
+def test_bfloat16_is_single_precision_rounded_once():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    half = init.orthogonal_(
+        np.empty((9, 5), ml_dtypes.bfloat16), generator=minnet.Generator(seed=1)
+    )
+    single = init.orthogonal_(np.empty((9, 5), np.float32), generator=minnet.Generator(seed=1))
+    np.testing.assert_array_equal(half, single.astype(ml_dtypes.bfloat16))
+
+
+def test_a_gain_may_be_any_number():
+    expected = init.orthogonal_(np.empty((3, 4), np.float32), 0.3, minnet.Generator(seed=1))
+    for gain in (np.float64(0.3), np.array(0.3), minnet.tensor(0.3, dtype=minnet.float64)):
+        w = init.orthogonal_(np.empty((3, 4), np.float32), gain, minnet.Generator(seed=1))
+        np.testing.assert_array_equal(w, expected)
 
 
 @pytest.mark.parametrize("order", ["F", "strided"])
