@@ -247,3 +247,41 @@ def test_threads_draw_different_numbers_from_one_generator():
     for w in workers:
         w.join()
     assert len(set(drawn)) == 200 and g.draw == 200
+
+
+@pytest.mark.parametrize("engine", ["philox", "torch"])
+@pytest.mark.parametrize(
+    ("array", "error", "text"),
+    [
+        (np.zeros(3, np.int64), TypeError, "array of floats to fill, got dtype int64"),
+        (np.broadcast_to(np.zeros(3, np.float32), (2, 3)), ValueError, "read-only"),
+        (
+            np.lib.stride_tricks.as_strided(np.zeros(3, np.float32), (2, 3), (0, 4)),
+            ValueError,
+            "single place in memory",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["uniform", "normal", "trunc_normal", "exponential"])
+def test_arrays_that_cannot_be_filled(name, array, error, text, engine):
+    g = Generator(seed=0, engine=engine)
+    before = repr(g)
+    with pytest.raises(error, match=text):
+        getattr(g, name)(array)
+    assert repr(g) == before and not array.any()
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "integers"])
+def test_whole_numbers_need_memory_of_their_own_too(name):
+    for array in (
+        np.broadcast_to(np.zeros(3, np.int64), (2, 3)),
+        np.lib.stride_tricks.as_strided(np.zeros(3, np.int64), (2, 3), (0, 8)),
+    ):
+        with pytest.raises(ValueError, match=r"read-only|single place"):
+            getattr(Generator(seed=0), name)(array)
+
+
+def test_progress_reaches_the_fill():
+    calls = []
+    Generator(seed=0).normal(np.empty(3_000_000, np.float32), progress=lambda *a: calls.append(a))
+    assert calls[-1] == (3_000_000, 3_000_000) and len(calls) == 3

@@ -44,14 +44,18 @@ RUN_BYTES = 2 * PLANE_BYTES
 RETRY = uint32(16)  # an attempt stands above the 16 high bits of the counter's index
 ATTEMPTS = 1 << 16
 
-Stream = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
+Stream = tuple[np.uint64, np.uint64]  # the key, and the upper half of the counter
 
 
 def stream(seed: int, draw: int) -> Stream:
-    """Return the key and the upper half of the counter, (k0, k1, c2, c3), of a seed and a draw."""
-    low = 0xFFFFFFFF
-    words = (seed & low, seed >> 32 & low, draw & low, draw >> 32 & low)
-    return tuple(np.uint32(w) for w in words)  # type: ignore[return-value]
+    """Return what a fill of this seed and draw needs of them."""
+    return np.uint64(seed), np.uint64(draw)
+
+
+@device
+def halves(x: Any) -> Any:
+    """Return the low and the high word of a uint64."""
+    return uint32(x), uint32(x >> SHIFT)
 
 
 @device

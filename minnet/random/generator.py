@@ -9,6 +9,7 @@ import math
 import secrets
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -239,19 +240,12 @@ class Generator:
 
         Raises:
             RuntimeError: if low > high, a bound is not finite, or the range overflows the dtype.
+            TypeError, ValueError: if the array cannot be filled: its dtype is not floating point,
+                it is read-only, or its elements share memory.
         """
+        _check_floats(array)
         low, high = float(low), float(high)
-        if not low <= high:
-            raise RuntimeError(
-                f"uniform_ expects to return a [from, to) range, but found from={low:g} > "
-                f"to={high:g}"
-            )
-        limit = float(_finfo(array.dtype).max)
-        if not (-limit <= low and high <= limit and high - low <= limit):
-            raise RuntimeError(
-                f"uniform_ expects from, to and to - from within {array.dtype}'s range, but found "
-                f"from={low:g} and to={high:g}"
-            )
+        _check_range(array.dtype, low, high)
         self._engine.fill("uniform", array, low, high, start=start, progress=progress)
 
     def normal(
@@ -267,6 +261,7 @@ class Generator:
         Raises:
             RuntimeError: if std is negative or NaN.
         """
+        _check_floats(array)
         mean, std = float(mean), float(std)
         if not std >= 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
@@ -287,6 +282,7 @@ class Generator:
         Raises:
             ValueError: if std is not positive and finite, mean is not finite, or a >= b.
         """
+        _check_floats(array)
         mean, std, a, b = float(mean), float(std), float(a), float(b)
         if not (0 < std < math.inf and math.isfinite(mean)):
             raise ValueError(
@@ -308,6 +304,7 @@ class Generator:
         Raises:
             RuntimeError: if p is not in [0, 1].
         """
+        _check_writable(array)
         p = float(p)
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
@@ -325,6 +322,7 @@ class Generator:
         Raises:
             RuntimeError: if rate is not positive.
         """
+        _check_floats(array)
         rate = float(rate)
         if not rate > 0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
@@ -346,6 +344,7 @@ class Generator:
         Raises:
             RuntimeError: if the range is empty or does not fit into the dtype.
         """
+        _check_writable(array)
         if array.dtype == bool:
             smallest, largest = 0, 1
         elif array.dtype.kind in "iu":
@@ -386,6 +385,38 @@ class Generator:
     def end_pass(self, n: int, own: bool) -> None:
         """Draw what a shuffled pass draws after its last sample."""
         self._engine.end_pass(n, own)
+
+
+def _check_writable(array: np.ndarray) -> None:
+    if not array.flags.writeable:
+        raise ValueError("the array to fill is read-only: fill a copy of it")
+    if 0 in array.strides and any(
+        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
+    ):
+        raise ValueError(
+            "more than one element of the array to fill lies at a single place in memory, as after "
+            "np.broadcast_to: fill a copy of it"
+        )
+
+
+def _check_floats(array: np.ndarray) -> None:
+    _check_writable(array)
+    if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        raise TypeError(f"expected an array of floats to fill, got dtype {array.dtype}")
+
+
+@lru_cache(maxsize=256)  # a network's layers ask for few ranges, and again and again
+def _check_range(dtype: np.dtype, low: float, high: float) -> None:
+    if not low <= high:
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
+        )
+    limit = float(_finfo(dtype).max)
+    if not (-limit <= low and high <= limit and high - low <= limit):
+        raise RuntimeError(
+            f"uniform_ expects from, to and to - from within {dtype}'s range, but found "
+            f"from={low:g} and to={high:g}"
+        )
 
 
 def _finfo(dtype: np.dtype) -> Any:

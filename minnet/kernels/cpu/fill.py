@@ -5,7 +5,7 @@ turns each pair of words into a pair of elements (see `philox.py` for the order,
 distributions). Any element can be computed alone, so a fill can start anywhere: `start` is the
 index of the first element within a larger conceptual tensor.
 
-A fill takes the key and the draw as the tuple `stream` = (k0, k1, c2, c3).
+A fill takes the key and the draw as the tuple `stream`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from minnet.kernels.cpu.words import words
 from minnet.kernels.draws import COUNTED_BITS, UNIT, counted, whole
 from minnet.kernels.jit import block, device, kernel
 from minnet.kernels.numeric import bits, like, log_fraction
-from minnet.kernels.philox import ATTEMPTS, COUNTERS, RETRY, RUN_BYTES, Stream, philox4x32
+from minnet.kernels.philox import ATTEMPTS, COUNTERS, RETRY, RUN_BYTES, Stream, halves, philox4x32
 from minnet.kernels.philox import stream as stream
 from minnet.kernels.simd import fma
 
@@ -89,7 +89,8 @@ def _own_words64(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
 @device
 def _retried(out: Any, e: Any, index: Any, attempt: Any, stream: Any) -> Any:
     """Return the two words of element e of a run in an attempt; `index` is the run's first."""
-    k0, k1, c2, c3 = stream
+    k0, k1 = halves(stream[0])
+    c2, c3 = halves(stream[1])
     # A lane is 8 bytes, and a plane's elements come one after another.
     counter = uint32(index) + uint32((e * out.itemsize >> 3) & (COUNTERS - 1))
     c1 = uint32(uint32(index >> uint64(32)) | (uint32(attempt) << RETRY))

@@ -140,11 +140,12 @@ def words(typingctx: Any, address: Any, index: Any, width: Any, stream: Any) -> 
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address, index, width, stream = args
-        k0, k1, c2, c3 = (
-            builder.zext(word, INT64) for word in cgutils.unpack_tuple(builder, stream, 4)
-        )
-        c0 = builder.and_(index, INT64(0xFFFFFFFF))
-        c1 = builder.lshr(index, INT64(32))
+        words = [
+            half
+            for x in (*cgutils.unpack_tuple(builder, stream, 2), index)
+            for half in (builder.and_(x, INT64(0xFFFFFFFF)), builder.lshr(x, INT64(32)))
+        ]
+        k0, k1, c2, c3, c0, c1 = words
         builder.call(_run(builder.module), [address, width, k0, k1, c0, c1, c2, c3])
         return context.get_dummy_value()
 

@@ -84,7 +84,6 @@ def test_help_shows_what_the_user_calls(name):
 STDS = {"constant_": 0.0, "ones_": 0.0, "zeros_": 0.0, "eye_": None, "dirac_": None}
 
 
-<<<<<<< HEAD
 # The number of dimensions that each takes, where it is not any.
 ONLY = {"sparse_": (2,), "eye_": (2,), "dirac_": (3, 4, 5), "delta_orthogonal_": (3, 4, 5)}
 ONLY |= dict.fromkeys(("looks_linear_", "zero_init_"), (2,))
@@ -96,17 +95,6 @@ CASES = [(f, s) for f in FILLS for s in SHAPES if len(s) in ONLY.get(f, (len(s),
 
 @pytest.mark.parametrize(("name", "shape"), CASES, ids=str)
 def test_the_promised_std_is_the_std_of_the_elements(name, shape):
-=======
-@pytest.mark.parametrize(
-    "shape", [(60, 40), (40, 60), (30, 10, 8), (12, 10, 3, 5), (8, 8, 2, 3, 4)]
-)
-@pytest.mark.parametrize("name", FILLS)
-def test_the_promised_std_is_the_std_of_the_elements(name, shape):
-    if name in ("sparse_", "eye_"):
-        shape = shape[:2]
-    if name in ("dirac_", "delta_orthogonal_") and len(shape) == 2:
-        shape = (6, 4, 3)
->>>>>>> init-more
     minnet.manual_seed(5)
     tensor = fill(name, minnet.empty(shape, dtype=minnet.float64))
     promised = init.provenance(tensor)["tensor"].std
