@@ -64,6 +64,7 @@ def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 _tensor_class: type[Variable] = Variable
+_new = object.__new__
 
 
 def register_tensor(cls: type[Variable]) -> None:
@@ -74,7 +75,7 @@ def register_tensor(cls: type[Variable]) -> None:
 
 def wrap(array: Any) -> Any:
     """Return a tensor around an array, without a copy and without a graph."""
-    tensor = _tensor_class.__new__(_tensor_class)
+    tensor = _new(_tensor_class)
     # NumPy returns scalars where an array would have no dimension.
     tensor.array = array if type(array) is np.ndarray else np.asarray(array)
     return tensor
@@ -191,23 +192,26 @@ class Node:
 _numbers = count()
 
 
-def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> Node:
-    """Make `out` the result of the node `name` with one VJP for each input."""
+def _node(name: str, sends: Any) -> Node:
     node = Node()
     node.name = name
     node.number = next(_numbers)
+    node.sends = sends
     node.saved = []
-    node.sends = sends = []
     node.freed = False
     node.hooks = node.retain = None
+    return node
+
+
+def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
+    """Make `out` the result of the node `name` with one VJP for each input."""
+    sends = []
     for x, vjp in zip(inputs, vjps, strict=True):
         if vjp is not None and isinstance(x, Variable):
             edge = x.grad_fn or (x if x._requires_grad else None)
             if edge is not None:  # a gradient nobody needs is never computed
-                array = x.array
-                sends.append((edge, vjp, array.shape, array.dtype))
-    out.grad_fn = node
-    return node
+                sends.append((edge, vjp, x.array.shape, x.array.dtype))
+    out.grad_fn = _node(name, sends)
 
 
 def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[Any], Any]:
@@ -244,16 +248,17 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
             reads[id(vjp.__code__)] = bits
             return bits
 
-        def save(node: Node, inputs: Sequence[Any], out: Variable) -> None:
+        def save(node: Node, args: Sequence[Any], out: Variable, skipped: int) -> None:
             bits = 0
             for send in node.sends:
                 vjp: Any = send[1]
                 known = reads.get(id(vjp.__code__))
                 bits |= reads_of(vjp) if known is None else known
+            bits &= ~skipped
             index = 0
             while bits:
                 if bits & 1:
-                    x = out if index == tensors else inputs[index]
+                    x = out if index == tensors else args[index]
                     if isinstance(x, Variable):
                         counter = x._version or x.counter()
                         origin = None if x.grad_fn is None else x.grad_fn.name
@@ -269,12 +274,15 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     for n in names[len(args) :]
                 )
             arrays = list(args)
-            needed = False
+            edges = []  # of the inputs that need a gradient, with their positions
             for position in range(tensors):
                 x = args[position]
                 if isinstance(x, Variable):
                     arrays[position] = x.array
-                    needed = needed or x._requires_grad or x.grad_fn is not None
+                    if x.grad_fn is not None:
+                        edges.append((position, x.grad_fn))
+                    elif x._requires_grad:
+                        edges.append((position, x))
                 elif not (
                     (tensors > 1 and type(x) in (float, int, bool))
                     or (x is None and optional[position])
@@ -286,7 +294,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
             inplace = inplace_at is not None and (
                 args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
             )
-            if inplace and needed:
+            if inplace and edges:
                 arrays[0] = arrays[0].copy()  # what the VJPs read must outlive the change
             value, vjps = function(*arrays, **kwargs) if kwargs else function(*arrays)
             out = wrap(value)
@@ -294,10 +302,15 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 source = args[0]
                 out._base = source if source._base is None else source._base
                 out._version = source.counter()
-            if needed and _mode.enabled and out.array.dtype.kind == "f":
-                inputs = args[:tensors]
-                node = record(name, inputs, out, vjps)
-                save(node, (None, *inputs[1:]) if inplace else inputs, out)
+            if edges and _mode.enabled and out.array.dtype.kind == "f":
+                sends = []
+                for position, edge in edges:
+                    vjp = vjps[position]
+                    if vjp is not None:
+                        array = args[position].array
+                        sends.append((edge, vjp, array.shape, array.dtype))
+                node = out.grad_fn = _node(name, sends)
+                save(node, args, out, 1 if inplace else 0)
                 if out._base is not None:
                     out._base._viewed = True
             return in_place(args[0], out) if inplace else out

@@ -32,6 +32,7 @@ WORTH_A_LAUNCH = {"omp": 20_000, "tbb": 20_000, "workqueue": 400_000, "unknown":
 _forked = False
 _layer = "unknown"
 _launch = threading.Lock()
+_masked = threading.local()
 
 
 def _in_forked_child() -> None:
@@ -74,9 +75,11 @@ class Kernel:
         global _layer
         if self._parallel is None:
             self._parallel = _compiled(self._function, parallel=True)
-        threads = min(get_num_threads(), config.NUMBA_NUM_THREADS)
-        if numba.get_num_threads() != threads:
-            numba.set_num_threads(threads)  # numba keeps it for each Python thread
+        threads = get_num_threads()
+        if getattr(_masked, "threads", 0) != threads:
+            # Numba keeps it for each Python thread, and is slow to tell.
+            numba.set_num_threads(min(threads, config.NUMBA_NUM_THREADS))
+            _masked.threads = threads
         if _layer in ("omp", "tbb"):
             return self._parallel(*args)
         # workqueue aborts the process when two Python threads enter it at once.

@@ -104,7 +104,7 @@ def _task(zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_co
         or rows > PACK_ROWS
         or (b_k % CONFLICT == 0 and rows > 2 * TILE_ROWS)
     )
-    pack_a = (a_row if a_k == size else a_k) % CONFLICT == 0 and columns > width
+    pack_a = ((a_row if a_k == size else a_k) % CONFLICT == 0 and columns > width) or (a_k != size and columns > 8 * width)
     for k0 in range(0, depth, kc):
         kn = min(kc, depth - k0)
         if pack_b:
