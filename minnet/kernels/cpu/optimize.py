@@ -40,10 +40,10 @@ def _locate(arrays: Any, table: Any, start: Any) -> None:
 
 @kernel
 def _cut(table: Any, width: Any, itemsize: Any, start: Any, ends: Any) -> Any:
-    """Cut the parameters from `start` on into blocks, up to one that shares an earlier one's memory.
+    """Cut the parameters from `start` on into blocks, as far as no two of them share memory.
 
-    Returns where that is, or the number of all. Parameter i has its arrays in the `width` rows of
-    the table from i * width on, and its last block before `ends[i]`.
+    Returns where that ends. Parameter i has its arrays in the `width` rows of the table from
+    i * width on, and its last block before `ends[i]`.
     """
     blocks = 0
     for i in range(start, ends.size):
@@ -58,16 +58,16 @@ def _cut(table: Any, width: Any, itemsize: Any, start: Any, ends: Any) -> Any:
 
 
 @device
-def _place(table: Any, width: Any, start: Any, stop: Any, ends: Any, block: Any) -> Any:
+def _place(table: Any, width: Any, start: Any, stop: Any, ends: Any, task: Any) -> Any:
     """Return the row of a block's parameter, its first element, and how many it has."""
     low, high = start, stop - 1
     while low < high:
         middle = (low + high) // 2
-        if ends[middle] <= block:
+        if ends[middle] <= task:
             low = middle + 1
         else:
             high = middle
-    first = (block - (ends[low - 1] if low > start else 0)) * BLOCK
+    first = (task - (ends[low - 1] if low > start else 0)) * BLOCK
     return low * width, first, min(BLOCK, table[low * width, 1] - first)
 
 
@@ -133,8 +133,8 @@ def _adam_block(
 @kernel(parallel=True)
 def _sgd(like, table, width, start, stop, ends, lr, weight_decay, sign):
     zero, size = like.dtype.type(0), like.itemsize
-    for block in prange(ends[stop - 1]):
-        row, first, n = _place(table, width, start, stop, ends, block)
+    for task in prange(ends[stop - 1]):
+        row, first, n = _place(table, width, start, stop, ends, task)
         p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
         _sgd_block(zero, n, p, g, lr, weight_decay, sign)
 
@@ -145,8 +145,8 @@ def _sgd_momentum(
     lr, momentum, share, weight_decay, nesterov, initial, sign,
 ):  # fmt: skip
     zero, size = like.dtype.type(0), like.itemsize
-    for block in prange(ends[stop - 1]):
-        row, first, n = _place(table, width, start, stop, ends, block)
+    for task in prange(ends[stop - 1]):
+        row, first, n = _place(table, width, start, stop, ends, task)
         p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
         _momentum_block(
             zero, n, p, g, table[row + 2, 0] + first * size,
@@ -160,8 +160,8 @@ def _adam(
     share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
 ):  # fmt: skip
     zero, size = like.dtype.type(0), like.itemsize
-    for block in prange(ends[stop - 1]):
-        row, first, n = _place(table, width, start, stop, ends, block)
+    for task in prange(ends[stop - 1]):
+        row, first, n = _place(table, width, start, stop, ends, task)
         p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
         m, v = table[row + 2, 0] + first * size, table[row + 3, 0] + first * size
         _adam_block(
