@@ -168,6 +168,7 @@ from minnet.random import Generator, initial_seed, manual_seed, seed
 from minnet.serialization import load, save
 from minnet.size import Size
 from minnet.tensor import Tensor
+from minnet.warmup import warmup
 
 __version__ = "0.1.0"
 
@@ -345,6 +346,7 @@ __all__ = [
     "unsqueeze",
     "var",
     "view_as",
+    "warmup",
     "where",
     "zeros",
     "zeros_like",

@@ -274,7 +274,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     for n in names[len(args) :]
                 )
             arrays = list(args)
-            edges = []  # of the inputs that need a gradient, with their positions
+            edges: list[
+                tuple[int, Node | Variable]
+            ] = []  # of the inputs that need a gradient, with their positions
             for position in range(tensors):
                 x = args[position]
                 if isinstance(x, Variable):

@@ -1,7 +1,7 @@
-"""What is timed: each work with the peers that can do it, shared by the suites and `compare.py`."""
+"""What is timed: each work with the peers that can do it, shared by the suites and `report.py`."""
 
-from workloads import fill, matmul, start, train
+from workloads import fill, matmul, memory, start, train
 from workloads.workload import NotInstalled as NotInstalled
 from workloads.workload import Workload as Workload
 
-ALL = [*fill.WORKLOADS, *matmul.WORKLOADS, *train.WORKLOADS, *start.WORKLOADS]
+ALL = [*fill.WORKLOADS, *matmul.WORKLOADS, *train.WORKLOADS, *memory.WORKLOADS, *start.WORKLOADS]

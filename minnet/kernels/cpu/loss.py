@@ -107,7 +107,8 @@ def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
     Raises:
         IndexError: if one of the others is not in [0, classes).
     """
-    return _in_bounds(*_check(target, classes, ignore), ignore)
+    wrong, count = _check(target, classes, ignore)
+    return _in_bounds(wrong, count, ignore)
 
 
 def _in_bounds(wrong: int, count: int, ignore: int) -> int:
@@ -131,11 +132,11 @@ def cross_entropy(
     rows, size = len(x), x.size
     e, inverse, loss = np.empty(x.shape, x.dtype), np.empty(rows), np.empty(rows, x.dtype)
     if size:
-        found = _cross_entropy.over(1.5 * size)(x, target, ignore, e, inverse, loss)
+        wrong, count = _cross_entropy.over(1.5 * size)(x, target, ignore, e, inverse, loss)
     else:
         loss.fill(0)
-        found = _check(target, x.shape[1], ignore)
-    return loss, (e, inverse), _in_bounds(*found, ignore)
+        wrong, count = _check(target, x.shape[1], ignore)
+    return loss, (e, inverse), _in_bounds(wrong, count, ignore)
 
 
 def cross_entropy_backward(
