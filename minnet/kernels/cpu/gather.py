@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from minnet.kernels.buffers import empty
 from minnet.kernels.jit import kernel
 from minnet.kernels.simd import copy
 
@@ -37,7 +38,7 @@ def rows(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     shape = (len(indices), *x.shape[1:])
     if len(x) == 0 or not x.flags.c_contiguous or len(indices) * (x.nbytes // len(x)) < SMALL:
         return x.take(indices, 0)
-    out = np.empty(shape, x.dtype)
+    out = empty(shape, x.dtype)
     # As bytes, so that all dtypes share one compilation.
     source, target = x.reshape(-1).view(np.uint8), out.reshape(-1).view(np.uint8)
     size = source.size // len(x)

@@ -19,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 from numba import prange
 
+from minnet.kernels.buffers import empty
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.simd import (
     TILE_HEIGHTS,
@@ -252,7 +253,7 @@ def matmul(
     """
     (rows, depth), columns = a.shape, b.shape[1]
     if out is None:
-        out = np.empty((rows, columns), a.dtype)
+        out = empty((rows, columns), a.dtype)
     if not (rows and columns and depth):
         out[...] = 0 if bias is None else bias
         return out
