@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `import workloads`, as in compare.py
+sys.path.insert(0, str(Path(__file__).parent))  # for `import workloads`, as in report.py
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

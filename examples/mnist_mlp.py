@@ -107,16 +107,34 @@ def find_data(options: argparse.Namespace) -> tuple[Dataset, Dataset, str]:
 
 
 class CompilingNotice(logging.Handler):
-    """Says, the first time, that kernels are being compiled: it takes seconds."""
+    """Says that kernels are being compiled: in a line, and on a terminal with their number."""
 
-    said = False
+    bar: tqdm | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         if not record.msg.startswith("compiling"):
             tqdm.write(record.getMessage())
-        elif not self.said:
-            self.said = True
-            tqdm.write("compiling kernels for this machine (first run only) ...")
+            return
+        if self.bar is None:
+            self.bar = tqdm(desc="compiling kernels, first run only", unit=" kernels", disable=None)
+            if self.bar.disable:
+                print("compiling kernels, first run only ...", flush=True)
+        self.bar.update()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        super().close()
+
+
+def warm_up() -> None:
+    """Compile what is not in the cache yet, with a notice, so that no epoch waits for it."""
+    log = logging.getLogger("minnet.kernels")
+    log.setLevel(logging.INFO)
+    notice = CompilingNotice()
+    log.addHandler(notice)
+    minnet.warmup()
+    notice.close()
 
 
 def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -170,12 +188,10 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options, parser = parse(arguments)
-    log = logging.getLogger("minnet.kernels")
-    log.setLevel(logging.INFO)
-    log.addHandler(CompilingNotice())
     if options.threads is not None:
         minnet.set_num_threads(options.threads)
     minnet.manual_seed(options.seed)
+    warm_up()
 
     try:
         training_set, test_set, source = find_data(options)

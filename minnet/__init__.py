@@ -175,6 +175,7 @@ from minnet.random import (
 from minnet.serialization import load, save
 from minnet.size import Size
 from minnet.tensor import Tensor
+from minnet.warmup import warmup
 
 __version__ = "0.1.0"
 
@@ -354,6 +355,7 @@ __all__ = [
     "unsqueeze",
     "var",
     "view_as",
+    "warmup",
     "where",
     "zeros",
     "zeros_like",

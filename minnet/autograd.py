@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ContextDecorator
 from functools import wraps
+from itertools import count
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,6 +64,7 @@ def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 _tensor_class: type[Variable] = Variable
+_new = object.__new__
 
 
 def register_tensor(cls: type[Variable]) -> None:
@@ -72,7 +75,7 @@ def register_tensor(cls: type[Variable]) -> None:
 
 def wrap(array: Any) -> Any:
     """Return a tensor around an array, without a copy and without a graph."""
-    tensor = _tensor_class.__new__(_tensor_class)
+    tensor = _new(_tensor_class)
     # NumPy returns scalars where an array would have no dimension.
     tensor.array = array if type(array) is np.ndarray else np.asarray(array)
     return tensor
@@ -164,14 +167,15 @@ class enable_grad(no_grad):
 class Node:
     """One recorded operation: what `grad_fn` is."""
 
-    __slots__ = ("__weakref__", "freed", "hooks", "name", "retain", "saved", "sends")
+    __slots__ = ("__weakref__", "freed", "hooks", "name", "number", "retain", "saved", "sends")
 
     name: str
+    number: int  # counts up: the nodes that a node sends to are older
     # For each input that needs a gradient: where it goes (a node or a leaf), its VJP (None once
     # freed), and the input's shape and dtype.
     sends: list[tuple[Node | Variable, VJP | None, tuple[int, ...], np.dtype]]
-    # What the VJPs read: counter, version then, shape, dtype, and the node it came from.
-    saved: list[tuple[list[int], int, tuple[int, ...], np.dtype, str | None]]
+    # What the VJPs read: counter, version then, array, and the name of the node it came from.
+    saved: list[tuple[list[int], int, np.ndarray, str | None]]
     freed: bool
     hooks: dict[int, Callable[[Any], Any]] | None
     retain: weakref.ref[Variable] | None
@@ -185,20 +189,29 @@ class Node:
         return tuple((edge, 0) for edge, *_ in self.sends)
 
 
-def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
-    """Make `out` the result of the node `name` with one VJP for each input."""
+_numbers = count()
+
+
+def _node(name: str, sends: Any) -> Node:
     node = Node()
     node.name = name
+    node.number = next(_numbers)
+    node.sends = sends
     node.saved = []
-    node.sends = []
     node.freed = False
     node.hooks = node.retain = None
+    return node
+
+
+def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
+    """Make `out` the result of the node `name` with one VJP for each input."""
+    sends = []
     for x, vjp in zip(inputs, vjps, strict=True):
         if vjp is not None and isinstance(x, Variable):
             edge = x.grad_fn or (x if x._requires_grad else None)
             if edge is not None:  # a gradient nobody needs is never computed
-                node.sends.append((edge, vjp, x.array.shape, x.array.dtype))
-    out.grad_fn = node
+                sends.append((edge, vjp, x.array.shape, x.array.dtype))
+    out.grad_fn = _node(name, sends)
 
 
 def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[Any], Any]:
@@ -223,26 +236,35 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         parameters = list(inspect.signature(function).parameters.values())[:tensors]
         names = [p.name for p in parameters]
         optional = [p.default is None or "None" in str(p.annotation) for p in parameters]
-        # By the id of a VJP's code, as codes hash slowly: the code, which keeps its id, and which
-        # of [*inputs, result] it reads.
-        reads: dict[int, tuple[Any, tuple[int, ...]]] = {}
+        # Which of [*inputs, result] a VJP reads, as bits, by the id of its code, since codes hash
+        # slowly. `codes` keeps them, so that no other takes an id over.
+        reads: dict[int, int] = {}
+        codes: list[Any] = []
 
-        def save(node: Node, inputs: Sequence[Any], out: Variable) -> None:
-            seen: set[int] = set()
-            for _, vjp, _, _ in node.sends:
-                code = vjp.__code__  # type: ignore[union-attr]
-                known = reads.get(id(code))
-                if known is None:
-                    order = [*names, "result"]
-                    known = code, tuple(order.index(v) for v in code.co_freevars if v in order)
-                    reads[id(code)] = known
-                seen.update(known[1])
-            for index in sorted(seen):
-                x = out if index == tensors else inputs[index]
-                if isinstance(x, Variable):
-                    counter = x.counter()
-                    origin = None if x.grad_fn is None else x.grad_fn.name
-                    node.saved.append((counter, counter[0], x.array.shape, x.array.dtype, origin))
+        def reads_of(vjp: Any) -> int:
+            order = [*names, "result"]
+            bits = sum(1 << order.index(v) for v in vjp.__code__.co_freevars if v in order)
+            codes.append(vjp.__code__)
+            reads[id(vjp.__code__)] = bits
+            return bits
+
+        def save(node: Node, args: Sequence[Any], out: Variable, skipped: int) -> None:
+            bits = 0
+            for send in node.sends:
+                vjp: Any = send[1]
+                known = reads.get(id(vjp.__code__))
+                bits |= reads_of(vjp) if known is None else known
+            bits &= ~skipped
+            index = 0
+            while bits:
+                if bits & 1:
+                    x = out if index == tensors else args[index]
+                    if isinstance(x, Variable):
+                        counter = x._version or x.counter()
+                        origin = None if x.grad_fn is None else x.grad_fn.name
+                        node.saved.append((counter, counter[0], x.array, origin))
+                index += 1
+                bits >>= 1
 
         @wraps(function)
         def operation(*args: Any, **kwargs: Any) -> Any:
@@ -251,18 +273,22 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     kwargs.pop(n) if n in kwargs else _missing(function, n)
                     for n in names[len(args) :]
                 )
-            inputs = args[:tensors]
-            arrays = []
-            needed = False
-            for position, x in enumerate(inputs):
+            arrays = list(args)
+            edges: list[
+                tuple[int, Node | Variable]
+            ] = []  # of the inputs that need a gradient, with their positions
+            for position in range(tensors):
+                x = args[position]
                 if isinstance(x, Variable):
-                    arrays.append(x.array)
-                    needed = needed or x._requires_grad or x.grad_fn is not None
-                elif (tensors > 1 and type(x) in (float, int, bool)) or (
-                    x is None and optional[position]
+                    arrays[position] = x.array
+                    if x.grad_fn is not None:
+                        edges.append((position, x.grad_fn))
+                    elif x._requires_grad:
+                        edges.append((position, x))
+                elif not (
+                    (tensors > 1 and type(x) in (float, int, bool))
+                    or (x is None and optional[position])
                 ):
-                    arrays.append(x)
-                else:
                     raise TypeError(
                         f"{function.__name__.lstrip('_')}(): argument '{names[position]}' "
                         f"(position {position + 1}) must be Tensor, not {type(x).__name__}"
@@ -270,20 +296,26 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
             inplace = inplace_at is not None and (
                 args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
             )
-            if inplace and needed:
+            if inplace and edges:
                 arrays[0] = arrays[0].copy()  # what the VJPs read must outlive the change
-            value, vjps = function(*arrays, *args[tensors:], **kwargs)
+            value, vjps = function(*arrays, **kwargs) if kwargs else function(*arrays)
             out = wrap(value)
             if view and np.may_share_memory(out.array, arrays[0]):
-                source = inputs[0]
+                source = args[0]
                 out._base = source if source._base is None else source._base
                 out._version = source.counter()
-            if needed and _mode.enabled and out.array.dtype.kind == "f":
-                record(name, inputs, out, vjps)
-                save(out.grad_fn, (None, *inputs[1:]) if inplace else inputs, out)
+            if edges and _mode.enabled and out.array.dtype.kind == "f":
+                sends = []
+                for position, edge in edges:
+                    vjp = vjps[position]
+                    if vjp is not None:
+                        array = args[position].array
+                        sends.append((edge, vjp, array.shape, array.dtype))
+                node = out.grad_fn = _node(name, sends)
+                save(node, args, out, 1 if inplace else 0)
                 if out._base is not None:
                     out._base._viewed = True
-            return in_place(inputs[0], out) if inplace else out
+            return in_place(args[0], out) if inplace else out
 
         return operation
 
@@ -364,33 +396,24 @@ def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.nda
     return gradient if gradient.dtype == dtype else gradient.astype(dtype)
 
 
+_number = attrgetter("number")
+
+
 def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], set[int] | None]:
-    """Return the nodes in topological order, and the ids of those with a wanted input below."""
-    counts: dict[Node, int] = {}
-    stack = []
-    for root in roots:
-        if root not in counts:
-            counts[root] = 0
-            stack.append(root)
-    starts = list(stack)
-    while stack:
-        for edge, *_ in stack.pop().sends:
-            if isinstance(edge, Node):
-                if edge in counts:
-                    counts[edge] += 1
-                else:
-                    counts[edge] = 1
-                    stack.append(edge)
-    ready = [root for root in starts if counts[root] == 0]
-    order = []
-    while ready:
-        node = ready.pop()
-        order.append(node)
-        for edge, *_ in node.sends:
-            if isinstance(edge, Node):
-                counts[edge] -= 1
-                if counts[edge] == 0:
-                    ready.append(edge)
+    """Return the nodes in topological order, and the ids of those with a wanted input below.
+
+    The order is from the latest node to the oldest, as torch's: where several gradients meet, they
+    are added in it.
+    """
+    order = list(dict.fromkeys(roots))
+    seen = set(order)
+    for node in order:  # which grows meanwhile
+        for send in node.sends:
+            edge = send[0]
+            if type(edge) is Node and edge not in seen:
+                seen.add(edge)
+                order.append(edge)
+    order.sort(key=_number, reverse=True)
     if wanted is None:
         return order, None
     useful = set(wanted)
@@ -411,12 +434,13 @@ FREED = (
 def _check(node: Node) -> None:
     if node.freed:
         raise RuntimeError(FREED)
-    for counter, version, shape, dtype, origin in node.saved:
+    for counter, version, array, origin in node.saved:
         if counter[0] != version:
             source = "" if origin is None else f", which is output 0 of {origin},"
+            what = described(array.shape, array.dtype)
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: [{described(shape, dtype)}]{source} is at version "
+                f"inplace operation: [{what}]{source} is at version "
                 f"{counter[0]}; expected version {version} instead. Hint: clone() the tensor "
                 "before you change it, or change it after backward()."
             )
@@ -453,35 +477,45 @@ def _backward(
     for node in active:
         if useful is None or any(id(edge) in useful for edge, *_ in node.sends):
             _check(node)
-    # The flag says whether the engine owns the array, that is, whether nobody else can see it.
+    # By the id of what they are sent to. The flag says whether the engine owns the array, that is,
+    # whether nobody else can see it.
     gradients: dict[int, tuple[np.ndarray, bool]] = {}
     leaves: dict[int, Variable] = {}
 
     def send(edge: Node | Variable, gradient: np.ndarray, owned: bool) -> None:
-        if isinstance(edge, Variable):
-            leaves[id(edge)] = edge
-        known = gradients.get(id(edge))
-        gradients[id(edge)] = (gradient, owned) if known is None else (known[0] + gradient, True)
+        key = id(edge)
+        known = gradients.get(key)
+        if known is not None:
+            gradients[key] = known[0] + gradient, True
+            return
+        gradients[key] = gradient, owned
+        if type(edge) is not Node:
+            leaves[key] = edge  # type: ignore[assignment]
 
     for x, gradient in roots:
         send(x.grad_fn or x, gradient, False)
     captured: dict[int, np.ndarray] = {}
     retained: list[tuple[Variable, np.ndarray]] = []
     for node in active:
-        dy, _ = gradients.pop(id(node))
-        dy = _hooked(node.hooks, dy)
+        dy = gradients.pop(id(node))[0]
+        if node.hooks:
+            dy = _hooked(node.hooks, dy)
         if wanted is not None and id(node) in wanted:
             captured[id(node)] = dy
-        tensor = node.retain() if node.retain is not None else None
-        if tensor is not None:
-            retained.append((tensor, dy))
+        if node.retain is not None:
+            tensor = node.retain()
+            if tensor is not None:
+                retained.append((tensor, dy))
         for edge, vjp, shape, dtype in node.sends:
             if vjp is None or (useful is not None and id(edge) not in useful):
                 continue
-            gradient = fit(vjp(dy), shape, dtype)
+            gradient = vjp(dy)
+            if gradient.shape != shape or gradient.dtype is not dtype:
+                gradient = fit(gradient, shape, dtype)
             send(edge, gradient, gradient is not dy and gradient.base is None)
         if node.saved and not retain_graph:
             node.freed = True
+            node.saved = []
             node.sends = [(edge, None, shape, dtype) for edge, _, shape, dtype in node.sends]
     final: list[tuple[Variable, np.ndarray, bool]] = []
     for key, leaf in leaves.items():
@@ -525,7 +559,7 @@ def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
         if gradient is None:
             if x.array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            array = np.ones_like(x.array)
+            array = np.full(x.array.shape, 1, x.array.dtype)
         elif not isinstance(gradient, Variable):
             raise TypeError(
                 f"gradients can be either Tensors or None, but got {type(gradient).__name__}"

@@ -231,11 +231,14 @@ def test_no_traceback_and_exit_code_2(tmp_path):
 
 def test_compiling_is_announced_once(example, capsys):
     log = logging.Logger("kernels", logging.INFO)
-    log.addHandler(example.CompilingNotice())
+    notice = example.CompilingNotice()
+    log.addHandler(notice)
     for kernel in ("fill.uniform", "matmul.nt"):
         log.info("compiling %s", kernel)
     log.warning("cannot write %s", "a file")
+    assert notice.bar.n == (0 if notice.bar.disable else 2)
+    notice.close()
     assert capsys.readouterr().out.splitlines() == [
-        "compiling kernels for this machine (first run only) ...",
+        "compiling kernels, first run only ...",
         "cannot write a file",
     ]

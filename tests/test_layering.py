@@ -31,7 +31,7 @@ LEVELS = [
     ["nn"],
     ["optim"],
     ["data", "serialization"],
-    ["doctor"],
+    ["doctor", "warmup"],
     [""],
 ]
 CORE = {"numpy"}

@@ -1,6 +1,6 @@
-"""What is timed: each work with the peers that can do it, shared by the suites and `compare.py`."""
+"""What is timed: each work with the peers that can do it, shared by the suites and `report.py`."""
 
-from workloads import fill, initialize, matmul, start, train
+from workloads import fill, initialize, matmul, memory, start, train
 from workloads.workload import NotInstalled as NotInstalled
 from workloads.workload import Workload as Workload
 
@@ -9,5 +9,6 @@ ALL = [
     *initialize.WORKLOADS,
     *matmul.WORKLOADS,
     *train.WORKLOADS,
+    *memory.WORKLOADS,
     *start.WORKLOADS,
 ]

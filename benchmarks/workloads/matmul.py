@@ -61,6 +61,7 @@ def product(kind: str, target: float, threads: int, slow: bool, *case: Any) -> W
         {"torch": target, "numpy": target},
         threads=threads,
         flop=2 * m * k * n,
+        group=f"matrix products of the {kind} kind, float32",
         slow=slow,
     )
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from workloads.workload import NotInstalled, Run, Workload
 
@@ -52,6 +55,19 @@ def first_batch(module: str) -> Run:
     return partial(python, code)
 
 
+def cold() -> Run:
+    """Return what compiles the kernels of training into an empty folder."""
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            code = "import minnet; minnet.warmup()"
+            environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+            subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+            assert list(Path(folder).rglob("*.nbc")), "nothing was compiled"
+
+    return run
+
+
 WORKLOADS = [
     Workload(
         "import",
@@ -63,4 +79,5 @@ WORKLOADS = [
         {module: partial(first_batch, module) for module in ("minnet", "torch")},
         {"torch": 1 / 0.6},
     ),
+    Workload("compiling what trains, cold cache", {"minnet": cold}, most=15.0, rounds=1, slow=True),
 ]

@@ -48,6 +48,10 @@ class Workload:
         targets: for a peer, how many times minnet's time it should take at least.
         threads: threads for minnet, torch and NumPy. jax has no such setting and takes all cores.
         flop: floating-point operations of one run, where they are its measure.
+        most: what minnet itself may take at most, in seconds or bytes.
+        unit: "s" where the run is timed, "B" where it returns bytes of memory.
+        group: the name of the row in the README's table that it is part of; its own if empty.
+        rounds: how often it is repeated, where the usual number would take too long.
         slow: takes many seconds or gigabytes; left out without `--slow`.
     """
 
@@ -56,6 +60,10 @@ class Workload:
     targets: Mapping[str, float] = field(default_factory=dict)
     threads: int = THREADS
     flop: int = 0
+    most: float | None = None
+    unit: str = "s"
+    group: str = ""
+    rounds: int = 0
     slow: bool = False
 
     def prepare(self, peer: str) -> Run:

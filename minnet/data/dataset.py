@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import random
+from minnet import kernels, random
 from minnet.autograd import wrap
 from minnet.tensor import Tensor
 
@@ -55,7 +55,8 @@ def rows(tensor: Any, indices: np.ndarray) -> Any:
     """Return a copy of some rows of a tensor: `tensor[indices]`."""
     if tensor.requires_grad:
         return tensor[wrap(indices)]
-    return wrap(tensor.array.take(indices, 0))
+    array = tensor.array
+    return wrap(kernels.of(array).rows(array, indices))
 
 
 class TensorDataset(Dataset):

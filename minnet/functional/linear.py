@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -86,26 +87,24 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         >>> minnet.nn.functional.linear(x, minnet.tensor([[3.0, 4.0]]), minnet.tensor([0.5]))
         tensor([[11.5000]])
     """
-    for name, x in (("input", input), ("weight", weight), ("bias", bias)):
-        if not isinstance(x, Variable) and (x is not None or name != "bias"):
-            raise TypeError(f"linear(): argument '{name}' must be Tensor, not {type(x).__name__}")
+    for name, tensor in (("input", input), ("weight", weight), ("bias", bias)):
+        if not isinstance(tensor, Variable) and (tensor is not None or name != "bias"):
+            kind = type(tensor).__name__
+            raise TypeError(f"linear(): argument '{name}' must be Tensor, not {kind}")
     x, w = input.array, weight.array
-    if w.ndim == 1:
+    inner, shape = x.shape, w.shape
+    if len(shape) == 1:
         out = matmul(input, weight)
         return out if bias is None else add(out, bias)
-    if w.ndim != 2 or x.ndim == 0:
+    if len(shape) != 2 or not inner:
         raise RuntimeError(
             "linear expects an input with at least 1 dimension and a weight of shape "
-            "(out_features, "
-            f"in_features), got {tuple(x.shape)} and {tuple(w.shape)}"
+            f"(out_features, in_features), got {tuple(inner)} and {tuple(shape)}"
         )
-    rows = 1
-    for n in x.shape[:-1]:
-        rows *= n
-    if x.shape[-1] != w.shape[1]:
+    if inner[-1] != shape[1]:
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and "
-            f"{w.shape[1]}x{w.shape[0]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({math.prod(inner[:-1])}x{inner[-1]} and "
+            f"{shape[1]}x{shape[0]})"
         )
     if x.dtype != w.dtype or (bias is not None and bias.array.dtype != w.dtype):
         other = w if x.dtype != w.dtype else bias.array
@@ -113,20 +112,17 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"mat1 and mat2 must have the same dtype, but got {dtypes.of(x).tensor_type} and "
             f"{dtypes.of(other).tensor_type}; convert one of them with .to(dtype)"
         )
-    if bias is not None and bias.array.shape not in ((w.shape[0],), (1,), ()):
+    full = bias is not None and bias.array.shape == shape[:1]
+    if not full and bias is not None and bias.array.shape not in ((1,), ()):
         raise RuntimeError(
-            f"linear expects a bias of shape ({w.shape[0]},) for a weight of shape "
-            f"{tuple(w.shape)}, "
-            f"got {tuple(bias.array.shape)}"
+            f"linear expects a bias of shape ({shape[0]},) for a weight of shape "
+            f"{tuple(shape)}, got {tuple(bias.array.shape)}"
         )
-    matrix = input if x.ndim == 2 else reshape(input, rows, x.shape[-1])
-    if bias is None:
-        out = _mm_transposed(matrix, weight)
-    elif bias.array.shape == (w.shape[0],):
-        out = _addmm(bias, matrix, weight)
-    else:
-        out = add(_mm_transposed(matrix, weight), bias)
-    return out if x.ndim == 2 else reshape(out, *x.shape[:-1], w.shape[0])
+    matrix = input if len(inner) == 2 else reshape(input, math.prod(inner[:-1]), inner[-1])
+    out = _addmm(bias, matrix, weight) if full else _mm_transposed(matrix, weight)
+    if bias is not None and not full:
+        out = add(out, bias)
+    return out if len(inner) == 2 else reshape(out, *inner[:-1], shape[0])
 
 
 def mm(input: Any, mat2: Any) -> Any:

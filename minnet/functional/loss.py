@@ -182,6 +182,8 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
 
 def _by_class(array: np.ndarray) -> np.ndarray:
     """Return (C,), (N, C) or (N, C, d1, ...) as a matrix with one row for each target."""
+    if array.ndim == 2 and array.flags.c_contiguous:
+        return array
     moved = np.moveaxis(array, 1, -1) if array.ndim > 2 else array
     return np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
 
@@ -375,10 +377,9 @@ def cross_entropy(
         >>> minnet.nn.functional.cross_entropy(logits, minnet.tensor([0, 1]))
         tensor(0.0878)
     """
-    arguments = (("input", input), ("target", target))
-    _tensors(
-        "cross_entropy_loss", *arguments, *((("weight", weight),) if weight is not None else ())
-    )
+    _tensors("cross_entropy_loss", ("input", input), ("target", target))
+    if weight is not None:
+        _tensors("cross_entropy_loss", ("input", input), ("target", target), ("weight", weight))
     reduction = _reduction(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")

@@ -81,6 +81,16 @@ def store(typingctx: Any, address: Any, element: Any) -> Any:
 
 
 @intrinsic
+def pointer(typingctx: Any, like: Any, address: Any) -> Any:
+    """Return an address as a pointer to elements: what `numba.carray` makes an array of."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[1], context.get_value_type(like).as_pointer())
+
+    return types.CPointer(like)(like, types.intp), codegen
+
+
+@intrinsic
 def copy(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
     """Copy `count` bytes between addresses that do not overlap."""
 

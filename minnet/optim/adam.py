@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, moment, trained
+from minnet.optim.optimizer import Group, Optimizer, moment, trained, written
 from minnet.tensor import Tensor
 
 
@@ -100,18 +100,27 @@ class Adam(Optimizer):
         lr, (beta1, beta2) = float(group["lr"]), map(float, group["betas"])
         eps, decay = float(group["eps"]), float(group["weight_decay"])
         decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
-        for p, w, g in trained(group):
+        found = trained(group)
+        rows: dict[tuple[str, float], list[Any]] = {}  # by dtype and number of the step
+        steps = []
+        for p, w, g in found:
             state = self.state[p]
             if not state:
                 state["step"] = _counter(0.0)
-            m, v = moment(state, "exp_avg", w), moment(state, "exp_avg_sq", w)
-            highest = moment(state, "max_exp_avg_sq", w) if group["amsgrad"] else None
+            row = [w, g, moment(state, "exp_avg", w), moment(state, "exp_avg_sq", w)]
+            if group["amsgrad"]:
+                row.append(moment(state, "max_exp_avg_sq", w))
             step = state["step"].array
-            step += 1
-            kernels.of(w).adam_step(
-                *(w, g, m, v, highest, lr, beta1, beta2, eps, decay, float(step)),
-                *(decoupled, maximize),
+            t = step.item() + 1
+            steps.append((step, t))
+            rows.setdefault((w.dtype.char, t), []).append(row)
+        for (_, t), alike in rows.items():
+            kernels.of(alike[0][0]).adam_step(
+                *(alike, lr, beta1, beta2, eps, decay, t, group["amsgrad"], decoupled, maximize)
             )
+        for step, t in steps:
+            step.fill(t)
+        written(found)
 
 
 class AdamW(Adam):

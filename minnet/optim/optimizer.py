@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
@@ -15,7 +15,7 @@ from minnet.autograd import enable_grad, wrap
 from minnet.tensor import Tensor
 
 Group = dict[str, Any]
-# torch's choices of implementation: there is one here, fused and on one tensor at a time.
+# torch's choices of implementation: there is one here, fused over all parameters of a group.
 IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
 
@@ -103,7 +103,7 @@ class Optimizer:
             if group.get(name):
                 raise NotImplementedError(
                     f"{name}=True is not supported: minnet has one implementation of each "
-                    f"optimizer, a fused kernel for each parameter; leave {name} out"
+                    f"optimizer, a fused kernel for all parameters; leave {name} out"
                 )
         if len(params) != len(set(params)):
             warnings.warn(
@@ -129,13 +129,11 @@ class Optimizer:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
                 if set_to_none:
-                    p.grad = None
-                else:
-                    p.grad.array[...] = 0
-                    p.grad.bump()
+                    p._grad = None
+                elif p._grad is not None:
+                    p._grad.array[...] = 0
+                    p._grad.bump()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters that have a gradient, in place.
@@ -226,22 +224,30 @@ def _copied(value: Any, p: Tensor, key: Any = None) -> Any:
     return deepcopy(value)
 
 
-def trained(group: Group) -> Iterator[tuple[Tensor, np.ndarray, np.ndarray]]:
-    """Yield each parameter that has a gradient, its array and its gradient, both contiguous.
+def trained(group: Group) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
+    """Return each parameter that has a gradient, its array and its gradient, both contiguous.
 
-    A parameter that is not contiguous is worked on in a copy, which is written back.
+    A parameter that is not contiguous is worked on in a copy; `written` writes it back.
     """
+    found = []
     for p in group["params"]:
-        gradient = p.grad
+        gradient = p._grad
         if gradient is None:
             continue
-        array, g = p.array, gradient.array
-        _fits(g, array, "gradient")
-        contiguous = array.flags.c_contiguous
-        w = array if contiguous else np.ascontiguousarray(array)
-        yield p, w, g if g.flags.c_contiguous else np.ascontiguousarray(g)
-        if not contiguous:
-            array[...] = w
+        w, g = p.array, gradient.array
+        if g.shape != w.shape or g.dtype is not w.dtype:
+            _fits(g, w, "gradient")
+        if not w.flags.c_contiguous:
+            w = np.ascontiguousarray(w)
+        found.append((p, w, g if g.flags.c_contiguous else np.ascontiguousarray(g)))
+    return found
+
+
+def written(found: list[tuple[Tensor, np.ndarray, np.ndarray]]) -> None:
+    """Note that what `trained` returned has been updated."""
+    for p, w, _ in found:
+        if w is not p.array:
+            p.array[...] = w
         p.bump()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, moment, trained
+from minnet.optim.optimizer import Group, Optimizer, moment, trained, written
 
 
 class SGD(Optimizer):
@@ -85,14 +85,21 @@ class SGD(Optimizer):
     def update(self, group: Group) -> None:
         lr, momentum, decay = float(group["lr"]), group["momentum"], float(group["weight_decay"])
         dampening, nesterov, maximize = group["dampening"], group["nesterov"], group["maximize"]
-        for p, w, g in trained(group):
-            buf, first = None, False
-            if momentum != 0:
-                state = self.state[p]
-                first = state.get("momentum_buffer") is None
-                if first:
-                    state["momentum_buffer"] = wrap(np.empty(w.shape, w.dtype))
-                buf = moment(state, "momentum_buffer", w)
-            kernels.of(w).sgd_step(
-                w, g, buf, lr, momentum, dampening, decay, nesterov, first, maximize
+        found = trained(group)
+        # By dtype, and by whether it is the buffer's first step.
+        rows: dict[tuple[str, bool], list[Any]] = {}
+        for p, w, g in found:
+            if momentum == 0:
+                rows.setdefault((w.dtype.char, False), []).append((w, g))
+                continue
+            state = self.state[p]
+            first = state.get("momentum_buffer") is None
+            if first:
+                state["momentum_buffer"] = wrap(np.empty(w.shape, w.dtype))
+            row = w, g, moment(state, "momentum_buffer", w)
+            rows.setdefault((w.dtype.char, first), []).append(row)
+        for (_, first), alike in rows.items():
+            kernels.of(alike[0][0]).sgd_step(
+                alike, lr, momentum, dampening, decay, nesterov, first, maximize
             )
+        written(found)

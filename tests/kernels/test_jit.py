@@ -144,3 +144,22 @@ def test_kernels_release_the_gil():
         seen.append(1)
     assert len(seen) == 1000  # this thread went on while the kernel was running
     worker.join()
+
+
+def test_variables_are_set_for_a_while_and_never_over_the_users(monkeypatch):
+    monkeypatch.setenv("MINNET_MINE", "1")
+    monkeypatch.delenv("MINNET_OTHER", raising=False)
+    with jit._environment({"MINNET_MINE": "2", "MINNET_OTHER": "3"}):
+        assert os.environ["MINNET_MINE"] == "1" and os.environ["MINNET_OTHER"] == "3"
+    assert os.environ["MINNET_MINE"] == "1" and "MINNET_OTHER" not in os.environ
+
+
+def test_a_launch_leaves_no_variable_behind():
+    code = (
+        "import os, minnet\n"
+        "before = dict(os.environ)\n"
+        "minnet.empty(1 << 20).uniform_()\n"
+        "print(dict(os.environ) == before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr

@@ -28,7 +28,7 @@ def adam_step(p, g, m, v, highest, lr, beta1, beta2, eps, weight_decay, step, de
     elif weight_decay:
         d = fma(full(weight_decay, p), p, d)
     share = full(1 - beta1, p)
-    if share.flat[0] < 0.5:
+    if p.dtype.type(1 - beta1) < 0.5:
         m = fma(share, d - m, m)
     else:
         m = fma(-(d - m), full(1, p) - share, d)

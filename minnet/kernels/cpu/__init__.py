@@ -14,6 +14,9 @@ from minnet.kernels.cpu.fill import (
     trunc_normal,
     uniform,
 )
+from minnet.kernels.cpu.gather import (
+    rows,
+)
 from minnet.kernels.cpu.loss import (
     bce_with_logits,
     bce_with_logits_backward,

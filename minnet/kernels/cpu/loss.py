@@ -12,13 +12,13 @@ import numpy as np
 from numba import prange
 
 from minnet.kernels.cpu.reduce import CHUNK, row_max, row_sum
-from minnet.kernels.jit import kernel
+from minnet.kernels.jit import device, kernel
 from minnet.kernels.numeric import exp, log, log1p, sigmoid
 from minnet.kernels.simd import fma
 
 
-@kernel
-def _check(target, classes, ignore):
+@device
+def _counted(target, classes, ignore):
     """Return the first target out of range (or `ignore`, if all are right) and how many count."""
     count = 0
     for i in range(target.size):
@@ -30,10 +30,18 @@ def _check(target, classes, ignore):
     return ignore, count
 
 
+@kernel
+def _check(target, classes, ignore):
+    return _counted(target, classes, ignore)
+
+
 @kernel(parallel=True)
 def _cross_entropy(x, target, ignore, e, inverse, loss):
-    """x, e: (N, C); target, inverse, loss: (N,)"""
+    """x, e: (N, C); target, inverse, loss: (N,). Returns what `_counted` returns."""
     rows, n = x.shape
+    wrong, count = _counted(target, n, ignore)
+    if wrong != ignore:
+        return wrong, count
     height = larger(1, CHUNK // n)
     for task in prange((rows + height - 1) // height):
         first, last = task * height, smaller(task * height + height, rows)
@@ -51,6 +59,7 @@ def _cross_entropy(x, target, ignore, e, inverse, loss):
             inverse[row] = 1.0 / total
             if target[row] != ignore:
                 loss[row] = log(total) - loss[row]
+    return ignore, count
 
 
 @kernel(parallel=True)
@@ -99,6 +108,10 @@ def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
         IndexError: if one of the others is not in [0, classes).
     """
     wrong, count = _check(target, classes, ignore)
+    return _in_bounds(wrong, count, ignore)
+
+
+def _in_bounds(wrong: int, count: int, ignore: int) -> int:
     if wrong != ignore:
         raise IndexError(f"Target {wrong} is out of bounds.")
     return count
@@ -116,11 +129,14 @@ def cross_entropy(
     Raises:
         IndexError: if a target is neither in [0, C) nor `ignore`; nothing is computed then.
     """
-    count = check_target(target, x.shape[1], ignore)
-    e, inverse, loss = np.empty_like(x), np.empty(len(x)), np.zeros(len(x), x.dtype)
-    if x.size:
-        _cross_entropy.over(1.5 * x.size)(x, target, ignore, e, inverse, loss)
-    return loss, (e, inverse), count
+    rows, size = len(x), x.size
+    e, inverse, loss = np.empty(x.shape, x.dtype), np.empty(rows), np.empty(rows, x.dtype)
+    if size:
+        wrong, count = _cross_entropy.over(1.5 * size)(x, target, ignore, e, inverse, loss)
+    else:
+        loss.fill(0)
+        wrong, count = _check(target, x.shape[1], ignore)
+    return loss, (e, inverse), _in_bounds(wrong, count, ignore)
 
 
 def cross_entropy_backward(

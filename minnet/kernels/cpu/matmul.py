@@ -19,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 from numba import prange
 
+from minnet.kernels.buffers import empty
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.simd import (
     TILE_HEIGHTS,
@@ -37,8 +38,8 @@ VECTOR = vector_bytes()
 PANEL = TILE_VECTORS * VECTOR  # bytes of a panel's row
 LINE = 64  # bytes of a cache line
 
-# Chosen by measurement on AVX-512 with 32 KiB of L1 and 1 MiB of L2; they change speed, not bits.
-DEPTH = 512  # of a block: a panel of it stays in L1 or L2
+# Chosen by measurement with 32 KiB of L1 and 512 KiB or 1 MiB of L2; they change speed, not bits.
+DEPTH = 256  # of a block: a panel of it and a row of tiles of A stay in L1
 ROWS = 96  # of A that pass over all panels at a time: they stay in L2
 # Of C at once, which bounds the packed B to 2 MB. A is read from L3 once for all of these columns;
 # with 256 instead of 1024 of them, a product of 1024 x 1024 is slower by a tenth.
@@ -46,6 +47,7 @@ MANY_ROWS, MANY_COLUMNS = 2048, 32 * PANEL
 FMAS_A_NANOSECOND = 40
 # From this many rows of A on, packing B costs less than reading it with its strides.
 PACK_ROWS = 256
+PANELS_A_COPY = 8
 # Rows a multiple of this many bytes apart share a few sets of the cache: they are copied first.
 CONFLICT = 2048
 
@@ -127,7 +129,10 @@ def _task(
         or rows > PACK_ROWS
         or (b_k % CONFLICT == 0 and rows > 2 * TILE_ROWS)
     )
-    pack_a = (a_row if a_k == size else a_k) % CONFLICT == 0 and columns > width
+    # Each panel of B goes over all of A. Where A is read across its rows, that costs more than a
+    # copy from some panels on.
+    clash = (a_row if a_k == size else a_k) % CONFLICT == 0
+    pack_a = (clash and wide > 1) or (a_k != size and wide > PANELS_A_COPY)
     for k0 in range(0, depth, kc):
         kn = min(kc, depth - k0)
         if pack_b:
@@ -294,7 +299,7 @@ def matmul(
     """
     (rows, depth), columns = a.shape, b.shape[1]
     if out is None:
-        out = np.empty((rows, columns), a.dtype)
+        out = empty((rows, columns), a.dtype)
     if not (rows and columns and depth):
         if not accumulate:
             out[...] = 0

@@ -1,41 +1,96 @@
-"""Optimizer steps in place, one pass over the memory for each parameter.
+"""Optimizer steps in place: one pass over the memory of all parameters in one call.
 
 The formulas are torch's (single-tensor form), in its order of operations, in the parameter's own
 precision. Where torch's vector path fuses a multiply and an add, so does this: float32 SGD takes
 torch's steps bit for bit, and Adam would, were torch's square root correctly rounded. Every fma is
 written out and nothing else is ever contracted. A hyperparameter is combined in float64 (1 - beta,
 the bias corrections) and rounded once to the parameter's type.
+
+A kernel gets the addresses of all arrays in a table, and the work is cut into blocks of fixed size,
+each of one parameter.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from numba import prange
+from numba import carray, prange
 
-from minnet.kernels.jit import kernel
-from minnet.kernels.simd import fma
+from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.simd import fma, pointer
+
+BLOCK = 8192  # elements that one thread takes at a time
+TOGETHER = 8  # arrays whose addresses are taken in one call
+
+# Nanoseconds of one thread for an element.
+SGD_NS, MOMENTUM_NS, ADAM_NS = 0.1, 0.15, 0.4
+
+Row = tuple[np.ndarray, ...]
 
 
-@kernel(parallel=True)
-def _sgd(p, g, lr, weight_decay, sign):
+@kernel
+def _locate(arrays: Any, table: Any, start: Any) -> None:
+    """Write the addresses and sizes of some arrays into the table from row `start` on."""
+    for i in range(TOGETHER):
+        table[start + i, 0], table[start + i, 1] = arrays[i].ctypes.data, arrays[i].size
+
+
+@kernel
+def _cut(table: Any, width: Any, itemsize: Any, start: Any, ends: Any) -> Any:
+    """Cut the parameters from `start` on into blocks, as far as no two of them share memory.
+
+    Returns where that ends. Parameter i has its arrays in the `width` rows of the table from
+    i * width on, and its last block before `ends[i]`.
+    """
+    blocks = 0
+    for i in range(start, ends.size):
+        first, size = table[i * width, 0], table[i * width, 1] * itemsize
+        for j in range(start, i):
+            other = table[j * width, 0]
+            if first < other + table[j * width, 1] * itemsize and other < first + size:
+                return i
+        blocks += (table[i * width, 1] + BLOCK - 1) // BLOCK
+        ends[i] = blocks
+    return ends.size
+
+
+@device
+def _place(table: Any, width: Any, start: Any, stop: Any, ends: Any, task: Any) -> Any:
+    """Return the row of a block's parameter, its first element, and how many it has."""
+    low, high = start, stop - 1
+    while low < high:
+        middle = (low + high) // 2
+        if ends[middle] <= task:
+            low = middle + 1
+        else:
+            high = middle
+    first = (task - (ends[low - 1] if low > start else 0)) * BLOCK
+    return low * width, first, min(BLOCK, table[low * width, 1] - first)
+
+
+@block
+def _sgd_block(like, n, p, g, lr, weight_decay, sign):
+    p, g = carray(pointer(like, p), n), carray(pointer(like, g), n)
     number = p.dtype.type
     down, decay, sign = number(-lr), number(weight_decay), number(sign)
-    for i in prange(p.size):
+    for i in range(n):
         d = sign * g[i]
         if decay != number(0):
             d = fma(decay, p[i], d)
         p[i] = fma(down, d, p[i])
 
 
-@kernel(parallel=True)
-def _sgd_momentum(p, g, buf, lr, momentum, share, weight_decay, nesterov, first, sign):
+@block
+def _momentum_block(like, n, p, g, buf, lr, momentum, share, weight_decay, nesterov, first, sign):
+    p, g = carray(pointer(like, p), n), carray(pointer(like, g), n)
+    buf = carray(pointer(like, buf), n)
     number = p.dtype.type
     down, decay, sign = number(-lr), number(weight_decay), number(sign)
     momentum, share = number(momentum), number(share)
-    for i in prange(p.size):
+    for i in range(n):
         d = sign * g[i]
         if decay != number(0):
             d = fma(decay, p[i], d)
@@ -45,14 +100,19 @@ def _sgd_momentum(p, g, buf, lr, momentum, share, weight_decay, nesterov, first,
         p[i] = fma(down, d, p[i])
 
 
-@kernel(parallel=True)
-def _adam(p, g, m, v, highest, amsgrad, factors):
+@block
+def _adam_block(
+    like, n, p, g, m, v, highest,
+    share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
+):  # fmt: skip
+    p, g, m = carray(pointer(like, p), n), carray(pointer(like, g), n), carray(pointer(like, m), n)
+    v, highest = carray(pointer(like, v), n), carray(pointer(like, highest), n)
     number = p.dtype.type
-    share1, beta2, share2 = number(factors[0]), number(factors[1]), number(factors[2])
-    root, eps, step = number(factors[3]), number(factors[4]), number(factors[5])
-    decay, shrink, sign = number(factors[6]), number(factors[7]), number(factors[8])
+    share1, beta2, share2 = number(share1), number(beta2), number(share2)
+    root, eps, step = number(root), number(eps), number(step)
+    decay, shrink, sign = number(decay), number(shrink), number(sign)
     near, rest = share1 < number(0.5), number(1) - share1
-    for i in prange(p.size):
+    for i in range(n):
         w = p[i] * shrink
         d = sign * g[i]
         if decay != number(0):
@@ -70,10 +130,69 @@ def _adam(p, g, m, v, highest, amsgrad, factors):
         p[i] = w + step * a / (np.sqrt(b) / root + eps)
 
 
+@kernel(parallel=True)
+def _sgd(like, table, width, start, stop, ends, lr, weight_decay, sign):
+    zero, size = like.dtype.type(0), like.itemsize
+    for task in prange(ends[stop - 1]):
+        row, first, n = _place(table, width, start, stop, ends, task)
+        p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
+        _sgd_block(zero, n, p, g, lr, weight_decay, sign)
+
+
+@kernel(parallel=True)
+def _sgd_momentum(
+    like, table, width, start, stop, ends,
+    lr, momentum, share, weight_decay, nesterov, initial, sign,
+):  # fmt: skip
+    zero, size = like.dtype.type(0), like.itemsize
+    for task in prange(ends[stop - 1]):
+        row, first, n = _place(table, width, start, stop, ends, task)
+        p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
+        _momentum_block(
+            zero, n, p, g, table[row + 2, 0] + first * size,
+            lr, momentum, share, weight_decay, nesterov, initial, sign,
+        )  # fmt: skip
+
+
+@kernel(parallel=True)
+def _adam(
+    like, table, width, start, stop, ends,
+    share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
+):  # fmt: skip
+    zero, size = like.dtype.type(0), like.itemsize
+    for task in prange(ends[stop - 1]):
+        row, first, n = _place(table, width, start, stop, ends, task)
+        p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
+        m, v = table[row + 2, 0] + first * size, table[row + 3, 0] + first * size
+        _adam_block(
+            zero, n, p, g, m, v, table[row + width - 1, 0] + first * size,
+            share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
+        )  # fmt: skip
+
+
+def _tasks(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield how many elements a call of a kernel updates, and the first arguments of the call.
+
+    One call is enough, unless parameters share memory: these are updated one after the other, as
+    each has to see what the one before it did.
+    """
+    width = len(rows[0])
+    flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
+    count = sum(x.size for x in flat[::width])
+    flat += flat[:1] * (-len(flat) % TOGETHER)
+    table = np.empty((len(flat), 2), np.int64)
+    for i in range(0, len(flat), TOGETHER):
+        _locate(tuple(flat[i : i + TOGETHER]), table, i)
+    ends = np.empty(len(rows), np.int64)
+    start = 0
+    while start < len(rows):
+        stop = _cut(table, width, flat[0].itemsize, start, ends)
+        yield count, (flat[0], table, width, start, stop, ends)
+        start = stop
+
+
 def sgd_step(
-    p: np.ndarray,
-    g: np.ndarray,
-    buf: np.ndarray | None,
+    rows: Sequence[Row],
     lr: float,
     momentum: float = 0.0,
     dampening: float = 0.0,
@@ -82,78 +201,62 @@ def sgd_step(
     first: bool = False,
     maximize: bool = False,
 ) -> None:
-    """Update p, and buf where there is momentum, by one step of stochastic gradient descent.
+    """Update each p, and buf where there is momentum, by one step of stochastic gradient descent.
 
         d = ±g + weight_decay p
         buf = d at the first step, then momentum buf + (1 - dampening) d
         p = p - lr (d without momentum, d + momentum buf with Nesterov's, buf otherwise)
 
+    A row is (p, g), or with momentum (p, g, buf): contiguous arrays of one dtype, which all rows
+    share, and of one size.
+
     Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep
-    learning" (2013). Arrays are contiguous and of one dtype.
+    learning" (2013).
     """
-    p, g = p.reshape(-1), g.reshape(-1)
-    lr, weight_decay, sign = float(lr), float(weight_decay), -1.0 if maximize else 1.0
-    if momentum == 0:
-        _sgd.over(0.3 * p.size)(p, g, lr, weight_decay, sign)
+    if not rows:
         return
-    assert buf is not None
-    share = 1.0 - dampening
-    _sgd_momentum.over(0.4 * p.size)(
-        p, g, buf.reshape(-1), lr, float(momentum), share, weight_decay, nesterov, first, sign
-    )
+    decay, sign = float(weight_decay), -1.0 if maximize else 1.0
+    for count, task in _tasks(rows):
+        if momentum == 0:
+            _sgd.over(SGD_NS * count)(*task, float(lr), decay, sign)
+        else:
+            numbers = float(lr), float(momentum), 1.0 - dampening, decay
+            _sgd_momentum.over(MOMENTUM_NS * count)(*task, *numbers, nesterov, first, sign)
 
 
 def adam_step(
-    p: np.ndarray,
-    g: np.ndarray,
-    exp_avg: np.ndarray,
-    exp_avg_sq: np.ndarray,
-    max_exp_avg_sq: np.ndarray | None,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    step: int,
-    decoupled: bool = False,
-    maximize: bool = False,
-) -> None:
-    """Update p and its moments by the given step (1, 2, ...) of Adam, AdamW or AMSGrad.
-
-        p = (1 - lr weight_decay) p if decoupled, otherwise d = ±g + weight_decay p
-        exp_avg = exp_avg + (1 - beta1) (d - exp_avg)
-        exp_avg_sq = beta2 exp_avg_sq + (1 - beta2) d²
-        p = p - lr / (1 - beta1^step) exp_avg / (sqrt(exp_avg_sq) / sqrt(1 - beta2^step) + eps)
-
-    With `max_exp_avg_sq` its running maximum stands for exp_avg_sq in the last line. Kingma and Ba,
-    "Adam: a method for stochastic optimization" (2015); Loshchilov and Hutter, "Decoupled weight
-    decay regularization" (2019); Reddi, Kale and Kumar, "On the convergence of Adam and beyond"
-    (2018). Arrays are contiguous and of one dtype.
-    """
-    v = exp_avg_sq.reshape(-1)
-    amsgrad = max_exp_avg_sq is not None
-    highest = max_exp_avg_sq.reshape(-1) if max_exp_avg_sq is not None else v
-    factors = _factors(lr, beta1, beta2, eps, weight_decay, step, decoupled, maximize)
-    _adam.over(0.6 * p.size)(
-        p.reshape(-1), g.reshape(-1), exp_avg.reshape(-1), v, highest, amsgrad, factors
-    )
-
-
-@lru_cache(maxsize=16)  # the parameters of a group share them
-def _factors(
+    rows: Sequence[Row],
     lr: float,
     beta1: float,
     beta2: float,
     eps: float,
     weight_decay: float,
     step: float,
-    decoupled: bool,
-    maximize: bool,
-) -> np.ndarray:
-    size = lr / (1 - beta1**step)
-    root = math.sqrt(1 - beta2**step)
-    decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
+    amsgrad: bool = False,
+    decoupled: bool = False,
+    maximize: bool = False,
+) -> None:
+    """Update each p and its moments by the given step (1, 2, ...) of Adam, AdamW or AMSGrad.
+
+        p = (1 - lr weight_decay) p if decoupled, otherwise d = ±g + weight_decay p
+        exp_avg = exp_avg + (1 - beta1) (d - exp_avg)
+        exp_avg_sq = beta2 exp_avg_sq + (1 - beta2) d²
+        p = p - lr / (1 - beta1^step) exp_avg / (sqrt(exp_avg_sq) / sqrt(1 - beta2^step) + eps)
+
+    A row is (p, g, exp_avg, exp_avg_sq), and with `amsgrad` the maximum of exp_avg_sq so far, which
+    stands for it in the last line: contiguous arrays of one dtype, which all rows share, and of one
+    size.
+
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Loshchilov and Hutter,
+    "Decoupled weight decay regularization" (2019); Reddi, Kale and Kumar, "On the convergence of
+    Adam and beyond" (2018).
+    """
+    if not rows:
+        return
+    decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (float(weight_decay), 1.0)
+    root, size = math.sqrt(1 - beta2**step), -lr / (1 - beta1**step)
     sign = -1.0 if maximize else 1.0
-    return np.array(
-        [1 - beta1, beta2, 1 - beta2, root, eps, -size, decay, shrink, sign], np.float64
-    )
+    for count, task in _tasks(rows):
+        _adam.over(ADAM_NS * count)(
+            *task, 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign, amsgrad
+        )

@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from minnet.kernels import numeric
+from minnet.kernels.buffers import empty
 from minnet.kernels.jit import kernel
 from minnet.kernels.numeric import like
 
@@ -25,13 +26,13 @@ BLOCK = 1024
 
 
 def _map(function: Any, cost: float, x: np.ndarray, *scalars: float) -> np.ndarray:
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     function.over(cost * x.nbytes)(x.ravel(), *scalars, out.reshape(-1))
     return out
 
 
 def _map2(function: Any, cost: float, dy: np.ndarray, x: np.ndarray, *scalars: float) -> np.ndarray:
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     function.over(cost * x.nbytes)(dy.ravel(), x.ravel(), *scalars, out.reshape(-1))
     return out
 

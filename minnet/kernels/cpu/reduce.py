@@ -291,10 +291,13 @@ def mean(x: np.ndarray, axes: Axes = None, keepdims: bool = False) -> np.ndarray
 def sum_rows(dy: np.ndarray) -> np.ndarray:
     """Return the sum of the rows of a matrix, (N, O) -> (O,): the gradient of a bias."""
     n, inner = dy.shape
-    if n > BLOCK or inner == 1 or not dy.flags.c_contiguous:
+    if n > BLOCK or not dy.flags.c_contiguous:
         return sum(dy, 0)
     out = np.empty(inner, dy.dtype)
-    _sum_few_rows.over(0.2 * dy.size)(dy, out)
+    if inner == 1:
+        _sum_rows(dy.reshape(1, n), 1.0, out.reshape(1, 1))
+    else:
+        _sum_few_rows.over(0.2 * dy.size)(dy, out)
     return out
 
 
