@@ -186,24 +186,7 @@ def orthogonal(module: ModuleType, n: int) -> Run:
     return run
 
 
-def default_layer(module: ModuleType, inputs: int, outputs: int) -> Run:
-    """minnet or torch: a layer's default initialization, weight and bias."""
-    layer = module.nn.Linear(inputs, outputs)
-    bound = inputs**-0.5
-
-    def run() -> Any:
-        layer.reset_parameters()
-        return layer.weight
-
-    weight = np.asarray(run().detach())
-    assert 0.99 * bound < np.abs(weight).max() <= bound
-    return run
-
-
 WORKLOADS = [
-    Workload(
-        "default initialization of Linear(784, 128)", both(default_layer, 784, 128), {"torch": 8}
-    ),
     *(fill(kind, n, "float32") for kind in ("uniform", "normal", "trunc_normal")
       for n in (LAYER, 10**6, 10**7)),
     *(fill(kind, 10**8, "float32", slow=True) for kind in ("uniform", "normal", "trunc_normal")),

@@ -110,7 +110,7 @@ def _outside(out: Any, plane: Any, used: Any, a: Any, b: Any, pending: Any) -> A
 
 
 @block
-def _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std):  # type: ignore[no-untyped-def]
+def _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std):
     half = out.size // 2
     for i in range(n):
         e = pending[i]
@@ -174,7 +174,7 @@ def _log_acceptance(z: Any, low: Any, high: Any, rate: Any) -> Any:
 
 
 @block
-def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale, rate):  # type: ignore[no-untyped-def]
+def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale, rate):
     half = out.size // 2
     for i in range(n):
         e = pending[i]
@@ -239,7 +239,7 @@ def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
 
 
 @block
-def _scaled_again(out, used, index, stream, low, span, least):  # type: ignore[no-untyped-def]
+def _scaled_again(out, used, index, stream, low, span, least):
     for start in (0, COUNTERS):
         for e in range(start, start + used):
             for attempt in range(ATTEMPTS):
@@ -450,8 +450,8 @@ def trunc_normal(
         if high - low > 1 / best * math.exp(min((low * low - low * best) / 2 + 0.5, 700.0)):
             rate = best
     scale = (real(high) - real(low)) * real(UNIT[real is np.float64]) if rate == 0 else real(0)
-    args = (real(mean), real(std), *bounds, real(low), real(high), scale, real(rate))
-    _fill(_tail, out, real, start, progress, 20.0, stream, args)
+    tail = (real(mean), real(std), *bounds, real(low), real(high), scale, real(rate))
+    _fill(_tail, out, real, start, progress, 20.0, stream, tail)
 
 
 def _mass(low: float, high: float) -> float:
