@@ -103,7 +103,7 @@ def test_a_strided_view_gets_the_bits_of_a_contiguous_array(name, real):
         ("_uniform", (-1.0, 1e-7, 0.99)),
         ("_normal", (-1.0, 2.0)),
         ("_exponential", (2.0,)),
-        ("_keep", (0.0, 1.0, -0.5, 1.5)),
+        ("_truncated", (0.0, 1.0, -0.5, 1.5)),
         ("_tail", (0.0, 1.0, 2.0, 9.0, 2.0, 9.0, 0.0, 2.4)),
     ],
 )

@@ -38,13 +38,19 @@ Progress = Callable[[int, int], Any]
 # than 1024 only for a short fill.
 
 
-def _runs_of(draw: Any, name: str) -> Any:
-    """Return the kernel that fills runs with a distribution of `draws.py`."""
+def _pairs_of(draw: Any) -> Any:
+    """Return the loop that turns a run's words into draws of a distribution of `draws.py`."""
 
     @block
     def pairs(first: Any, second: Any, args: Any) -> None:
         for i in range(first.size):
             first[i], second[i] = draw(bits(first[i]), bits(second[i]), *args)
+
+    return pairs
+
+
+def _runs_of(pairs: Any, name: str) -> Any:
+    """Return the kernel that fills runs with words and goes over them with a loop of pairs."""
 
     def runs(out: Any, run: Any, width: Any, stream: Any, args: Any) -> None:
         size = RUN_BYTES // out.itemsize
@@ -59,10 +65,11 @@ def _runs_of(draw: Any, name: str) -> Any:
     return kernel(runs, parallel=True)
 
 
-_uniform = _runs_of(draws.uniform, "_uniform")
-_normal = _runs_of(draws.normal, "_normal")
-_exponential = _runs_of(draws.exponential, "_exponential")
-_bernoulli = _runs_of(draws.bernoulli, "_bernoulli")
+_normal_pairs = _pairs_of(draws.normal)
+_uniform = _runs_of(_pairs_of(draws.uniform), "_uniform")
+_normal = _runs_of(_normal_pairs, "_normal")
+_exponential = _runs_of(_pairs_of(draws.exponential), "_exponential")
+_bernoulli = _runs_of(_pairs_of(draws.bernoulli), "_bernoulli")
 
 
 # Rejection, element by element: a retry is a later attempt of the same element
@@ -99,13 +106,15 @@ def _retried(out: Any, e: Any, index: Any, attempt: Any, stream: Any) -> Any:
 
 
 @block
-def _outside(out: Any, plane: Any, used: Any, a: Any, b: Any, pending: Any) -> Any:
+def _outside(out: Any, used: Any, a: Any, b: Any, flags: Any, pending: Any) -> Any:
     """List the elements of a run outside [a, b], and return how many there are."""
+    for e in range(out.size):  # apart from the listing, as this vectorises
+        flags[e] = not (a <= out[e] <= b)
     n = 0
-    for start in (0, plane):
+    for start in (0, out.size // 2):
         for e in range(start, start + used):
             pending[n] = e
-            n += not (a <= out[e] <= b)
+            n += flags[e]
     return n
 
 
@@ -132,16 +141,20 @@ def _accepted(out: Any, fresh: Any, pending: Any, n: Any, a: Any, b: Any) -> Any
 
 
 @kernel(parallel=True)
-def _keep(out, run, width, stream, args):
-    """Replace what lies outside [a, b] by later attempts of the same element."""
+def _truncated(out, run, width, stream, args):
+    """Normals, of which those outside [a, b] are replaced by later attempts of the same element."""
     mean, std, a, b = args
     size = RUN_BYTES // out.itemsize
-    used = width * (size // 2) // COUNTERS
+    plane = size // 2
+    used = width * plane // COUNTERS
     for r in prange(out.size // size):
         elements = out[r * size : (r + 1) * size]
         index = uint64(run + r) * uint64(COUNTERS)
+        words(elements.ctypes.data, index, width, stream)
+        _normal_pairs(elements[:used], elements[plane : plane + used], (mean, std))
+        flags = np.empty(size, np.uint8)
         pending, fresh = np.empty(size, np.int32), np.empty(size, out.dtype)
-        n = _outside(elements, size // 2, used, a, b, pending)
+        n = _outside(elements, used, a, b, flags, pending)
         attempt = 1
         while n > 0 and attempt < ATTEMPTS:
             _normal_again(elements, fresh, pending, n, index, attempt, stream, mean, std)
@@ -439,7 +452,7 @@ def trunc_normal(
         bounds = (real(own(a)), real(own(b)))
     if _mass(low, high) > 0.25:
         args = (real(mean), real(std), *bounds)
-        _fill(_Truncated(), out, real, start, progress, 2.5, stream, args)
+        _fill(_truncated, out, real, start, progress, 2.5, stream, args)
         return
     if high <= 0:  # the left tail is the right one, mirrored
         low, high, std = -high, -low, -std
@@ -457,18 +470,6 @@ def trunc_normal(
 def _mass(low: float, high: float) -> float:
     """Return the probability that N(0, 1) lies in [low, high]."""
     return (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
-
-
-class _Truncated:
-    """Two kernels one after the other over the same runs: the normals, and those to draw again."""
-
-    def __call__(self, *args: Any, over: float = 0.0) -> None:
-        *place, (mean, std, a, b) = args
-        _normal.over(over / 2)(*place, (mean, std))
-        _keep.over(over / 2)(*place, (mean, std, a, b))
-
-    def over(self, work: float) -> Callable[..., None]:
-        return lambda *args: self(*args, over=work)
 
 
 def bernoulli(
