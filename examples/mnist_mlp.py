@@ -12,7 +12,8 @@ import argparse
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -127,14 +128,18 @@ class CompilingNotice(logging.Handler):
         super().close()
 
 
-def warm_up() -> None:
-    """Compile what is not in the cache yet, with a notice, so that no epoch waits for it."""
+@contextmanager
+def told_of_compiling() -> Iterator[None]:
+    """Say so while kernels are compiled that are not in the cache yet."""
     log = logging.getLogger("minnet.kernels")
     log.setLevel(logging.INFO)
     notice = CompilingNotice()
     log.addHandler(notice)
-    minnet.warmup()
-    notice.close()
+    try:
+        yield
+    finally:
+        log.removeHandler(notice)
+        notice.close()
 
 
 def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -191,12 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.threads is not None:
         minnet.set_num_threads(options.threads)
     minnet.manual_seed(options.seed)
-    warm_up()
 
-    try:
-        training_set, test_set, source = find_data(options)
-    except (OSError, ValueError, ImportError) as error:
-        parser.error(str(error))
+    with told_of_compiling():
+        try:
+            training_set, test_set, source = find_data(options)
+        except (OSError, ValueError, ImportError) as error:
+            parser.error(str(error))
+        minnet.warmup()  # so that no epoch waits for it
     print(f"data: {source}", flush=True)
     training = DataLoader(normalized(training_set), options.batch_size, shuffle=True)
     test = DataLoader(normalized(test_set), batch_size=1000)

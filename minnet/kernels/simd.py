@@ -30,7 +30,7 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
         raise TypeError(f"fma expects three float32 or three float64, got {x}, {y}, {z}")
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.call(_fma(builder.module, args[0].type), args)
+        return builder.call(fma_function(builder.module, args[0].type), args)
 
     return x(x, x, x), codegen
 
@@ -39,7 +39,7 @@ def _bytes(scalar: Any) -> int:
     return 4 if isinstance(scalar, ir.FloatType) else 8
 
 
-def _fma(module: Any, kind: Any) -> Any:
+def fma_function(module: Any, kind: Any) -> Any:
     """Return LLVM's fma for a scalar or a vector type."""
     vector = isinstance(kind, ir.VectorType)
     name = f"f{8 * _bytes(kind.element if vector else kind)}"
@@ -144,7 +144,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
         function.append_basic_block(name) for name in ("entry", "partial", "loop", "done")
     )
     builder = ir.IRBuilder(entry)
-    fused = _fma(module, vector)
+    fused = fma_function(module, vector)
     where = [(r, v) for r in range(rows) for v in range(vectors)]
 
     def at(pointer: Any, kind: Any, distance: Any = None) -> Any:

@@ -390,8 +390,13 @@ class Generator:
 def _check_writable(array: np.ndarray) -> None:
     if not array.flags.writeable:
         raise ValueError("the array to fill is read-only: fill a copy of it")
-    if 0 in array.strides and any(
-        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
+    if (
+        0 in array.strides
+        and array.size
+        and any(
+            stride == 0 and size > 1
+            for stride, size in zip(array.strides, array.shape, strict=True)
+        )
     ):
         raise ValueError(
             "more than one element of the array to fill lies at a single place in memory, as after "

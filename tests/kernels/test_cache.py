@@ -37,8 +37,8 @@ def files(folder):
 
 def test_a_second_process_finds_what_the_first_compiled(tmp_path):
     first = run(tmp_path)
-    assert "compiling fill._uniform.serial" in first.stdout
-    assert [f.name.rpartition("-")[0] for f in files(tmp_path)] == ["fill._uniform.serial"]
+    assert "compiling fill._uniform32.serial" in first.stdout
+    assert [f.name.rpartition("-")[0] for f in files(tmp_path)] == ["fill._uniform32.serial"]
     second = run(tmp_path)
     assert "compiling" not in second.stdout
     assert first.stdout.splitlines()[-1] == second.stdout.splitlines()[-1]
@@ -50,7 +50,7 @@ def test_a_damaged_file_is_compiled_again(tmp_path):
     whole = file.read_bytes()
     for content in (b"", whole[: len(whole) // 2], b"\x00" * 100):
         file.write_bytes(content)
-        assert "compiling fill._uniform" in run(tmp_path).stdout
+        assert "compiling fill._uniform32" in run(tmp_path).stdout
         assert "compiling" not in run(tmp_path).stdout
 
 

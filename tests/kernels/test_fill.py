@@ -126,6 +126,18 @@ def test_parallel_integers_equal_serial_ones():
     assert np.unique(serial).size == serial.size
 
 
+@pytest.mark.parametrize("width", [1, 5, 12, 100, 1023, 1024])
+def test_both_loops_of_uniforms_give_the_same_bits(width):
+    numbers = fill._uniform_numbers(np.dtype(np.float32), -0.3, 1.7)
+    one, two = np.zeros((2, 2 * 4096), np.float32)
+    fill._uniform(one, 7, width, STREAM, numbers)
+    fill._uniform32(two, 7, width, STREAM, numbers)
+    for planes in (one, two):
+        planes.reshape(4, 2048)[:, 2 * width :] = 0
+    np.testing.assert_array_equal(one, two)
+    assert np.count_nonzero(one) == 8 * width
+
+
 @pytest.mark.parametrize("real", REALS)
 def test_uniform_never_returns_the_upper_end(real):
     """In a range of two numbers, half of the largest units round up to its end."""

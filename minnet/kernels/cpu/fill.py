@@ -20,7 +20,7 @@ from numba import int64, prange, uint32, uint64
 from numba.extending import overload
 
 from minnet.kernels import draws
-from minnet.kernels.cpu.words import words
+from minnet.kernels.cpu.words import uniforms, words
 from minnet.kernels.draws import COUNTED_BITS, UNIT, counted, whole
 from minnet.kernels.jit import block, device, kernel
 from minnet.kernels.numeric import bits, like, log_fraction
@@ -70,6 +70,15 @@ _uniform = _runs_of(_pairs_of(draws.uniform), "_uniform")
 _normal = _runs_of(_normal_pairs, "_normal")
 _exponential = _runs_of(_pairs_of(draws.exponential), "_exponential")
 _bernoulli = _runs_of(_pairs_of(draws.bernoulli), "_bernoulli")
+
+
+@kernel(parallel=True)
+def _uniform32(out, run, width, stream, numbers):
+    """`_uniform` in float32, in the loop that makes the words."""
+    size = RUN_BYTES // 4
+    for r in prange(out.size // size):
+        address = out[r * size : (r + 1) * size].ctypes.data
+        uniforms(address, uint64(run + r) * uint64(COUNTERS), width, stream, numbers)
 
 
 # Rejection, element by element: a retry is a later attempt of the same element
@@ -402,7 +411,9 @@ def uniform(
 ) -> None:
     """Fill a float array with U[low, high): one fma, and never the upper end."""
     numbers = _uniform_numbers(out.dtype, low, high)
-    _fill(_uniform, out, _computing(out.dtype), start, progress, 0.6, stream, numbers)
+    real = _computing(out.dtype)
+    runs = _uniform if real is np.float64 else _uniform32
+    _fill(runs, out, real, start, progress, 0.6, stream, numbers)
 
 
 def normal(

@@ -1,8 +1,9 @@
-"""Random words: Philox for a run of counters, in vector IR.
+"""Random words, and float32 uniforms of them: Philox for a run of counters, in vector IR.
 
 Left to LLVM, Philox in a loop runs at three quarters of this speed: it spends shuffles on packing
 words that the lanes of `philox.py` need not have, and multiplies 64 by 64 bits where a word does
-not change from counter to counter.
+not change from counter to counter. A uniform is so little work beside its word that a loop of its
+own over the words would cost a sixth of the time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minnet.kernels import philox
-from minnet.kernels.simd import vector_bytes
+from minnet.kernels.simd import fma_function, vector_bytes
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 LANES = vector_bytes() // 8
@@ -23,6 +24,8 @@ LANES = vector_bytes() // 8
 # fit into the registers. AVX-512 and NEON have 32, AVX and SSE 16.
 CHAINS = 4 if vector_bytes() == 64 else 2
 VECTOR = ir.VectorType(INT64, LANES)
+WORDS = ir.VectorType(INT32, 2 * LANES)
+SINGLES = ir.VectorType(ir.FloatType(), 2 * LANES)
 
 
 # A word that is the same in all counters of the run is a scalar, and what is made of it stays one.
@@ -36,13 +39,12 @@ def _constant(x: int, like: Any) -> Any:
     return ir.Constant(VECTOR, [x] * LANES) if _varies(like) else INT64(x)
 
 
-def _spread(builder: Any, x: Any) -> Any:
+def _spread(builder: Any, x: Any, vector: Any = VECTOR) -> Any:
     """Return a vector with x in every lane."""
-    undefined = ir.Constant(VECTOR, ir.Undefined)
+    undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, x, INT32(0))
-    return builder.shuffle_vector(
-        first, undefined, ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
-    )
+    lanes = ir.Constant(ir.VectorType(INT32, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(first, undefined, lanes)
 
 
 def _product(builder: Any, word: Any, multiplier: Any) -> Any:
@@ -72,16 +74,30 @@ def _lane(builder: Any, product: Any, word: Any, key: Any) -> Any:
     return builder.xor(product, builder.shl(both, _constant(32, both)))
 
 
-def _run(module: Any) -> Any:
-    """Return the function of `words`, on integers."""
-    name = "minnet.words"
+def _uniform(builder: Any, lane: Any, low: Any, scale: Any, last: Any) -> Any:
+    """Return what `draws.uniform` makes of both halves of a lane."""
+    high_bits = builder.lshr(builder.bitcast(lane, WORDS), ir.Constant(WORDS, [8] * 2 * LANES))
+    whole = builder.sitofp(high_bits, SINGLES)
+    low, scale, last = (_spread(builder, x, SINGLES) for x in (low, scale, last))
+    x = builder.call(fma_function(builder.module, SINGLES), [whole, scale, low])
+    return builder.select(builder.fcmp_ordered("<", x, last), x, last)
+
+
+def _run(module: Any, finish: Any = None) -> Any:
+    """Return the function of `words`, on integers; or that of what `finish` makes of the lanes."""
+    name = "minnet.words" if finish is None else f"minnet.words.{finish.__name__}"
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT64] * 8), name)
+    numbers = [] if finish is None else [ir.FloatType()] * 3
+    kind = ir.FunctionType(ir.VoidType(), [INT64] * 8 + numbers)
+    function = ir.Function(module, kind, name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     function.attributes.add("nounwind")
-    address, width, k0, k1, *counter = function.args
+    address, width, k0, k1, c0, c1, c2, c3, *rest = function.args
+    # One more chain beside a finish, which gives the processor something to do while they wait.
+    chain_count = CHAINS if finish is None else CHAINS + 1
+    step = chain_count * LANES  # counters
     entry, loop, done = (function.append_basic_block(part) for part in ("entry", "loop", "done"))
 
     builder = ir.IRBuilder(entry)
@@ -91,18 +107,19 @@ def _run(module: Any) -> Any:
         keys.append((k0, k1))
         k0 = builder.and_(builder.add(k0, INT64(int(philox.WEYL_0))), low)
         k1 = builder.and_(builder.add(k1, INT64(int(philox.WEYL_1))), low)
-    start = builder.add(_spread(builder, counter[0]), ir.Constant(VECTOR, list(range(LANES))))
     builder.branch(loop)
 
     builder.position_at_end(loop)
-    done_counters = builder.phi(INT64)
-    done_counters.add_incoming(INT64(0), entry)
-    index = builder.phi(VECTOR)
-    index.add_incoming(start, entry)
-    chains: list[Any] = [
-        (builder.add(index, _constant(chain * LANES, index)), *counter[1:])
-        for chain in range(CHAINS)
-    ]
+    computed = builder.phi(INT64)
+    computed.add_incoming(INT64(0), entry)
+    # The last step may not reach beyond the run: it then does some counters a second time.
+    limit = INT64(philox.COUNTERS - step)
+    first = builder.select(builder.icmp_signed("<", computed, limit), computed, limit)
+    start = _spread(builder, builder.add(c0, first))
+    chains: list[Any] = []
+    for chain in range(chain_count):
+        offsets = ir.Constant(VECTOR, [chain * LANES + lane for lane in range(LANES)])
+        chains.append((builder.add(start, offsets), c1, c2, c3))
     for key_0, key_1 in keys:
         products = [
             (_product(builder, c0, philox.MULTIPLIER_0), _product(builder, c2, philox.MULTIPLIER_1))
@@ -113,16 +130,15 @@ def _run(module: Any) -> Any:
             (combine(builder, p1, c1, key_0), p1, combine(builder, p0, c3, key_1), p0)
             for (_, c1, _, c3), (p0, p1) in zip(chains, products, strict=True)
         ]
-    for chain, (first, _, second, _) in enumerate(chains):
-        counters = builder.add(done_counters, INT64(chain * LANES))
-        place = builder.add(address, builder.mul(counters, INT64(8)))
-        for plane, lanes in ((0, first), (philox.PLANE_BYTES, second)):
-            pointer = builder.inttoptr(builder.add(place, INT64(plane)), VECTOR.as_pointer())
-            builder.store(lanes, pointer).align = 4
-    step = CHAINS * LANES
-    more = builder.add(done_counters, INT64(step))
-    done_counters.add_incoming(more, loop)
-    index.add_incoming(builder.add(index, _constant(step, index)), loop)
+    place = builder.add(address, builder.mul(first, INT64(8)))
+    for plane in range(2):
+        for chain, lanes in enumerate(chains):
+            at = builder.add(place, INT64(plane * philox.PLANE_BYTES + chain * LANES * 8))
+            x = lanes[2 * plane]
+            x = x if finish is None else finish(builder, x, *rest)
+            builder.store(x, builder.inttoptr(at, x.type.as_pointer())).align = 4
+    more = builder.add(computed, INT64(step))
+    computed.add_incoming(more, loop)
     builder.cbranch(builder.icmp_signed("<", more, width), loop, done)
 
     builder.position_at_end(done)
@@ -130,23 +146,43 @@ def _run(module: Any) -> Any:
     return function
 
 
+def _arguments(builder: Any, args: Any) -> list[Any]:
+    address, index, width, stream = args
+    words = [
+        half
+        for x in (*cgutils.unpack_tuple(builder, stream, 2), index)
+        for half in (builder.and_(x, INT64(0xFFFFFFFF)), builder.lshr(x, INT64(32)))
+    ]
+    k0, k1, c2, c3, c0, c1 = words
+    return [address, width, k0, k1, c0, c1, c2, c3]
+
+
 @intrinsic
 def words(typingctx: Any, address: Any, index: Any, width: Any, stream: Any) -> Any:
     """Write the two planes of a run: the lanes of the counters from `index` on.
 
     `address` is that of a run's memory, `index` (uint64) that of its first counter. At least the
-    first `width` counters are computed, and at least one: as many as whole vectors hold.
+    first `width` counters are computed: as many as whole steps hold.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        address, index, width, stream = args
-        words = [
-            half
-            for x in (*cgutils.unpack_tuple(builder, stream, 2), index)
-            for half in (builder.and_(x, INT64(0xFFFFFFFF)), builder.lshr(x, INT64(32)))
-        ]
-        k0, k1, c2, c3, c0, c1 = words
-        builder.call(_run(builder.module), [address, width, k0, k1, c0, c1, c2, c3])
+        builder.call(_run(builder.module), _arguments(builder, args))
         return context.get_dummy_value()
 
     return types.void(types.intp, types.uint64, types.intp, stream), codegen
+
+
+@intrinsic
+def uniforms(
+    typingctx: Any, address: Any, index: Any, width: Any, stream: Any, numbers: Any
+) -> Any:
+    """Write a run of float32 from `draws.uniform`, whose `numbers` are low, scale and last."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        *place, numbers = args
+        numbers = cgutils.unpack_tuple(builder, numbers, 3)
+        builder.call(_run(builder.module, _uniform), [*_arguments(builder, place), *numbers])
+        return context.get_dummy_value()
+
+    three = types.UniTuple(types.float32, 3)
+    return types.void(types.intp, types.uint64, types.intp, stream, three), codegen
