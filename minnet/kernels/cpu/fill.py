@@ -22,7 +22,7 @@ from numba.extending import overload
 from minnet.kernels import draws
 from minnet.kernels.cpu.words import uniforms, words
 from minnet.kernels.draws import COUNTED_BITS, UNIT, counted, whole
-from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.jit import Kernel, block, device, kernel
 from minnet.kernels.numeric import bits, like, log_fraction
 from minnet.kernels.philox import ATTEMPTS, COUNTERS, RETRY, RUN_BYTES, Stream, halves, philox4x32
 from minnet.kernels.philox import stream as stream
@@ -34,51 +34,75 @@ PIECE = 1 << 20
 Progress = Callable[[int, int], Any]
 
 
-# Whole runs: `out` is a multiple of a run long. `width` counters of each run are computed, fewer
-# than 1024 only for a short fill.
+# One run: `out` is its memory, `index` its first counter. `width` counters are computed, fewer than
+# 1024 only where the end of a run is not asked for; places that they do not reach hold anything.
 
 
 def _pairs_of(draw: Any) -> Any:
     """Return the loop that turns a run's words into draws of a distribution of `draws.py`."""
 
     @block
-    def pairs(first: Any, second: Any, args: Any) -> None:
-        for i in range(first.size):
+    def pairs(out: Any, width: Any, args: Any) -> None:
+        plane = out.size // 2
+        used = width * plane // COUNTERS
+        first, second = out[:used], out[plane : plane + used]
+        for i in range(used):
             first[i], second[i] = draw(bits(first[i]), bits(second[i]), *args)
 
     return pairs
 
 
-def _runs_of(pairs: Any, name: str) -> Any:
-    """Return the kernel that fills runs with words and goes over them with a loop of pairs."""
+def _run_of(draw: Any) -> Any:
+    pairs = _pairs_of(draw)
 
-    def runs(out: Any, run: Any, width: Any, stream: Any, args: Any) -> None:
+    @block
+    def run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
+        words(out.ctypes.data, index, width, stream)
+        pairs(out, width, args)
+
+    return run
+
+
+def _over_runs(run: Any, name: str) -> Any:
+    """Return the kernel that fills an array run by run, from any `start` to any end.
+
+    Whole runs are written in place, a part of one at either end through a buffer.
+    """
+
+    def fill(out: Any, start: Any, stream: Any, args: Any) -> None:
         size = RUN_BYTES // out.itemsize
-        plane = size // 2
-        used = width * plane // COUNTERS
-        for r in prange(out.size // size):
-            elements = out[r * size : (r + 1) * size]
-            words(elements.ctypes.data, uint64(run + r) * uint64(COUNTERS), width, stream)
-            pairs(elements[:used], elements[plane : plane + used], args)
+        first = start // size
+        skip = start - first * size
+        for r in prange((skip + out.size + size - 1) // size):
+            index = uint64(first + r) * uint64(COUNTERS)
+            low = r * size - skip
+            if low >= 0 and low + size <= out.size:
+                run(out[low : low + size], index, COUNTERS, stream, args)
+            else:
+                begin, end = max(low, 0), min(low + size, out.size)
+                elements = np.empty(size, out.dtype)
+                lanes = ((end - low) * out.itemsize + 7) // 8  # of the first plane
+                run(elements, index, min(lanes, COUNTERS), stream, args)
+                out[begin:end] = elements[begin - low : end - low]
 
-    runs.__name__ = runs.__qualname__ = name  # by which compiled kernels are kept
-    return kernel(runs, parallel=True)
+    fill.__name__ = fill.__qualname__ = name  # by which compiled kernels are kept
+    return kernel(fill, parallel=True)
 
 
 _normal_pairs = _pairs_of(draws.normal)
-_uniform = _runs_of(_pairs_of(draws.uniform), "_uniform")
-_normal = _runs_of(_normal_pairs, "_normal")
-_exponential = _runs_of(_pairs_of(draws.exponential), "_exponential")
-_bernoulli = _runs_of(_pairs_of(draws.bernoulli), "_bernoulli")
+_uniform = _over_runs(_run_of(draws.uniform), "_uniform")
+_normal = _over_runs(_run_of(draws.normal), "_normal")
+_exponential = _over_runs(_run_of(draws.exponential), "_exponential")
+_bernoulli = _over_runs(_run_of(draws.bernoulli), "_bernoulli")
 
 
-@kernel(parallel=True)
-def _uniform32(out, run, width, stream, numbers):
-    """`_uniform` in float32, in the loop that makes the words."""
-    size = RUN_BYTES // 4
-    for r in prange(out.size // size):
-        address = out[r * size : (r + 1) * size].ctypes.data
-        uniforms(address, uint64(run + r) * uint64(COUNTERS), width, stream, numbers)
+@block
+def _uniform32_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
+    """In float32, in the loop that makes the words."""
+    uniforms(out.ctypes.data, index, width, stream, args)
+
+
+_uniform32 = _over_runs(_uniform32_run, "_uniform32")
 
 
 # Rejection, element by element: a retry is a later attempt of the same element
@@ -149,26 +173,24 @@ def _accepted(out: Any, fresh: Any, pending: Any, n: Any, a: Any, b: Any) -> Any
     return rejected
 
 
-@kernel(parallel=True)
-def _truncated(out, run, width, stream, args):
+@block
+def _truncated_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
     """Normals, of which those outside [a, b] are replaced by later attempts of the same element."""
     mean, std, a, b = args
-    size = RUN_BYTES // out.itemsize
-    plane = size // 2
-    used = width * plane // COUNTERS
-    for r in prange(out.size // size):
-        elements = out[r * size : (r + 1) * size]
-        index = uint64(run + r) * uint64(COUNTERS)
-        words(elements.ctypes.data, index, width, stream)
-        _normal_pairs(elements[:used], elements[plane : plane + used], (mean, std))
-        flags = np.empty(size, np.uint8)
-        pending, fresh = np.empty(size, np.int32), np.empty(size, out.dtype)
-        n = _outside(elements, used, a, b, flags, pending)
-        attempt = 1
-        while n > 0 and attempt < ATTEMPTS:
-            _normal_again(elements, fresh, pending, n, index, attempt, stream, mean, std)
-            n = _accepted(elements, fresh, pending, n, a, b)
-            attempt += 1
+    size = out.size
+    words(out.ctypes.data, index, width, stream)
+    _normal_pairs(out, width, (mean, std))
+    flags, pending = np.empty(size, np.uint8), np.empty(size, np.int32)
+    fresh = np.empty(size, out.dtype)
+    n = _outside(out, width * (size // 2) // COUNTERS, a, b, flags, pending)
+    attempt = 1
+    while n > 0 and attempt < ATTEMPTS:
+        _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std)
+        n = _accepted(out, fresh, pending, n, a, b)
+        attempt += 1
+
+
+_truncated = _over_runs(_truncated_run, "_truncated")
 
 
 @device
@@ -208,28 +230,27 @@ def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale
         fresh[i] = z if keep else like(z, np.nan)
 
 
-@kernel(parallel=True)
-def _tail(out, run, width, stream, args):
+@block
+def _tail_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
     """Rejection from a uniform or exponential: attempts 2t propose, attempts 2t + 1 accept."""
     mean, std, a, b, low, high, scale, rate = args
-    size = RUN_BYTES // out.itemsize
-    plane = size // 2
+    plane = out.size // 2
     used = width * plane // COUNTERS
-    for r in prange(out.size // size):
-        elements = out[r * size : (r + 1) * size]
-        index = uint64(run + r) * uint64(COUNTERS)
-        pending, fresh = np.empty(size, np.int32), np.empty(size, out.dtype)
-        for i in range(used):
-            pending[i], pending[used + i] = i, plane + i
-        n = 2 * used
-        attempt = 0
-        while n > 0 and attempt < ATTEMPTS // 2:
-            _tail_again(elements, fresh, pending, n, index, attempt, stream, low, high, scale, rate)
-            n = _accepted(elements, fresh, pending, n, low, high)
-            attempt += 1
-        for start in (0, plane):
-            for e in range(start, start + used):
-                elements[e] = min(max(fma(elements[e], std, mean), a), b)
+    pending, fresh = np.empty(out.size, np.int32), np.empty(out.size, out.dtype)
+    for i in range(used):
+        pending[i], pending[used + i] = i, plane + i
+    n = 2 * used
+    attempt = 0
+    while n > 0 and attempt < ATTEMPTS // 2:
+        _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale, rate)
+        n = _accepted(out, fresh, pending, n, low, high)
+        attempt += 1
+    for start in (0, plane):
+        for e in range(start, start + used):
+            out[e] = min(max(fma(out[e], std, mean), a), b)
+
+
+_tail = _over_runs(_tail_run, "_tail")
 
 
 @device
@@ -271,22 +292,21 @@ def _scaled_again(out, used, index, stream, low, span, least):
                     break
 
 
-@kernel(parallel=True)
-def _integers(out, run, width, stream, args):
+@block
+def _integers_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
     """Whole numbers: `low` + the high half of word * span (Lemire 2019). A span of 0 is 2**64.
 
     A product whose low half is below 2**64 mod span is drawn again, so that all are equally likely.
     """
     low, span, least = args
-    size = 2 * COUNTERS
-    for r in prange(out.size // size):
-        elements = out[r * size : (r + 1) * size]
-        index = uint64(run + r) * uint64(COUNTERS)
-        words(elements.ctypes.data, index, width, stream)
-        first = _scaled_all(elements[:width], low, span, least)
-        second = _scaled_all(elements[COUNTERS : COUNTERS + width], low, span, least)
-        if first or second:
-            _scaled_again(elements, width, index, stream, low, span, least)
+    words(out.ctypes.data, index, width, stream)
+    first = _scaled_all(out[:width], low, span, least)
+    second = _scaled_all(out[COUNTERS : COUNTERS + width], low, span, least)
+    if first or second:
+        _scaled_again(out, width, index, stream, low, span, least)
+
+
+_integers = _over_runs(_integers_run, "_integers")
 
 
 @kernel
@@ -309,7 +329,7 @@ def _permutation(out, stream):
 
 
 def _fill(
-    runs: Any,
+    filling: Kernel,
     out: np.ndarray,
     dtype: Any,
     start: int,
@@ -326,16 +346,16 @@ def _fill(
     if out.dtype == dtype and out.flags.c_contiguous:
         flat = np.asarray(out).reshape(-1)
         if progress is None:
-            _fill_flat(runs, flat, start, cost, stream, args)
+            filling.over(cost * flat.size)(flat, start, stream, args)
             return
         for done, piece in _pieces(flat):
-            _fill_flat(runs, piece, start + done, cost, stream, args)
+            filling.over(cost * piece.size)(piece, start + done, stream, args)
             progress(done + piece.size, out.size)
         return
     with np.errstate(over="ignore"):  # float16 rounds large numbers to infinity, as torch does
         for done, piece in _pieces(np.asarray(out)):
             buffer = np.empty(piece.size, dtype)
-            _fill_flat(runs, buffer, start + done, cost, stream, args)
+            filling.over(cost * buffer.size)(buffer, start + done, stream, args)
             piece[...] = buffer.reshape(piece.shape)
             if progress is not None:
                 progress(done + piece.size, out.size)
@@ -355,32 +375,6 @@ def _pieces(out: np.ndarray, before: int = 0) -> Iterator[tuple[int, np.ndarray]
     rows = PIECE // inner
     for i in range(0, len(out), rows):
         yield before + i * inner, out[i : i + rows]
-
-
-def _fill_flat(
-    runs: Any, flat: np.ndarray, start: int, cost: float, stream: Stream, args: tuple[Any, ...]
-) -> None:
-    """Fill a 1-d array: whole runs in place, a first and a last part of a run through a buffer."""
-    n = flat.size
-    size = RUN_BYTES // flat.itemsize
-    run, skip = divmod(start, size)
-    done = 0
-    if skip and n:
-        done = min(size - skip, n)
-        buffer = np.empty(size, flat.dtype)
-        runs(buffer, run, COUNTERS, stream, args)
-        flat[:done] = buffer[skip : skip + done]
-        run += 1
-    whole = (n - done) // size * size
-    if whole:
-        runs.over(cost * whole)(flat[done : done + whole], run, COUNTERS, stream, args)
-        done += whole
-        run += whole // size
-    if done < n:
-        buffer = np.empty(size, flat.dtype)
-        width = min(-((done - n) * flat.itemsize // 8), COUNTERS)  # lanes of the first plane
-        runs(buffer, run, width, stream, args)
-        flat[done:] = buffer[: n - done]
 
 
 def _computing(dtype: np.dtype) -> Any:
@@ -412,8 +406,8 @@ def uniform(
     """Fill a float array with U[low, high): one fma, and never the upper end."""
     numbers = _uniform_numbers(out.dtype, low, high)
     real = _computing(out.dtype)
-    runs = _uniform if real is np.float64 else _uniform32
-    _fill(runs, out, real, start, progress, 0.6, stream, numbers)
+    filling = _uniform if real is np.float64 else _uniform32
+    _fill(filling, out, real, start, progress, 0.6, stream, numbers)
 
 
 def normal(
