@@ -5,6 +5,7 @@ After a change of output, `python tests/test_readme.py` writes the new one into 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -31,7 +32,12 @@ def run(program: str) -> str:
     """Return what a program prints in a process of its own; fail where it fails or warns."""
     command = [sys.executable, "-W", "error", "-c", program]
     return subprocess.run(
-        command, cwd=ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8"
+        command,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "100"},  # which tables fit into
     ).stdout
 
 

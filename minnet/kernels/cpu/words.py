@@ -107,19 +107,25 @@ def _run(module: Any, finish: Any = None) -> Any:
         keys.append((k0, k1))
         k0 = builder.and_(builder.add(k0, INT64(int(philox.WEYL_0))), low)
         k1 = builder.and_(builder.add(k1, INT64(int(philox.WEYL_1))), low)
+    start = builder.add(_spread(builder, c0), ir.Constant(VECTOR, list(range(LANES))))
+    limit = philox.COUNTERS - step
+    last = builder.add(start, _constant(limit, start))
     builder.branch(loop)
 
     builder.position_at_end(loop)
     computed = builder.phi(INT64)
     computed.add_incoming(INT64(0), entry)
-    # The last step may not reach beyond the run: it then does some counters a second time.
-    limit = INT64(philox.COUNTERS - step)
-    first = builder.select(builder.icmp_signed("<", computed, limit), computed, limit)
-    start = _spread(builder, builder.add(c0, first))
-    chains: list[Any] = []
-    for chain in range(chain_count):
-        offsets = ir.Constant(VECTOR, [chain * LANES + lane for lane in range(LANES)])
-        chains.append((builder.add(start, offsets), c1, c2, c3))
+    counters = builder.phi(VECTOR)
+    counters.add_incoming(start, entry)
+    first, index = computed, counters
+    if limit % step:  # the last step would reach beyond the run: it does some counters again
+        within = builder.icmp_signed("<", computed, INT64(limit))
+        first = builder.select(within, computed, INT64(limit))
+        index = builder.select(within, counters, last)
+    chains: list[Any] = [
+        (builder.add(index, _constant(chain * LANES, index)), c1, c2, c3)
+        for chain in range(chain_count)
+    ]
     for key_0, key_1 in keys:
         products = [
             (_product(builder, c0, philox.MULTIPLIER_0), _product(builder, c2, philox.MULTIPLIER_1))
@@ -139,6 +145,7 @@ def _run(module: Any, finish: Any = None) -> Any:
             builder.store(x, builder.inttoptr(at, x.type.as_pointer())).align = 4
     more = builder.add(computed, INT64(step))
     computed.add_incoming(more, loop)
+    counters.add_incoming(builder.add(counters, _constant(step, counters)), loop)
     builder.cbranch(builder.icmp_signed("<", more, width), loop, done)
 
     builder.position_at_end(done)
