@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from initializers import DRAWN, FILLS, fill, shape_for
+from initializers import FILLS, fill, shape_for
 
 import minnet
 from minnet.nn import init
