@@ -28,9 +28,9 @@ from machine import describe, doubts
 from workloads import ALL, NotInstalled, Workload
 from workloads.workload import Run
 
-# Idle threads of OpenBLAS and OpenMP spin for milliseconds after a run, and would take a core from
-# the next peer.
-PAUSE = 0.05
+# Idle threads of OpenBLAS spin for about a tenth of a second after a run, and those of OpenMP for
+# milliseconds. After 0.05 s, the next peer still has but one of two cores (measured).
+PAUSE = 0.2
 HEADER = ("work", "threads", "peer", "median", "peer / minnet", "target", "GFLOP/s")
 README = Path(__file__).parent.parent / "README.md"
 MARKERS = ("<!-- measured by benchmarks/report.py -->", "<!-- end of what was measured -->")

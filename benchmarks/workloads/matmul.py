@@ -15,7 +15,7 @@ from workloads.workload import THREADS, Run, Workload, both
 LAYOUTS = ("nt", "nn", "tn")
 LAYERS = ((784, 128), (128, 10), (256, 256))  # in, out
 BATCHES = (32, 64, 256)
-PEAK_FLOP = 10**9  # at least: some ms, in which threads find a core of their own
+PEAK_FLOP = 10**9  # at least, so that a start of threads is not felt
 
 
 @lru_cache(maxsize=1)

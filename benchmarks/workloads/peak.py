@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import numba
@@ -46,19 +47,23 @@ def _fmas(typingctx: Any, turns: Any) -> Any:
     return types.float32(types.intp), codegen
 
 
+@numba.njit(nogil=True)
 def _loop(turns: Any, out: Any) -> None:
-    for task in numba.prange(out.size):
-        out[task] = _fmas(turns)
-
-
-_loops = {parallel: numba.njit(nogil=True, parallel=parallel)(_loop) for parallel in (False, True)}
+    out[0] = _fmas(turns)
 
 
 def fma_peak(flop: int, threads: int) -> Run:
     """Return what makes about so many operations in float32, on so many threads."""
-    out = np.zeros(threads, np.float32)
+    out = np.zeros((threads, 1), np.float32)
     turns = round(flop / (FLOP * threads))
-    loop = _loops[threads > 1]
-    loop(100, out)
+
+    def run() -> None:
+        workers = [Thread(target=_loop, args=(turns, row)) for row in out]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    run()
     np.testing.assert_allclose(out, 2 * CHAINS)  # the limit of x / 2 + 1
-    return lambda: loop(turns, out)
+    return run
