@@ -43,4 +43,5 @@ def measure(benchmark: Any, workload: Workload, peer: str) -> None:
     benchmark(run)
     if workload.flop and benchmark.stats:  # there are none with --benchmark-disable
         median = benchmark.stats.stats.median
-        benchmark.extra_info["GFLOP/s"] = round(workload.flop / median / 1e9, 2)
+        flop = workload.flop * workload.times.get(peer, 1)
+        benchmark.extra_info["GFLOP/s"] = round(flop / median / 1e9, 2)

@@ -7,7 +7,8 @@
 
 A round is a short turn of each peer, so that a machine's noise falls on all alike; a turn is summed
 up by its median. The ratio is the median over the rounds of (peer's turn / minnet's turn), with its
-quartiles, and the time the median of the turns. For memory, read bytes for time.
+quartiles, and the time the median of the turns. For memory, read bytes for time. The ratio of the
+"fma peak", the same arithmetic in registers alone, is the fraction of it that minnet reaches.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from machine import describe, doubts
 from workloads import ALL, NotInstalled, Workload
 from workloads.workload import Run
 
-# Idle threads of OpenBLAS and OpenMP spin for milliseconds after a run, and would take a core from
-# the next peer.
-PAUSE = 0.05
+# Idle threads of OpenBLAS spin for about a tenth of a second after a run, and those of OpenMP for
+# milliseconds. After 0.05 s, the next peer still has but one of two cores (measured).
+PAUSE = 0.2
 HEADER = ("work", "threads", "peer", "median", "peer / minnet", "target", "GFLOP/s")
 README = Path(__file__).parent.parent / "README.md"
 MARKERS = ("<!-- measured by benchmarks/report.py -->", "<!-- end of what was measured -->")
@@ -61,7 +62,8 @@ def rounds(workload: Workload, runs: dict[str, Run], count: int, seconds: float)
     for i in range(count):
         for peer in list(runs)[:: -1 if i % 2 else 1]:
             run = runs[peer]
-            turns[peer].append(turn(run, seconds) if workload.unit == "s" else run())
+            value = turn(run, seconds) if workload.unit == "s" else run()
+            turns[peer].append(value / workload.times.get(peer, 1))
     return turns
 
 

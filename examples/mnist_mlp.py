@@ -22,9 +22,10 @@ import minnet
 import minnet.nn as nn
 import minnet.nn.functional as F
 from minnet import optim
-from minnet.data import MNIST, DataLoader, Dataset, GeneratedDigits, TensorDataset
+from minnet.data import MNIST, DataLoader, Dataset, GeneratedDigits, ToFloat
 
-MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels, scaled to [0, 1]
+# The mean and standard deviation of MNIST's training pixels, scaled to [0, 1].
+NORMALIZED = ToFloat(mean=0.1307, std=0.3081)
 OPTIMIZERS = {"sgd": (optim.SGD, 0.2), "adam": (optim.Adam, 1e-3)}  # with their learning rates
 INITS = ("kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform", "default")
 
@@ -76,21 +77,21 @@ def accuracy(model: nn.Module, loader: DataLoader) -> float:
     return correct / seen
 
 
-def normalized(digits: MNIST | GeneratedDigits) -> TensorDataset:
-    """Return the digits with pixels of about mean 0 and standard deviation 1, as float32."""
-    return TensorDataset((digits.data.float() / 255 - MEAN) / STD, digits.targets)
-
-
 def find_mnist(folder: Path | None, verify: bool) -> tuple[Dataset, Dataset, str]:
     """Return MNIST's training set and test set, and where they come from."""
     try:
-        both = [MNIST(folder, train, verify=verify) for train in (True, False)]
+        both = [
+            MNIST(folder, train, transform=NORMALIZED, verify=verify) for train in (True, False)
+        ]
         return *both, f"MNIST, found in {both[0].root}"
     except FileNotFoundError:
         if folder is not None:
             raise
     print("MNIST is not in the cache; downloading it", flush=True)
-    both = [MNIST(folder, train, download=True, verify=verify) for train in (True, False)]
+    both = [
+        MNIST(folder, train, download=True, transform=NORMALIZED, verify=verify)
+        for train in (True, False)
+    ]
     return *both, f"MNIST, downloaded to {both[0].root}"
 
 
@@ -104,7 +105,8 @@ def find_data(options: argparse.Namespace) -> tuple[Dataset, Dataset, str]:
             if options.data == "mnist":
                 raise
             reason = f"because MNIST is not at hand: {error}"
-    return GeneratedDigits(True), GeneratedDigits(False), f"digits drawn by minnet, {reason}"
+    both = [GeneratedDigits(train, transform=NORMALIZED) for train in (True, False)]
+    return *both, f"digits drawn by minnet, {reason}"
 
 
 class CompilingNotice(logging.Handler):
@@ -204,8 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parser.error(str(error))
         minnet.warmup()  # so that no epoch waits for it
     print(f"data: {source}", flush=True)
-    training = DataLoader(normalized(training_set), options.batch_size, shuffle=True)
-    test = DataLoader(normalized(test_set), batch_size=1000)
+    training = DataLoader(training_set, options.batch_size, shuffle=True)
+    test = DataLoader(test_set, batch_size=1000)
 
     model = build_model()
     if options.init != "default":  # which is what nn.Linear starts from by itself

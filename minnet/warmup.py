@@ -5,7 +5,8 @@ from __future__ import annotations
 from minnet import data, optim
 from minnet.autograd import enable_grad
 from minnet.creation import empty, zeros
-from minnet.dtypes import float32, int64
+from minnet.data.images import LabelledImages
+from minnet.dtypes import float32, int64, uint8
 from minnet.functional import cross_entropy, linear, relu
 from minnet.nn import init
 from minnet.random import Generator
@@ -16,11 +17,11 @@ BATCH, HIDDEN = 64, 128
 def warmup() -> None:
     """Compile the kernels that an MLP in float32 trains with, or load them from the disk.
 
-    These are the kernels of a shuffling `DataLoader`, `Linear`, `ReLU` and `cross_entropy`, of
-    `SGD` with and without momentum and `Adam`, and of uniform and normal fills, as a network of the
-    size 784-128-10 uses them with batches of 64. All others, and the parallel forms that pay in
-    larger networks only, are compiled when they are first called, as these are without this
-    function. It changes nothing else, neither the default generator nor the grad mode.
+    These are the kernels of a shuffling `DataLoader`, `ToFloat`, `Linear`, `ReLU` and
+    `cross_entropy`, of `SGD` with and without momentum and `Adam`, and of uniform and normal fills,
+    as a network of the size 784-128-10 uses them with batches of 64. All others, and the parallel
+    forms that pay in larger networks only, are compiled when they are first called, as these are
+    without this function. It changes nothing else, neither the default generator nor the grad mode.
 
     Example:
         >>> import minnet
@@ -33,7 +34,11 @@ def warmup() -> None:
         init.kaiming_normal_(weight, generator=generator)
     biases = [zeros(HIDDEN, dtype=float32), zeros(10, dtype=float32)]
     parameters = [tensor.requires_grad_() for tensor in weights + biases]
-    images = data.TensorDataset(zeros(BATCH, 784, dtype=float32), zeros(BATCH, dtype=int64))
+    labels = zeros(BATCH, dtype=int64)
+    images = data.TensorDataset(zeros(BATCH, 784, dtype=float32), labels)
+    pixels = zeros(BATCH, 28, 28, dtype=uint8)
+    scaled = LabelledImages(pixels.array, labels.array, data.ToFloat())
+    next(iter(data.DataLoader(scaled, BATCH, generator=generator)))
     with enable_grad():
         for inputs, targets in data.DataLoader(images, BATCH, shuffle=True, generator=generator):
             hidden = relu(linear(inputs, weights[0], biases[0]))

@@ -28,7 +28,9 @@ def example(monkeypatch, tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(
-        module, "GeneratedDigits", lambda train: GeneratedDigits(train, 2000 if train else 500)
+        module,
+        "GeneratedDigits",
+        lambda train, **options: GeneratedDigits(train, 2000 if train else 500, **options),
     )
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -103,7 +105,7 @@ def test_saved_weights_give_the_same_accuracy(example, capsys, tmp_path):
     printed = lines(capsys)[-1]
     model = example.build_model()
     model.load_state_dict(minnet.load(path))
-    test = example.normalized(GeneratedDigits(False, 500))
+    test = GeneratedDigits(False, 500, transform=example.NORMALIZED)
     score = example.accuracy(model, example.DataLoader(test, batch_size=1000))
     assert printed == f"test accuracy: {score:.4f}"
 

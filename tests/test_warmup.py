@@ -12,7 +12,8 @@ TRAINING = """
 import logging, sys
 import minnet as torch
 from minnet import nn
-from minnet.data import DataLoader, TensorDataset
+from minnet.data import DataLoader, TensorDataset, ToFloat
+from minnet.data.images import LabelledImages
 if sys.argv[1] == "warm":
     torch.warmup()
 compiled = []
@@ -32,6 +33,9 @@ for kind in (torch.optim.SGD, torch.optim.Adam):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+images = LabelledImages(data.tensors[0].numpy().astype("uint8"), data.tensors[1].numpy(), ToFloat())
+for x, y in DataLoader(images, 64):
+    assert x.dtype == torch.float32
 print(*compiled, sep="\\n")
 """
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from workloads.peak import fma_peak
 from workloads.workload import THREADS, Run, Workload, both
 
 # x Wᵀ of the forward pass, dy W for dx, dyᵀ x for dw.
 LAYOUTS = ("nt", "nn", "tn")
 LAYERS = ((784, 128), (128, 10), (256, 256))  # in, out
 BATCHES = (32, 64, 256)
+PEAK_FLOP = 10**9  # at least, so that a start of threads is not felt
 
 
 @lru_cache(maxsize=1)
@@ -55,13 +57,17 @@ def openblas(layout: str, *shape: int) -> Run:
 
 def product(kind: str, target: float, threads: int, slow: bool, *case: Any) -> Workload:
     layout, m, k, n = case
+    flop = 2 * m * k * n
+    times = -(-PEAK_FLOP // flop)
+    peak = partial(fma_peak, times * flop, threads)
     return Workload(
         f"matmul {layout} {m}x{k}x{n} ({kind})",
-        {**both(eager, *case), "numpy": partial(openblas, *case)},
+        {**both(eager, *case), "numpy": partial(openblas, *case), "fma peak": peak},
         {"torch": target, "numpy": target},
         threads=threads,
-        flop=2 * m * k * n,
+        flop=flop,
         group=f"matrix products of the {kind} kind, float32",
+        times={"fma peak": times},
         slow=slow,
     )
 

@@ -52,6 +52,7 @@ class Workload:
         unit: "s" where the run is timed, "B" where it returns bytes of memory.
         group: the name of the row in the README's table that it is part of; its own if empty.
         rounds: how often it is repeated, where the usual number would take too long.
+        times: how many runs a peer makes at once, where a single one is too short to time.
         slow: takes many seconds or gigabytes; left out without `--slow`.
     """
 
@@ -64,6 +65,7 @@ class Workload:
     unit: str = "s"
     group: str = ""
     rounds: int = 0
+    times: Mapping[str, int] = field(default_factory=dict)
     slow: bool = False
 
     def prepare(self, peer: str) -> Run:

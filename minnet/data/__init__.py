@@ -5,6 +5,7 @@ from minnet.data.dataset import Dataset, Subset, TensorDataset, random_split
 from minnet.data.digits import GeneratedDigits
 from minnet.data.loader import DataLoader
 from minnet.data.mnist import MNIST
+from minnet.data.transforms import ToFloat
 
 __all__ = [
     "MNIST",
@@ -13,6 +14,7 @@ __all__ = [
     "GeneratedDigits",
     "Subset",
     "TensorDataset",
+    "ToFloat",
     "default_collate",
     "default_convert",
     "random_split",

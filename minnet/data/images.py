@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minnet import kernels
 from minnet.autograd import wrap
 from minnet.data.collate import default_collate
 from minnet.data.dataset import Dataset, rows
+from minnet.data.transforms import ToFloat
 
 
 class LabelledImages(Dataset):
@@ -52,9 +54,15 @@ class LabelledImages(Dataset):
         return image, label
 
     def __getbatch__(self, indices: np.ndarray) -> Any:
-        if self.transform is not None or self.target_transform is not None:
+        transform, images = self.transform, self.data.array
+        fused = type(transform) is ToFloat and images.dtype == np.uint8
+        if self.target_transform is not None or not (fused or transform is None):
             return default_collate([self[i] for i in indices.tolist()])
-        return [rows(self.data, indices), rows(self.targets, indices)]
+        targets = rows(self.targets, indices)
+        if fused:
+            numbers = transform.mean, transform.std
+            return [wrap(kernels.of(images).scaled_rows(images, indices, *numbers)), targets]
+        return [rows(self.data, indices), targets]
 
     def _describe(self, source: str) -> str:
         split = "Train" if self.train else "Test"

@@ -104,6 +104,20 @@ def copy(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
     return types.void(types.intp, types.intp, types.intp), codegen
 
 
+@intrinsic
+def prefetch(typingctx: Any, address: Any) -> Any:
+    """Begin to fetch the cache line of an address, and do not wait for it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        read, keep, data = INT32(0), INT32(3), INT32(1)
+        builder.call(function, [builder.inttoptr(args[0], POINTER), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen
+
+
 # The tile of matmul: `rows` x `vectors` accumulators, which have to fit into the registers beside a
 # row of B and one element of A. AVX-512 and NEON have 32 registers, AVX and SSE 16.
 

@@ -19,6 +19,39 @@ def test_rows_are_those_of_the_twin(dtype, shape, count):
     np.testing.assert_array_equal(got, naive.rows(x, indices))
 
 
+def check_scaled(x, indices):
+    got = gather.scaled_rows(x, indices, 0.1307, 0.3081)
+    expected = naive.scaled_rows(x, indices, 0.1307, 0.3081)
+    assert got.dtype == np.float32 and got.flags.c_contiguous and got.shape == expected.shape
+    np.testing.assert_array_equal(got.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("form", ["serial", "parallel"])
+@pytest.mark.parametrize("shape", [(50, 28, 28), (50, 784), (7,), (3, 1), (50, 0)])
+@pytest.mark.parametrize("count", [0, 1, 7, 64])
+def test_scaled_rows_are_those_of_the_twin(shape, count, form, monkeypatch):
+    run = getattr(gather._scaled, form)
+    monkeypatch.setattr(gather._scaled, "over", lambda work: run)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, shape, np.uint8)
+    check_scaled(x, rng.integers(-len(x), len(x), count))
+
+
+def test_rows_that_are_not_contiguous_are_scaled_as_well():
+    x = np.arange(900).astype(np.uint8).reshape(30, 30)
+    for view in (x.T, x[:, ::2], x[::-1]):
+        check_scaled(view, np.arange(0, 30, 2))
+
+
+@pytest.mark.parametrize("wrong", [5, -6, 10**9])
+def test_an_index_out_of_range_is_an_error_when_scaled(wrong):
+    x = np.zeros((5, 9), np.uint8)
+    with pytest.raises(IndexError, match=f"index {wrong} is out of bounds for axis 0 with size 5"):
+        gather.scaled_rows(x, np.array([1, wrong, 2]), 0.0, 1.0)
+    with pytest.raises(IndexError):
+        gather.scaled_rows(np.zeros((0, 3), np.uint8), np.array([0]), 0.0, 1.0)
+
+
 @pytest.mark.parametrize("form", ["serial", "parallel"])
 def test_threads_change_nothing(form, monkeypatch):
     run = getattr(gather._rows, form)

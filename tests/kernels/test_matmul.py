@@ -46,6 +46,81 @@ def test_float32_equals_the_twin(m, k, n, layout, with_bias):
     np.testing.assert_array_equal(bits(matmul(a, b, bias)), bits(naive.matmul(a, b, bias)))
 
 
+def everywhere(a, b, bias=None):
+    """Return a @ b + bias, which has the same bits serially, in parallel and in every layout."""
+    rows, columns = a.shape[0], b.shape[1]
+    expected = matmul(a, b, bias)
+    line = module.NO_BIAS[a.dtype] if bias is None else bias
+    for layout in LAYOUTS:
+        x, y = (
+            np.asfortranarray(v) if t == "t" else np.ascontiguousarray(v)
+            for v, t in zip((a, b), layout, strict=True)
+        )
+        for run, grid in ((module._matmul.serial, (1, 1)), (module._matmul.parallel, (2, 2))):
+            out = np.full((rows, columns), np.nan, a.dtype)
+            origins = *module._origin(x), *module._origin(y)
+            strides = out[0], out.strides[0]
+            run(*origins, a.shape[1], line, *strides, rows, columns, *grid, 0)
+            np.testing.assert_array_equal(bits(out), bits(expected), f"{layout} {grid}")
+    return expected
+
+
+def assert_close(product, a, b):
+    """Assert the error bound of a dot product that is rounded in any order."""
+    wide = np.longdouble if a.dtype == np.float64 else np.float64
+    exact = a.astype(wide) @ b.astype(wide)
+    bound = a.shape[1] * np.finfo(a.dtype).eps * (np.abs(a.astype(wide)) @ np.abs(b.astype(wide)))
+    assert (np.abs(product - exact) <= bound).all()
+
+
+@pytest.mark.parametrize("shape", [("size", 17, 23), (23, "size", 17), (17, 23, "size")])
+def test_every_size_to_70_in_each_dimension(shape):
+    for size in range(1, 71):
+        sizes = [size if n == "size" else n for n in shape]
+        a, b = operands(*sizes, "nn", np.float32, seed=size)
+        bias = np.random.default_rng(size).standard_normal(sizes[2]).astype(np.float32)
+        np.testing.assert_array_equal(bits(everywhere(a, b, bias)), bits(naive.matmul(a, b, bias)))
+        a, b = operands(*sizes, "nn", np.float64, seed=size)
+        assert_close(everywhere(a, b), a, b)
+
+
+@settings(deadline=None, max_examples=100)
+@given(*[st.integers(1, 70)] * 3, st.sampled_from(LAYOUTS))
+def test_any_sizes_to_70(m, k, n, layout):
+    a, b = operands(m, k, n, layout, np.float32, seed=m * k + n)
+    np.testing.assert_array_equal(bits(matmul(a, b)), bits(naive.matmul(a, b)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [100, 333, 777, 1000, 1025])
+def test_large_sizes(size, dtype):
+    a, b = operands(size, size, size, "nn", dtype)
+    product = everywhere(a, b)
+    # An element alone is what it is in the product: these are held to the twin, at all edges.
+    some = [0, 5, 6, size // 2, size - 2, size - 1]
+    if dtype == np.float64:  # whose twin computes with fractions
+        some = [0, size - 1]
+    expected = naive.matmul(a[some], b[:, some])
+    np.testing.assert_array_equal(bits(product[np.ix_(some, some)]), bits(expected))
+    few = slice(None, None, 7)
+    assert_close(product[few, few], a[few], b[:, few])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [7, 65, 300])
+def test_nan_and_infinity_reach_their_row_and_column_only(size, dtype):
+    """A tile's edge is computed in whole vectors, from elements that are not the operands'."""
+    a, b = operands(size, size, size, "nn", dtype)
+    clean = matmul(a, b)
+    a[3, size - 1], b[size - 1, 5] = np.nan, np.inf
+    product = everywhere(np.abs(a), np.abs(b))
+    assert np.isnan(product[3]).all()
+    assert (np.delete(product[:, 5], 3) == np.inf).all()
+    rest = everywhere(a, b)
+    rest = np.delete(np.delete(rest, 3, 0), 5, 1)
+    np.testing.assert_array_equal(rest, np.delete(np.delete(clean, 3, 0), 5, 1))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 9), (13, 17, 5), (5, 9, 33)])
 def test_float64_equals_the_twin(shape, layout):

@@ -9,3 +9,9 @@ def rows(x, indices):
     for i, index in enumerate(indices):
         out[i] = x[index]
     return out
+
+
+def scaled_rows(x, indices, mean, std):
+    """Return (x[indices] / 255 - mean) / std, each operation rounded to float32."""
+    single = np.float32
+    return (rows(x, indices).astype(single) / single(255) - single(mean)) / single(std)

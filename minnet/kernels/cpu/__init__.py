@@ -16,6 +16,7 @@ from minnet.kernels.cpu.fill import (
 )
 from minnet.kernels.cpu.gather import (
     rows,
+    scaled_rows,
 )
 from minnet.kernels.cpu.loss import (
     bce_with_logits,
