@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from minnet.doctor.examination import examine, prescribe
+from minnet.doctor.report import Compared, Finding, Layer, Report, Unhealthy
+
+__all__ = ["Compared", "Finding", "Layer", "Report", "Unhealthy", "examine", "prescribe"]
