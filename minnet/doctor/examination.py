@@ -82,9 +82,8 @@ def examine(
     chance = None if found.classes is None else math.log(found.classes)
     prescribed = functools.cache(lambda: prescription(found.calls, predictions))
     findings = diagnose(net, layers, prescribed, origin, found.loss, chance)
-    return Report(
-        layers, findings, found.loss, chance, found.output.std, _fixed_point(layers, predictions)
-    )
+    limit, shared = _fixed_point(layers, predictions), _shared(net)
+    return Report(layers, findings, found.loss, chance, found.output.std, limit, shared)
 
 
 def prescribe(net: Module, x: Tensor | None = None, generator: Any = None) -> Module:
@@ -232,6 +231,14 @@ def _updates(net: Module, found: Observation, optimizer: Any) -> dict[str, float
         name: _relative(p.array - before[name], before[name]) for name, p in parameters.items()
     }
     return {name: change for name, change in changes.items() if change is not None}
+
+
+def _shared(net: Module) -> list[list[str]]:
+    """Return the names of each parameter that has several."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in net.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [several for several in names.values() if len(several) > 1]
 
 
 def _fixed_point(layers: list[Layer], predictions: list[Prediction]) -> float | None:

@@ -95,7 +95,7 @@ def fixed_point(f: Function, weight: float, bias: float = 0.0, start: float = 1.
         near, far = far, far * factor
         if not 1 / LARGEST < far < LARGEST:
             return math.inf if first > 0 else 0.0
-    for _ in range(40):
+    for _ in range(26):  # to a part in 10⁸
         middle = math.sqrt(near * far)
         near, far = (middle, far) if step(middle) * first > 0 else (near, middle)
     return math.sqrt(near * far)

@@ -126,6 +126,7 @@ class Report:
         chance_loss: ln K, the cross-entropy of a uniform guess among K classes, or None.
         output_std: the standard deviation of the network's output.
         fixed_point: the E[z²] that more hidden layers of the same kind would lead to, or None.
+        shared: the names of each parameter that has several.
     """
 
     layers: list[Layer]
@@ -134,6 +135,7 @@ class Report:
     chance_loss: float | None
     output_std: float
     fixed_point: float | None = None
+    shared: list[list[str]] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -186,6 +188,7 @@ class Report:
             f"{layer.name}: {layer.why}; measured only" for layer in self.layers if layer.why
         }
         lines += sorted(reasons)
+        lines += [f"one parameter: {', '.join(names)}" for names in self.shared]
         if self.loss is not None:
             chance = (
                 "" if self.chance_loss is None else f" (a uniform guess: {self.chance_loss:.4g})"

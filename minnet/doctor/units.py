@@ -8,6 +8,7 @@ makes dead units.
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -17,8 +18,12 @@ from minnet.doctor.mean_field import Function
 
 FLAT = 0.05  # of the steepest slope
 OFF = 1e-6
-GRID = (np.arange(400) + 0.5) / 400
-NORMAL = np.array([NormalDist().inv_cdf(p) for p in GRID])  # of equal probability
+
+
+@cache
+def _normal() -> np.ndarray:
+    """Return 400 values of a standard normal variable, of equal probability."""
+    return np.array([NormalDist().inv_cdf((k + 0.5) / 400) for k in range(400)])
 
 
 class Units(NamedTuple):
@@ -68,7 +73,7 @@ def examine_units(f: Function, z: np.ndarray, bias: np.ndarray | None = None) ->
         float((measured < OFF).all(axis=0).mean()),
         _dead_by_chance(f, z if bias is None else z - bias),
         float((measured < FLAT).mean()),
-        float((steepness(f, NORMAL) < FLAT).mean()),
+        float((steepness(f, _normal()) < FLAT).mean()),
     )
 
 
@@ -93,9 +98,10 @@ def _dead_by_chance(f: Function, z: np.ndarray) -> float:
     ends = np.flatnonzero(np.diff(off.astype(np.int8)))
     edges = ((z[ends] + z[ends + 1]) / 2).tolist()
     signs = np.where(off[ends], 1, -1).tolist()
-    own = NormalDist(0, max(math.sqrt(q * (1 - rho)), 1e-9 * math.sqrt(q)))
+    own = max(math.sqrt(q * (1 - rho)), 1e-9 * math.sqrt(q)) * math.sqrt(2)
     total = 0.0
-    for u in (math.sqrt(q * rho) * NORMAL).tolist():
-        below = sum(sign * own.cdf(edge - u) for edge, sign in zip(edges, signs, strict=True))
+    for u in (math.sqrt(q * rho) * _normal()).tolist():
+        shares = [(1 + math.erf((edge - u) / own)) / 2 for edge in edges]  # below each edge
+        below = math.fsum(sign * share for sign, share in zip(signs, shares, strict=True))
         total += min(max(below + float(off[-1]), 0.0), 1.0) ** samples
-    return total / len(NORMAL)
+    return total / len(_normal())

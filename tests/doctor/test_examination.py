@@ -167,6 +167,15 @@ def test_provenance() -> None:
     assert report.layers[0].provenance["weight"].function == "lecun_normal_"
 
 
+def test_shared_parameters_are_named() -> None:
+    net = network(2)
+    net[2].weight = net[0].weight
+    report = doctor.examine(net)
+    assert report.shared == [["0.weight", "2.weight"]]
+    assert "one parameter: 0.weight, 2.weight" in str(report)
+    assert len(report.layers) == 3
+
+
 def test_an_expected_std_is_not_flagged_by_chance() -> None:
     for seed in range(20):
         minnet.manual_seed(seed)
