@@ -30,6 +30,7 @@ def diagnose(
     if broken:
         text = "the output is not finite"
         return [*findings, Finding("overflow", broken[0].name, text, _remedy(layers, prescribed))]
+    findings += _inputs(layers[0], prescribed) if layers else []
     hidden = [layer for layer in layers if layer.activation is not None]
     findings += _drift("signal", "E[z²]", hidden, [h.signal.measured for h in hidden], prescribed)
     flowing = [layer for layer in hidden if layer.gradient is not None]
@@ -65,6 +66,16 @@ def _drift(
     if prescribed().unstable:
         return [Finding(kind, layers[-1].name, text, prescribed().unstable)]
     return [Finding(kind, layers[-1].name, text, _remedy(in_order, prescribed))]
+
+
+def _inputs(first: Layer, prescribed: Prescribed) -> list[Finding]:
+    """Return whether the first layer's signal is far from 1 though its weights are not."""
+    q, weight, bias = first.signal.measured, first.sigma_weight, first.sigma_bias
+    if weight is None or bias is None or not 0.1 < weight < 10 or 0.01 < q < 100:
+        return []
+    text = f"E[x²] is about {max(q - bias, 0) / weight:.2g}, and so E[z²] {q:.2g}"
+    remedy = f"normalize the inputs to mean 0 and std 1, or {_remedy([first], prescribed)}"
+    return [Finding("unscaled inputs", first.name, text, remedy)]
 
 
 def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:

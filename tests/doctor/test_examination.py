@@ -100,6 +100,19 @@ def test_a_first_layer_is_scaled_to_its_inputs() -> None:
     assert report.layers[0].signal.measured == pytest.approx(1, rel=0.2)
 
 
+@pytest.mark.parametrize("scale", [0.01, 80.0])
+def test_unscaled_inputs(scale: float) -> None:
+    minnet.manual_seed(0)
+    net, (x, _) = network(2), batch()
+    net.apply(init.scheme(init.kaiming_normal_, bias=init.zeros_))
+    (finding,) = doctor.examine(net, scale * x).findings
+    assert (finding.kind, finding.where) == ("unscaled inputs", "0")
+    assert finding.remedy.startswith(
+        "normalize the inputs to mean 0 and std 1, or doctor.prescribe"
+    )
+    doctor.examine(doctor.prescribe(net, scale * x), scale * x).check()
+
+
 def test_saturated_units() -> None:
     minnet.manual_seed(0)
     net, (x, _) = network(3, nn.Tanh), batch()
