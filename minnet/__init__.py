@@ -1,6 +1,6 @@
 """minnet: a small neural-network framework on NumPy and Numba, with torch's names."""
 
-from minnet import autograd, cuda, data, nn, optim, random
+from minnet import autograd, cuda, data, doctor, nn, optim, random
 from minnet.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minnet.creation import (
     arange,
@@ -223,6 +223,7 @@ __all__ = [
     "diag",
     "div",
     "divide",
+    "doctor",
     "dot",
     "double",
     "dropout",

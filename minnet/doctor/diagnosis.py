@@ -1,0 +1,158 @@
+"""Diagnosis: what is wrong, in words, and the change that mends it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from minnet.doctor.prescription import LIMIT, Prescription, written
+from minnet.doctor.report import Finding, Layer
+from minnet.nn import Linear, Module
+from minnet.nn.init.provenance import Provenance
+
+Prescribed = Callable[[], Prescription]  # made only where something is wrong
+
+
+def diagnose(
+    net: Module,
+    layers: list[Layer],
+    prescribed: Prescribed,
+    provenance: Provenance,
+    loss: float | None,
+    chance_loss: float | None,
+) -> list[Finding]:
+    """Return what is wrong with a network, by what was found about its layers."""
+    findings = _provenance(net, provenance)
+    findings += _symmetric(net, layers)
+    broken = [layer for layer in layers if not math.isfinite(layer.signal.measured)]
+    if broken:
+        text = "the output is not finite"
+        return [*findings, Finding("overflow", broken[0].name, text, _remedy(layers, prescribed))]
+    findings += _inputs(layers[0], prescribed) if layers else []
+    hidden = [layer for layer in layers if layer.activation is not None]
+    findings += _drift("signal", "E[z²]", hidden, [h.signal.measured for h in hidden], prescribed)
+    flowing = [layer for layer in hidden if layer.gradient is not None]
+    backward = [layer.gradient.measured for layer in flowing if layer.gradient is not None]
+    findings += _drift("gradient", "E[δ²]", flowing[::-1], backward[::-1], prescribed)
+    findings += _units(hidden, prescribed)
+    if loss is not None and chance_loss is not None and loss > 2 * chance_loss:
+        name = layers[-1].name if layers else ""
+        text = f"the loss is {loss:.3g} before training, that of a uniform guess {chance_loss:.3g}"
+        findings.append(Finding("confident guesses", name, text, _remedy(layers[-1:], prescribed)))
+    return findings
+
+
+def _drift(
+    what: str, moment: str, layers: list[Layer], values: list[float], prescribed: Prescribed
+) -> list[Finding]:
+    """Return whether a second moment vanishes or explodes along the layers, first to last.
+
+    A gradient's first layer is the last.
+    """
+    in_order = layers[::-1] if what == "gradient" else layers
+    if len(values) < 2 or values[0] == 0:
+        return []
+    ratio = values[-1] / values[0]
+    if 1 / LIMIT < ratio < LIMIT:
+        return []
+    each = f", {ratio ** (1 / (len(values) - 1)):.3g} times per layer" if ratio > 0 else ""
+    text = (
+        f"{moment} goes from {values[0]:.2g} at {layers[0].name} to {values[-1]:.2g} at "
+        f"{layers[-1].name}{each}"
+    )
+    kind = f"{'vanishing' if ratio < 1 else 'exploding'} {what}"
+    if prescribed().unstable:
+        return [Finding(kind, layers[-1].name, text, prescribed().unstable)]
+    return [Finding(kind, layers[-1].name, text, _remedy(in_order, prescribed))]
+
+
+def _inputs(first: Layer, prescribed: Prescribed) -> list[Finding]:
+    """Return whether the first layer's signal is far from 1 though its weights are not."""
+    q, weight, bias = first.signal.measured, first.sigma_weight, first.sigma_bias
+    if weight is None or bias is None or not 0.1 < weight < 10 or 0.01 < q < 100:
+        return []
+    text = f"E[x²] is about {max(q - bias, 0) / weight:.2g}, and so E[z²] {q:.2g}"
+    remedy = f"normalize the inputs to mean 0 and std 1, or {_remedy([first], prescribed)}"
+    return [Finding("unscaled inputs", first.name, text, remedy)]
+
+
+def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
+    findings = []
+    for layer in hidden:
+        units = layer.units
+        if units is None:
+            continue
+        remedy = _remedy([layer], prescribed)
+        if units.too_many_dead:
+            text = (
+                f"{100 * units.dead:.0f}% of its {units.units} units are dead on this batch; "
+                f"the weights' chance makes {100 * units.dead_by_chance:.0f}%"
+            )
+            findings.append(Finding("dead units", layer.name, text, remedy))
+        elif units.flat > units.flat_at_unit_variance + 0.25:
+            text = (
+                f"{layer.activation} is flat for {100 * units.flat:.0f}% of its inputs, whose std "
+                f"is {layer.std:.3g}; at 1 it would be for {100 * units.flat_at_unit_variance:.0f}%"
+            )
+            findings.append(Finding("saturated units", layer.name, text, remedy))
+    return findings
+
+
+def _symmetric(net: Module, layers: list[Layer]) -> list[Finding]:
+    """Return the hidden layers whose units all compute the same, and so always will."""
+    findings = []
+    for layer in layers:
+        module = net.get_submodule(layer.name) if layer.activation is not None else None
+        if not isinstance(module, Linear) or module.out_features < 2:
+            continue
+        weight = module.weight.array
+        if weight.size and (weight == weight[:1]).all():
+            text = "all its units have the same weights, and so get the same gradient"
+            remedy = f"fill {layer.name}.weight at random"
+            findings.append(Finding("equal units", layer.name, text, remedy))
+    return findings
+
+
+def _provenance(net: Module, provenance: Provenance) -> list[Finding]:
+    findings = [
+        Finding("never initialized", name, "its values are those memory held", f"initialize {name}")
+        for name in provenance.never
+    ]
+    for name in provenance.twice:
+        found = provenance[name]
+        text = f"by {found.before}, then by {found.function} at {found.where}"
+        findings.append(Finding("initialized twice", name, text, "leave one of them out"))
+    for name, parameter in net.named_parameters():
+        found, values = provenance[name], parameter.array.astype(np.float64)
+        if found.std is None or found.changed or found.state == "in part" or values.size < 2:
+            continue
+        mean = values.mean()
+        std = float(values.std())
+        if found.std == 0 or std == 0:
+            off, error = (0.0, 1.0) if found.std == std else (math.inf, 1.0)
+        else:
+            kurtosis = float(np.mean((values - mean) ** 4)) / std**4
+            # A finite sample's own kurtosis may be as low as 1.
+            error = math.sqrt(max(kurtosis - 1, 0.8) / (4 * values.size)) + 1 / values.size
+            off = abs(std / found.std - 1)
+        if off > 5 * error:
+            text = f"its std is {std:.4g}, {found.call} promises {found.std:.4g}"
+            remedy = f"look for what has changed {name}"
+            findings.append(Finding("unexpected std", name, text, remedy))
+    return findings
+
+
+def _remedy(layers: list[Layer], prescribed: Prescribed) -> str:
+    """Return the prescription for some layers, in words; equal ones together."""
+    groups: dict[str, list[str]] = {}
+    for layer in layers:
+        name = f"{layer.name}.weight" if layer.name else "weight"
+        if name in prescribed().fills:
+            groups.setdefault(written(prescribed().fills[name]), []).append(layer.name or "the net")
+    parts = []
+    for call, names in groups.items():
+        shown = ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]}, …, {names[-1]}"
+        parts.append(f"{call} for {shown}")
+    return f"doctor.prescribe: {'; '.join(parts)}" if parts else ""

@@ -1,0 +1,163 @@
+"""Prescription: the initializer that theory recommends for each Linear of a network."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minnet.doctor import mean_field
+from minnet.doctor.observation import Call
+from minnet.doctor.prediction import Prediction
+from minnet.nn import LeakyReLU, Linear, Module, ReLU, init
+from minnet.nn.init.provenance import noted
+
+LIMIT = 1e3  # what a network may do to a second moment between its first and last hidden layer
+
+
+def drift(f: mean_field.Function, gain: float, depth: int) -> float:
+    """Return the largest |ln| of what `depth` layers do to E[z²] and to a gradient's E[δ²].
+
+    The signal starts at E[z²] = 1, and a quarter above and below: chance makes such differences in
+    narrow networks, and there are activations (SiLU, GELU) whose layers make them grow.
+    """
+    largest = 0.0
+    for start in (0.8, 1.0, 1.25):
+        q, gradient = start, 0.0
+        for _ in range(depth):
+            gradient += math.log(mean_field.susceptibility(f, q, gain**2) or 1e-300)
+            q = mean_field.variance_map(f, q, gain**2)
+            if not 1 / mean_field.LARGEST < q < mean_field.LARGEST:
+                return math.inf
+        largest = max(largest, abs(math.log(q / start)), abs(gradient))
+    return largest
+
+
+def stable_gain(f: mean_field.Function, depth: int) -> tuple[float, float]:
+    """Return the gain to use between `depth` hidden layers, and its `drift`.
+
+    It is the forward gain 1/√E[f(z)²] unless that makes signal or gradient drift by more than a
+    factor of 10. Then it is, of gains between the forward one, the backward one and 1/|f'(0)|, the
+    one that drifts least.
+
+    Example:
+        >>> import numpy as np
+        >>> gain, drift = stable_gain(np.tanh, 100)  # at 1.59 gradients would grow by 10⁷
+        >>> round(gain, 2), bool(drift < np.log(1e3))
+        (1.19, True)
+    """
+    forward = 1 / math.sqrt(mean_field.second_moment(f, 1.0))
+    least = drift(f, forward, depth)
+    if least < math.log(10):
+        return forward, least
+    bounds = [forward, 1 / math.sqrt(mean_field.slope_moment(f, 1.0))]
+    slope = float(np.diff(f(np.array([-1e-4, 1e-4])))[0]) / 2e-4
+    bounds += [1 / abs(slope)] if slope else []
+    gains = [forward, *np.geomspace(min(bounds), max(bounds), 9).tolist()]
+    drifts = [drift(f, gain, depth) for gain in gains]
+    best = int(np.argmin(drifts))
+    return gains[best], drifts[best]
+
+
+@dataclass
+class Prescription:
+    """What is recommended for a network.
+
+    Attributes:
+        fills: a `functools.partial` of an initializer for each weight, by the weight's name.
+        unstable: what to do where no gain is stable over the network's depth, or "".
+    """
+
+    fills: dict[str, Any] = field(default_factory=dict)
+    unstable: str = ""
+
+
+def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescription:
+    """Return what is recommended for a network.
+
+    A first layer gets the scale that gives its outputs a second moment of 1 on this batch, a last
+    one a scale with which it is at most 1.
+    """
+    linear = [k for k, call in enumerate(calls) if isinstance(call.module, Linear)]
+    depth = len(linear) - 1
+    gains: dict[str, float] = {}
+    found = Prescription()
+    for k in linear:
+        name = f"{calls[k].name}.weight" if calls[k].name else "weight"
+        source = calls[k].source
+        while source is not None and calls[source].passes:
+            source = calls[source].source
+        if source is None:
+            second = calls[k].input.second if k == linear[0] else 1.0
+            fill = _with_scale(1 / second if 0 < second < math.inf else 1.0)
+        else:
+            fill = _after(calls[source], predictions[source], depth, k == linear[-1], gains, found)
+        found.fills.setdefault(name, fill)
+    return found
+
+
+def _with_scale(scale: float) -> Any:
+    if abs(scale - 1) < 0.1:
+        return functools.partial(init.lecun_normal_)
+    return functools.partial(init.variance_scaling_, scale=float(f"{scale:.3g}"))
+
+
+def _after(
+    call: Call,
+    prediction: Prediction,
+    depth: int,
+    last: bool,
+    gains: dict[str, float],
+    found: Prescription,
+) -> Any:
+    """Return what fills the weights of a Linear that reads what a call gives."""
+    module, f = call.module, prediction.function
+    if type(module) is ReLU:
+        return functools.partial(init.kaiming_normal_, nonlinearity="relu")
+    if type(module) is LeakyReLU:
+        return functools.partial(init.kaiming_normal_, a=module.negative_slope)
+    if f is None:
+        return functools.partial(init.lecun_normal_)
+    key = repr(module)
+    try:
+        if key not in gains:
+            gains[key], least = stable_gain(f, depth - 1)
+            if least > math.log(LIMIT):
+                found.unstable = (
+                    f"no gain keeps signal and gradient through {depth} layers of "
+                    f"{type(module).__name__}: use fewer layers, another activation, normalization "
+                    "or residual connections"
+                )
+        if not last:
+            return _with_scale(gains[key] ** 2)
+        q = 1.0
+        for _ in range(depth - 1):
+            q = mean_field.variance_map(f, q, gains[key] ** 2)
+        return _with_scale(1 / mean_field.second_moment(f, max(q, 1.0)))
+    except (ValueError, ZeroDivisionError):  # there are no moments, or they are 0
+        return functools.partial(init.lecun_normal_)
+
+
+def written(fill: Any) -> str:
+    """Return a partial of an initializer as it would be written."""
+    given = "".join(f", {k}={v!r}" for k, v in fill.keywords.items())
+    return f"init.{fill.func.__name__}(weight{given})"
+
+
+def apply(net: Module, fills: dict[str, Any], generator: Any = None) -> Module:
+    """Fill the weights through `Module.apply`, and the biases of the same layers with zeros."""
+    rules = dict(fills)
+    names = {name for name, _ in net.named_parameters()}
+    for name in fills:
+        bias = name.removesuffix("weight") + "bias"
+        if bias in names:
+            rules[bias] = init.zeros_
+    net.apply(init.scheme(rules=rules, generator=generator))
+    for name, parameter in net.named_parameters():
+        record = noted(parameter)
+        if name in rules and record is not None:
+            record.previous = None  # to overwrite what was there is what was asked for
+    return net

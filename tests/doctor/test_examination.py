@@ -1,0 +1,275 @@
+"""The doctor finds what is wrong, says it in words, and what it prescribes mends it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minnet
+from minnet import doctor, nn
+from minnet.nn import functional as F
+from minnet.nn import init
+
+
+def network(
+    depth: int, activation: Callable[[], nn.Module] = nn.ReLU, width: int = 100, out: int = 10
+) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [nn.Linear(width, width), activation()]
+    return nn.Sequential(*layers, nn.Linear(width, out))
+
+
+def batch(width: int = 100, classes: int = 10) -> tuple[Any, Any]:
+    return minnet.randn(64, width), minnet.randint(0, classes, (64,))
+
+
+def kinds(report: doctor.Report) -> set[str]:
+    return {finding.kind for finding in report.findings}
+
+
+def test_thirty_layers_of_relu_vanish_with_xavier_and_pass_with_he() -> None:
+    # He et al. (2015), figure 3: 30 layers do not train from Xavier's initialization.
+    minnet.manual_seed(1)
+    net, (x, y) = network(30), batch()
+    net.apply(init.scheme(init.xavier_normal_, bias=init.zeros_))
+    report = doctor.examine(net, x, y)
+    assert kinds(report) == {"vanishing signal", "vanishing gradient"}
+    assert all(layer.chi == pytest.approx(0.5, rel=0.05) for layer in report.layers[:-2])
+    with pytest.raises(doctor.Unhealthy, match=r"vanishing signal at 58: E\[z²\] goes from") as e:
+        report.check()
+    assert e.value.findings == report.findings
+    assert "init.kaiming_normal_(weight, nonlinearity='relu')" in str(e.value)
+
+    he = network(30)
+    he.apply(init.scheme(init.kaiming_normal_, nonlinearity="relu", bias=init.zeros_))
+    report = doctor.examine(he, x, y)
+    report.check()
+    assert report.healthy
+
+
+@pytest.mark.parametrize(
+    "activation", [nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.GELU, nn.SELU, nn.SiLU, nn.ELU]
+)
+def test_what_is_prescribed_mends(activation: Callable[[], nn.Module]) -> None:
+    minnet.manual_seed(3)
+    net, (x, y) = network(25, activation), batch()
+    assert "vanishing gradient" in kinds(doctor.examine(net, x, y))
+    assert doctor.prescribe(net, x) is net
+    doctor.examine(net, x, y).check()
+
+
+def test_exploding_networks_are_found_and_mended() -> None:
+    minnet.manual_seed(3)
+    net, (x, y) = network(12), batch()
+    net.apply(init.scheme(functools.partial(init.normal_, std=0.3), bias=init.zeros_))
+    found = kinds(doctor.examine(net, x, y))
+    assert found == {"exploding signal", "exploding gradient", "confident guesses"}
+    doctor.examine(doctor.prescribe(net, x), x, y).check()
+
+
+def test_where_no_gain_is_stable_it_says_so() -> None:
+    minnet.manual_seed(3)
+    net, (x, y) = network(30, nn.Sigmoid), batch()
+    report = doctor.examine(doctor.prescribe(net, x), x, y)
+    assert "no gain keeps signal and gradient through 30 layers of Sigmoid" in str(report)
+
+
+def test_overflow() -> None:
+    net = network(30)
+    net.apply(init.scheme(functools.partial(init.normal_, std=20.0)))
+    assert kinds(doctor.examine(net, batch()[0])) == {"overflow"}
+
+
+def test_a_prescription_is_drawn_from_the_generator() -> None:
+    nets = [network(2) for _ in range(2)]
+    for net in nets:
+        doctor.prescribe(net, generator=minnet.Generator(seed=5))
+    assert all(minnet.equal(a, b) for a, b in zip(*map(nn.Module.parameters, nets), strict=True))
+
+
+def test_a_first_layer_is_scaled_to_its_inputs() -> None:
+    minnet.manual_seed(0)
+    net, x = network(2), 0.01 * minnet.randn(64, 100)
+    report = doctor.examine(doctor.prescribe(net, x), x)
+    assert report.layers[0].signal.measured == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("scale", [0.01, 80.0])
+def test_unscaled_inputs(scale: float) -> None:
+    minnet.manual_seed(0)
+    net, (x, _) = network(2), batch()
+    net.apply(init.scheme(init.kaiming_normal_, bias=init.zeros_))
+    (finding,) = doctor.examine(net, scale * x).findings
+    assert (finding.kind, finding.where) == ("unscaled inputs", "0")
+    assert finding.remedy.startswith(
+        "normalize the inputs to mean 0 and std 1, or doctor.prescribe"
+    )
+    doctor.examine(doctor.prescribe(net, scale * x), scale * x).check()
+
+
+def test_saturated_units() -> None:
+    minnet.manual_seed(0)
+    net, (x, _) = network(3, nn.Tanh), batch()
+    net.apply(init.scheme(functools.partial(init.normal_, std=1.0)))
+    report = doctor.examine(net, x)
+    saturated = [f.where for f in report.findings if f.kind == "saturated units"]
+    assert saturated == ["0", "2", "4"]
+    assert "Tanh is flat for" in str(report)
+
+
+def test_dead_units_are_told_from_chance() -> None:
+    minnet.manual_seed(0)
+    net, (x, _) = network(2, width=400), batch(400)
+    doctor.prescribe(net)
+    few = doctor.examine(net, x[:4])  # with so few samples chance makes 1/2⁴ or more
+    units = few.layers[0].units
+    assert units is not None
+    assert units.dead_by_chance == pytest.approx(1 / 16, abs=0.01)
+    assert units.dead == pytest.approx(units.dead_by_chance, abs=5 * np.sqrt(1 / 16 / 400))
+    assert "dead units" not in kinds(few)
+    with minnet.no_grad():
+        net[2].bias[:200] = -10
+    (found,) = doctor.examine(net, x).findings[-1:]
+    assert (found.kind, found.where) == ("dead units", "2")
+
+
+def test_an_initial_loss_far_above_chance_is_a_confident_guess() -> None:
+    minnet.manual_seed(0)
+    net, (x, y) = doctor.prescribe(network(2)), batch()
+    report = doctor.examine(net, x, y, nn.CrossEntropyLoss())
+    assert report.chance_loss == pytest.approx(np.log(10))
+    report.check()
+    with minnet.no_grad():
+        net[4].weight *= 20
+    (finding,) = doctor.examine(net, x, y).findings
+    assert (finding.kind, finding.where) == ("confident guesses", "4")
+
+
+def test_hidden_units_with_equal_weights() -> None:
+    net = network(1)
+    init.constant_(net[0].weight, 0.1)
+    assert "equal units" in kinds(doctor.examine(net))
+
+
+def test_a_last_layer_of_zeros_is_no_finding() -> None:
+    net = doctor.prescribe(network(2))
+    init.zeros_(net[4].weight)
+    x, y = batch()
+    assert "equal units" not in kinds(doctor.examine(net, x, y))
+
+
+def test_provenance() -> None:
+    minnet.manual_seed(0)
+    net = network(1)
+    for _ in range(2):
+        init.xavier_normal_(net[0].weight)
+    net[2].weight = nn.Parameter(minnet.randn(10, 100) / 10)
+    init.normal_(net[2].weight, std=0.1)
+    net[2].weight.numpy(force=True)[...] *= 1.5  # behind the version counter's back
+    findings = {(f.kind, f.where) for f in doctor.examine(net).findings}
+    assert findings == {("initialized twice", "0.weight"), ("unexpected std", "2.weight")}
+    net[0].weight = nn.Parameter(minnet.empty(100, 100).fill_(0.0))
+    report = doctor.examine(doctor.prescribe(net))
+    assert report.findings == []
+    assert report.layers[0].provenance["weight"].function == "lecun_normal_"
+
+
+def test_shared_parameters_are_named() -> None:
+    net = network(2)
+    net[2].weight = net[0].weight
+    report = doctor.examine(net)
+    assert report.shared == [["0.weight", "2.weight"]]
+    assert "one parameter: 0.weight, 2.weight" in str(report)
+    assert len(report.layers) == 3
+
+
+def test_an_expected_std_is_not_flagged_by_chance() -> None:
+    for seed in range(20):
+        minnet.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2), nn.Tanh(), nn.Linear(2, 1))
+        assert "unexpected std" not in kinds(doctor.examine(net))
+
+
+def test_where_there_is_no_theory_it_says_so_and_measures() -> None:
+    class Skipping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(100, 100), nn.Linear(100, 100)
+            self.normalize = nn.Softmax(dim=-1)
+
+        def forward(self, x: Any) -> Any:
+            return self.second(F.relu(self.first(x)) + self.normalize(x))
+
+    minnet.manual_seed(0)
+    report = doctor.examine(Skipping(), batch()[0])
+    first, softmax, second = report.layers
+    assert softmax.why == "no theory for Softmax"
+    assert softmax.signal.predicted is None and softmax.signal.measured > 0
+    assert "normalize: no theory for Softmax; measured only" in str(report)
+    assert first.signal.agrees and second.signal.agrees  # the latter from its measured input
+
+
+def test_dropout_and_flatten_are_passed_over() -> None:
+    minnet.manual_seed(0)
+    net = nn.Sequential(
+        nn.Flatten(), nn.Linear(100, 50), nn.Dropout(0.5), nn.ReLU(), nn.Linear(50, 2)
+    )
+    report = doctor.examine(net, minnet.randn(64, 10, 10))
+    assert [(layer.name, layer.activation) for layer in report.layers] == [
+        ("1", "ReLU"),
+        ("4", None),
+    ]
+    assert report.layers[0].chi is not None
+
+
+def test_the_optimizers_step_is_compared_with_the_weights() -> None:
+    minnet.manual_seed(0)
+    net, (x, y) = network(2), batch()
+    optimizer = minnet.optim.SGD(net.parameters(), lr=0.5, momentum=0.9)
+    before = [p.clone() for p in net.parameters()]
+    report = doctor.examine(net, x, y, optimizer=optimizer)
+    for layer in report.layers:
+        assert layer.update_to_weight == pytest.approx(0.5 * layer.gradient_to_weight, rel=1e-4)
+    assert all(minnet.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))
+    assert all(p.grad is None for p in net.parameters())
+    assert optimizer.state_dict()["state"] == {}
+    with pytest.raises(ValueError, match="give targets or a loss"):
+        doctor.examine(net, x, optimizer=optimizer)
+
+
+def test_the_report_is_a_table_that_fits_a_terminal() -> None:
+    minnet.manual_seed(0)
+    net, (x, y) = network(6), batch()
+    lines = str(doctor.examine(net, x, y)).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0].split()[:4] == ["layer", "module", "E[z²]", "theory"]
+    assert lines[1].split()[:4] == ["0", "100→100", "ReLU", "0.35"]
+    assert any(line.startswith("loss 2.3") and "a uniform guess: 2.303" in line for line in lines)
+    assert any("ordered; depth scale 0.5" in line for line in lines)
+    assert any(line.startswith("- vanishing gradient at 0: E[δ²] goes from") for line in lines)
+    assert str(doctor.examine(doctor.prescribe(net), x, y)).endswith("Verdict: well initialized.")
+
+
+def test_the_report_is_data_too() -> None:
+    minnet.manual_seed(0)
+    net, (x, y) = network(2), batch()
+    report = doctor.examine(net, x, y)
+    data = json.loads(json.dumps(report.to_dict()))
+    assert len(data["layers"]) == 3
+    assert data["layers"][0]["signal"]["measured"] == report.layers[0].signal.measured
+    assert data["layers"][0]["units"]["flat"] == report.layers[0].units.flat
+    assert data["layers"][0]["provenance"]["weight"]["function"] == "kaiming_uniform_"
+
+
+def test_networks_without_a_linear_need_a_batch() -> None:
+    with pytest.raises(ValueError, match="give a batch: the ReLU has no Linear"):
+        doctor.examine(nn.ReLU())
+    with pytest.raises(ValueError, match="no Linear of the ReLU was called"):
+        doctor.prescribe(nn.ReLU(), minnet.ones(2, 2))
+    assert doctor.examine(nn.Linear(4, 2)).layers[0].name == ""
