@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import fill_digests
 import numpy as np
 import pytest
+from other_builds import build, for_each_build, output
 
 import minnet
 
@@ -31,16 +31,8 @@ def expected():
 
 def digests_in(**env):
     """Return the digests of a fresh process with these environment variables."""
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": os.getcwd(), **env},
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    root = str(Path(__file__).parents[2])
+    return json.loads(output(PROGRAM, PYTHONPATH=root, **env))
 
 
 def test_stored_answers():
@@ -70,20 +62,10 @@ def test_every_threading_layer(layer):
     assert digests_in(NUMBA_THREADING_LAYER=layer) == expected()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86 only")
-@pytest.mark.parametrize(
-    ("cpu", "features"),
-    [("haswell", "+avx,+avx2,+fma"), ("nehalem", "+sse4.2"), ("generic", "")],
-)
+@for_each_build
 def test_every_simd_width(cpu, features, tmp_path):
     """Without fma in hardware each fma is a call of the C library: slow, and the same bits."""
-    found = digests_in(
-        NUMBA_CPU_NAME=cpu,
-        NUMBA_CPU_FEATURES=features,
-        NUMBA_CACHE_DIR=str(tmp_path),
-    )
-    assert found == expected()
+    assert digests_in(**build(cpu, features, tmp_path)) == expected()
 
 
 def test_a_forked_child_after_the_parent_ran_in_parallel():

@@ -1,15 +1,13 @@
 """Matrix products bit for bit against their twin, in every layout, at every edge of the tiles."""
 
 import importlib
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import matmul as naive
+from other_builds import build, for_each_build, output
 
 from minnet.kernels.cpu import matmul
 
@@ -267,27 +265,11 @@ print(digest.hexdigest())
 """
 
 
-def digest(cache, **env):
-    done = subprocess.run(
-        [sys.executable, "-c", PRODUCTS],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NUMBA_CACHE_DIR": str(cache), **env},
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86 only")
-@pytest.mark.parametrize(
-    ("cpu", "features"),
-    [("haswell", "+avx,+avx2,+fma"), ("nehalem", "+sse4.2"), ("generic", "")],
-)
+@for_each_build
 def test_the_bits_do_not_depend_on_the_simd_width(cpu, features, tmp_path):
     """Without fma in hardware each fma is a call of the C library: slow, and the same bits."""
-    assert digest(tmp_path, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features) == digest(tmp_path)
+    here = output("-c", PRODUCTS, NUMBA_CACHE_DIR=str(tmp_path))
+    assert output("-c", PRODUCTS, **build(cpu, features, tmp_path)) == here
 
 
 def test_each_thread_has_one_block():

@@ -2,13 +2,11 @@
 
 import hashlib
 import importlib
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from naive import orthogonal as naive
+from other_builds import build, for_each_build, output
 from scipy import stats
 
 import minnet
@@ -146,22 +144,7 @@ print(digest.hexdigest())
 """
 
 
-def digest(cache, **env):
-    done = subprocess.run(
-        [sys.executable, "-c", ROWS],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NUMBA_CACHE_DIR": str(cache), **env},
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86 only")
-@pytest.mark.parametrize(
-    ("cpu", "features"), [("haswell", "+avx,+avx2,+fma"), ("nehalem", "+sse4.2")]
-)
+@for_each_build
 def test_the_bits_do_not_depend_on_the_simd_width(cpu, features, tmp_path):
-    assert digest(tmp_path, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features) == digest(tmp_path)
+    here = output("-c", ROWS, NUMBA_CACHE_DIR=str(tmp_path))
+    assert output("-c", ROWS, **build(cpu, features, tmp_path)) == here
