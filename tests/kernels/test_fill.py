@@ -143,6 +143,12 @@ def test_uniform_never_returns_the_upper_end(real):
     assert set(np.unique(out)) == {real(1), real(1) + np.finfo(real).eps}
 
 
+def test_the_upper_end_is_the_dtypes_own_where_it_has_no_such_number():
+    high = 1 + 2**-22 + 2**-30  # rounds down to 1 + 2**-22 in float32
+    out = filled("uniform", 100_000, np.float32, 1.0, high)
+    assert set(np.unique(out)) == {np.float32(1), np.float32(1 + 2**-23)}
+
+
 @pytest.mark.parametrize("real", REALS)
 def test_uniform_over_an_empty_range_is_its_one_value(real):
     np.testing.assert_array_equal(filled("uniform", 10, real, 3.0, 3.0), real(3))

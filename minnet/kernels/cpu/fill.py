@@ -388,7 +388,7 @@ def _uniform_numbers(dtype: np.dtype, low: float, high: float) -> tuple[Any, ...
     own, real = dtype.type, _computing(dtype)
     first, end = real(low), real(high)
     last = own(high)
-    if last >= high > low:
+    if real(last) >= end > first:
         last = np.nextafter(last, own(low))
     if first == end:
         last = end
