@@ -1,6 +1,7 @@
 """`save` and `load`: what comes back, and that damage is noticed and nothing is run."""
 
 import ast
+import hashlib
 import io
 import json
 import math
@@ -324,15 +325,21 @@ def with_entry(change):
     entry = json.loads(header["__metadata__"]["minnet"])
     text = change(entry)
     if text is None:
-        entry["blake2b"] = serialization._hash(entry["content"], safetensors.load(
-            stored(CHECKPOINT)
-        ))  # fmt: skip
+        arrays = safetensors.load(stored(CHECKPOINT))
+        entry["blake2b"] = serialization._hash(entry["content"], arrays)
         text = json.dumps(entry)
     header["__metadata__"]["minnet"] = text
     return joined(header, data)
 
 
-def test_the_entry_can_be_written_by_hand():
+def test_the_hash_is_the_one_that_the_documentation_describes():
+    content = stored(CHECKPOINT)
+    entry = json.loads(parts(content)[0]["__metadata__"]["minnet"])
+    text = json.dumps(entry["content"]).encode()
+    for name, array in sorted(safetensors.load(content).items()):
+        text += json.dumps([name, array.dtype.str, list(array.shape)]).encode() + array.tobytes()
+    assert entry["blake2b"] == hashlib.blake2b(text, digest_size=16).hexdigest()
+    assert entry["version"] == 1 and list(entry) == ["version", "blake2b", "content"]
     assert same(read(with_entry(lambda entry: None)), CHECKPOINT)
 
 
