@@ -3,7 +3,7 @@
     python benchmarks/report.py                           # all but the slow works, to the terminal
     python benchmarks/report.py --only matmul --rounds 15
     python benchmarks/report.py --slow --json results.json
-    python benchmarks/report.py --docs results.json     # the tables in the docs, from a file: no run
+    python benchmarks/report.py --docs results.json    # the tables in the docs, from a file: no run
 
 A round is a short turn of each peer, so that a machine's noise falls on all alike; a turn is summed
 up by its median. The ratio is the median over the rounds of (peer's turn / minnet's turn), with its
