@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.doctor.figure import draw
 from minnet.doctor.units import Units
 from minnet.nn.init.provenance import Initialization
 
@@ -157,6 +158,29 @@ class Report:
         for layer, row in zip(self.layers, data["layers"], strict=True):
             row["units"] = None if layer.units is None else layer.units._asdict()
         return _plain(data)
+
+    def plot(self) -> Any:
+        """Return the report as a `matplotlib.figure.Figure`, made without pyplot.
+
+        It shows by layer the second moments of signal and gradient, as measured and as predicted,
+        and the size of the gradient or of the optimizer's step against the weights.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        return draw(self)
+
+    def save(self, path: Any, **options: Any) -> None:
+        """Write the report as a picture, in the format that the name ends in.
+
+        Args:
+            path: such as "doctor.png" or "doctor.pdf".
+            options: for `Figure.savefig`, such as `dpi`.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        self.plot().savefig(path, **options)
 
     def __repr__(self) -> str:
         head = ["layer", "module", "E[z²]", "theory", "χ", "E[δ²]", "theory"]
