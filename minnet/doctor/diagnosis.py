@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from minnet.doctor.library import to_array
 from minnet.doctor.prescription import LIMIT, Prescription, written
 from minnet.doctor.report import Finding, Layer
-from minnet.nn import Linear, Module
 from minnet.nn.init.provenance import Provenance
 
 Prescribed = Callable[[], Prescription]  # made only where something is wrong
 
 
 def diagnose(
-    net: Module,
+    net: Any,
     layers: list[Layer],
     prescribed: Prescribed,
     provenance: Provenance,
@@ -25,7 +26,7 @@ def diagnose(
 ) -> list[Finding]:
     """Return what is wrong with a network, by what was found about its layers."""
     findings = _provenance(net, provenance)
-    findings += _symmetric(net, layers)
+    findings += _symmetric(layers)
     broken = [layer for layer in layers if not math.isfinite(layer.signal.measured)]
     if broken:
         text = "the output is not finite"
@@ -100,22 +101,17 @@ def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
     return findings
 
 
-def _symmetric(net: Module, layers: list[Layer]) -> list[Finding]:
+def _symmetric(layers: list[Layer]) -> list[Finding]:
     """Return the hidden layers whose units all compute the same, and so always will."""
-    findings = []
-    for layer in layers:
-        module = net.get_submodule(layer.name) if layer.activation is not None else None
-        if not isinstance(module, Linear) or module.out_features < 2:
-            continue
-        weight = module.weight.array
-        if weight.size and (weight == weight[:1]).all():
-            text = "all its units have the same weights, and so get the same gradient"
-            remedy = f"fill {layer.name}.weight at random"
-            findings.append(Finding("equal units", layer.name, text, remedy))
-    return findings
+    text = "all its units have the same weights, and so get the same gradient"
+    return [
+        Finding("equal units", layer.name, text, f"fill {layer.name}.weight at random")
+        for layer in layers
+        if layer.equal_units and layer.activation is not None
+    ]
 
 
-def _provenance(net: Module, provenance: Provenance) -> list[Finding]:
+def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
     findings = [
         Finding("never initialized", name, "its values are those memory held", f"initialize {name}")
         for name in provenance.never
@@ -125,7 +121,7 @@ def _provenance(net: Module, provenance: Provenance) -> list[Finding]:
         text = f"by {found.before}, then by {found.function} at {found.where}"
         findings.append(Finding("initialized twice", name, text, "leave one of them out"))
     for name, parameter in net.named_parameters():
-        found, values = provenance[name], parameter.array.astype(np.float64)
+        found, values = provenance[name], to_array(parameter)
         if found.std is None or found.changed or found.state == "in part" or values.size < 2:
             continue
         mean = values.mean()

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from minnet.doctor.features import Features
 from minnet.doctor.figure import draw
+from minnet.doctor.spectrum import Jacobian
 from minnet.doctor.units import Units
 from minnet.nn.init.provenance import Initialization
 
@@ -61,7 +63,9 @@ class Layer:
         gradient_to_weight: the rms of the weight's gradient over that of the weight, if there was
             a loss.
         update_to_weight: likewise for the optimizer's first step.
-        units: dead and flat units.
+        equal_units: whether all units of a Linear have the same weights.
+        units: dead, flat and constant units of the activation.
+        features: the rank of the activation's outputs.
         why: why there is no theory for it, or "".
         provenance: how its parameters were initialized, by their own names.
     """
@@ -82,7 +86,9 @@ class Layer:
     depth_scale: float | None = None
     gradient_to_weight: float | None = None
     update_to_weight: float | None = None
+    equal_units: bool = False
     units: Units | None = None
+    features: Features | None = None
     why: str = ""
     provenance: dict[str, Initialization] = field(default_factory=dict)
 
@@ -128,6 +134,7 @@ class Report:
         output_std: the standard deviation of the network's output.
         fixed_point: the E[z²] that more hidden layers of the same kind would lead to, or None.
         shared: the names of each parameter that has several.
+        jacobian: the singular values of the input-output Jacobian, or None where there is none.
     """
 
     layers: list[Layer]
@@ -137,6 +144,7 @@ class Report:
     output_std: float
     fixed_point: float | None = None
     shared: list[list[str]] = field(default_factory=list)
+    jacobian: Jacobian | None = None
 
     @property
     def healthy(self) -> bool:
@@ -157,6 +165,7 @@ class Report:
         data = asdict(self)
         for layer, row in zip(self.layers, data["layers"], strict=True):
             row["units"] = None if layer.units is None else layer.units._asdict()
+            row["features"] = None if layer.features is None else layer.features._asdict()
         return _plain(data)
 
     def plot(self) -> Any:
