@@ -42,7 +42,7 @@ def draw(report: Report) -> Any:
         r"E[$\delta^2$]",
     )
     _steps(step, names, report)
-    jacobian.set_axis_off()
+    _singular_values(jacobian, report)
     return figure
 
 
@@ -74,9 +74,7 @@ def _steps(axes: Any, names: list[str], report: Report) -> None:
     ratios = updates if taken else [layer.gradient_to_weight for layer in report.layers]
     values = _values(ratios)
     if not np.isfinite(values).any():
-        axes.set_axis_off()
-        text = "gradient-to-weight ratios:\nexamine with targets or a loss"
-        axes.text(0.5, 0.5, text, ha="center", va="center", color="0.4", transform=axes.transAxes)
+        _empty(axes, "gradient-to-weight ratios:\nexamine with targets or a loss")
         return
     axes.plot(np.arange(len(values)), values, "o", color=MEASURED, markersize=4.5, label="measured")
     if taken:
@@ -86,20 +84,45 @@ def _steps(axes: Any, names: list[str], report: Report) -> None:
     _finish(axes, names, [values, np.full(1, 1e-3)] if taken else [values], title, label)
 
 
+def _singular_values(axes: Any, report: Report) -> None:
+    """Draw the Jacobian's singular values of each sample, largest first, and the theory."""
+    found = report.jacobian
+    if found is None or not found.largest > 0:
+        _empty(axes, "no Jacobian: it is measured for at most 256 outputs,\neach sample alone")
+        return
+    values = np.array(found.singular_values)
+    x = np.arange(1, values.shape[1] + 1)
+    for row in values:
+        (line,) = axes.plot(x, row, "o", color=MEASURED, markersize=3.5, alpha=0.6)
+    line.set_label(f"measured, {len(values)} samples" if len(values) > 1 else "measured")
+    shown = [values.ravel()]
+    if found.mean_square_predicted is not None:
+        rms = np.sqrt(found.mean_square_predicted)
+        axes.axhline(rms, color=THEORY, label="theory: root mean square")
+        shown.append(np.full(1, rms))
+    if found.largest_predicted is not None:
+        axes.axhline(found.largest_predicted, color=THEORY, linestyle=":", label="theory: largest")
+        shown.append(np.full(1, found.largest_predicted))
+    _scale(axes, np.concatenate(shown))
+    axes.set_xlabel("number, by size")
+    _tidy(axes, r"Jacobian, $\partial$ output / $\partial$ input", "singular value")
+    axes.xaxis.set_major_locator(_integers())
+
+
+def _empty(axes: Any, text: str) -> None:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", color="0.4", transform=axes.transAxes)
+
+
+def _integers() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True)
+
+
 def _finish(axes: Any, names: list[str], series: list[np.ndarray], title: str, label: str) -> None:
     """Scale, label and tidy the axes of a quantity by layer."""
-    from matplotlib.ticker import LogFormatter
-
-    every = np.concatenate(series)
-    positive = every[np.isfinite(every) & (every > 0)]
-    if len(positive):
-        axes.set_yscale("log")
-        low, high = positive.min(), positive.max()
-        middle = np.sqrt(low * high)  # at least a decade is shown, or chance looks like a trend
-        axes.set_ylim(min(low / 1.6, middle / 3.2), max(high * 1.6, middle * 3.2))
-        if high < 100 * low:
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    _scale(axes, np.concatenate(series))
     x = np.arange(len(names))
     missing = ~(series[0] > 0)
     if missing.any():
@@ -113,6 +136,25 @@ def _finish(axes: Any, names: list[str], series: list[np.ndarray], title: str, l
         axes.tick_params(axis="x", labelrotation=45 if len(names) < 8 else 90)
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_xlabel("layer")
+    _tidy(axes, title, label)
+
+
+def _scale(axes: Any, values: np.ndarray) -> None:
+    """Make an axis logarithmic and show at least a decade, or chance looks like a trend."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not len(positive):
+        return
+    axes.set_yscale("log")
+    low, high = positive.min(), positive.max()
+    middle = np.sqrt(low * high)
+    axes.set_ylim(min(low / 1.6, middle / 3.2), max(high * 1.6, middle * 3.2))
+    if high < 100 * low:
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(lambda x, _: f"{x:g}" if f"{x:.0e}"[0] in "25" else "")
+        axes.tick_params(axis="y", which="both", labelsize=9)
+
+
+def _tidy(axes: Any, title: str, label: str) -> None:
     axes.set_ylabel(label)
     axes.set_title(title, fontsize=10)
     axes.grid(axis="y", color="0.9")

@@ -50,6 +50,17 @@ class Jacobian:
     largest_predicted: float | None = None
     why: str = ""
 
+    def __str__(self) -> str:
+        smallest = min(values[-1] for values in self.singular_values)
+        rms = math.sqrt(self.mean_square)
+        text = f"Jacobian: singular values {smallest:.2g} to {self.largest:.2g}, rms {rms:.2g}"
+        if self.mean_square_predicted is None:
+            return f"{text} (no theory: {self.why})"
+        theory = f"rms {math.sqrt(self.mean_square_predicted):.2g}"
+        if self.largest_predicted is not None:
+            theory += f", largest {self.largest_predicted:.2g}"
+        return f"{text} (theory: {theory})"
+
 
 def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | None:
     """Return what was measured beside the theory, or None if nothing was."""
@@ -193,7 +204,7 @@ def _kind(factor: LinearFactor) -> str:
         return ""
     # 0 for orthogonal weights and 1 for independent ones.
     excess = (b / a**2 - max(1.0, m / n)) / min(1.0, m / n)
-    return "orthogonal" if abs(excess) < 0.1 else "independent" if abs(excess - 1) < 0.3 else ""
+    return "orthogonal" if abs(excess) < 0.1 else "independent" if 0.5 < excess < 2 else ""
 
 
 def _slopes(f: Function, q: float) -> np.ndarray:

@@ -88,3 +88,13 @@ def test_matplotlib_is_imported_when_a_report_is_drawn_and_pyplot_never(tmp_path
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert run.stdout.split() == ["False", "True", "False"]
+
+
+def test_the_jacobians_singular_values_beside_the_theory() -> None:
+    found = report()
+    axes = found.plot().axes[3]
+    dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    assert [dot.get_ydata().tolist() for dot in dots] == found.jacobian.singular_values
+    rms, largest = (lines(axes)[f"theory: {name}"][0] for name in ("root mean square", "largest"))
+    assert rms == np.sqrt(found.jacobian.mean_square_predicted)
+    assert largest == found.jacobian.largest_predicted
