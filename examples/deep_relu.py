@@ -1,7 +1,7 @@
 """Repeat He et al. (2015), Figure 3: thirty layers of ReLU, which Xavier's initialization stalls.
 
-    python examples/deep_relu.py            # on MNIST, half a minute; writes deep_relu.png
-    python examples/deep_relu.py --help     # all options
+    python examples/deep_relu.py           # on MNIST, half a minute; writes a picture
+    python examples/deep_relu.py --help    # all options
 
 Xavier's initialization keeps the variance of what a linear layer hands on. ReLU cuts half of it
 away, each time: after 29 layers 2⁻²⁹ is left, of the signal and, on the way back, of the gradient.

@@ -1,7 +1,7 @@
 """Repeat Schoenholz et al. (2017), Figure 5: how deep networks of tanh train, by weight variance.
 
-    python examples/edge_of_chaos.py            # on MNIST, five minutes; writes edge_of_chaos.png
-    python examples/edge_of_chaos.py --help     # all options
+    python examples/edge_of_chaos.py           # on MNIST, five minutes; writes a picture
+    python examples/edge_of_chaos.py --help    # all options
 
 Two images remain different, to the last layer, only over some multiple of the depth scale ξ_c, and
 only as deep can a network learn to tell them apart. With little weight variance σw² they become

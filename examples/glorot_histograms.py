@@ -1,7 +1,7 @@
 """Repeat Glorot and Bengio (2010), Figures 6 and 7: what passes through five layers of tanh.
 
-    python examples/glorot_histograms.py            # on MNIST, seconds; writes glorot_histograms.png
-    python examples/glorot_histograms.py --help     # all options
+    python examples/glorot_histograms.py           # on MNIST, seconds; writes a picture
+    python examples/glorot_histograms.py --help    # all options
 
 Before any training, the "standard" initialization of the time, U(−1/√fan_in, 1/√fan_in), gives
 activations that crowd around 0 the more the higher the layer (Figure 6), and gradients that do so
