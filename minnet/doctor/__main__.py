@@ -40,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python's own exit code for it, 1, would say that the network was examined.
         traceback.print_exc()
         return MISUSED
-    print(json.dumps(_finite(report.to_dict()), indent=2) if given.json else report)
+    print(
+        json.dumps(_finite(report.to_dict()), indent=2, ensure_ascii=False)
+        if given.json
+        else report
+    )
     return HEALTHY if report.healthy else FINDINGS
 
 

@@ -211,7 +211,9 @@ def _of_linear(
     }
     z, f = calls[k].values, call.function
     if f is not None and z.ndim > 0 and np.isfinite(z).all():
-        values["units"] = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
+        units = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
+        alike = bool((calls[0].values == calls[0].values[:1]).all())
+        values["units"] = units._replace(constant=None) if alike else units
     after = next((i for i, source in enumerate(origins) if source == j), None)
     next_weight = None if after is None else predictions[after].weight
     if predicted.means is not None and next_weight is not None:

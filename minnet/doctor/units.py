@@ -37,7 +37,7 @@ class Units(NamedTuple):
         flat_predicted: that share for z ~ N(0, q), q as the theory predicts it; None without one.
         flat_at_unit_variance: that share for z ~ N(0, 1), which is what the activation is made for.
         constant: the share of units that give the same for every sample: the dead ones, and those
-            that the samples do not tell apart. None for a single sample.
+            for which the samples are all alike. None if they are alike from the start.
     """
 
     units: int
@@ -92,9 +92,6 @@ def examine_units(
     """
     z, outputs = z.reshape(-1, z.shape[-1]), outputs.reshape(-1, z.shape[-1])
     measured = steepness(f, z)
-    constant = None
-    if len(z) > 1:
-        constant = float((outputs == outputs[0]).all(axis=0).mean())
     return Units(
         z.shape[1],
         float((measured < OFF).all(axis=0).mean()),
@@ -102,7 +99,7 @@ def examine_units(
         float((measured < FLAT).mean()),
         None if q is None else _flat_share(f, q),
         _flat_share(f, 1.0),
-        constant,
+        float((outputs == outputs[:1]).all(axis=0).mean()),
     )
 
 
