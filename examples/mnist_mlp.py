@@ -168,11 +168,8 @@ def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     return convert
 
 
-def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
-    parser = argparse.ArgumentParser(
-        usage="%(prog)s [options]",
-        description="Train a 784-128-10 MLP on handwritten digits.",
-    )
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the images come from, the seed and the threads."""
     add = parser.add_argument
     # fmt: off
     add("--data", choices=("auto", "mnist", "generated"), default="auto",
@@ -181,6 +178,27 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
         help="folder with MNIST's four IDX files, gzipped or not, instead of the cache")
     add("--no-verify", action="store_true",
         help="accept files that only look like MNIST's, such as Fashion-MNIST")
+    add("--seed", type=int, default=0, metavar="N",
+        help="of the weights and of the order of the images (%(default)s)")
+    add("--threads", type=positive(int), metavar="N", help="threads to compute with (all)")
+    # fmt: on
+
+
+def check_data_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.data == "generated" and options.data_dir is not None:
+        parser.error("--data-dir has no meaning with --data generated; leave one of them out")
+    if not 0 <= options.seed < 2**64:
+        parser.error(f"--seed: expected a number from 0 to 2**64 - 1, got {options.seed}")
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s [options]",
+        description="Train a 784-128-10 MLP on handwritten digits.",
+    )
+    add_data_options(parser)
+    add = parser.add_argument
+    # fmt: off
     add("--epochs", type=positive(int), default=5, metavar="N",
         help="times through the data (%(default)s)")
     add("--batch-size", type=positive(int), default=64, metavar="N",
@@ -189,21 +207,15 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
     add("--lr", type=positive(float), metavar="X",
         help="learning rate (0.2 for sgd, 0.001 for adam); it falls from epoch to epoch")
     add("--init", choices=INITS, default=INITS[0], help="initial weights (%(default)s)")
-    add("--seed", type=int, default=0, metavar="N",
-        help="of the weights and of the order of the images (%(default)s)")
-    add("--threads", type=positive(int), metavar="N", help="threads to compute with (all)")
     add("--save", type=Path, metavar="FILE", help="write the trained weights, as safetensors")
     add("--checkpoint", type=Path, metavar="FILE",
         help="keep the state of the training there after each epoch, and go on from it")
     # fmt: on
     options = parser.parse_args(arguments)
-    if options.data == "generated" and options.data_dir is not None:
-        parser.error("--data-dir has no meaning with --data generated; leave one of them out")
+    check_data_options(parser, options)
     for name, path in (("save", options.save), ("checkpoint", options.checkpoint)):
         if path is not None and not path.parent.is_dir():
             parser.error(f"--{name}: there is no folder {path.parent}")
-    if not 0 <= options.seed < 2**64:
-        parser.error(f"--seed: expected a number from 0 to 2**64 - 1, got {options.seed}")
     return options, parser
 
 
