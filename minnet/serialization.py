@@ -1,9 +1,9 @@
 """`save` and `load`: tensors, and what goes with them, in a safetensors file.
 
-The tensors lie in the file by name, where any program that reads safetensors finds them: the name is
-the keys that lead to a tensor, joined by dots, so that a plain `state_dict` keeps its own. All else
-is JSON in the file's metadata, with a hash of everything, by which damage is noticed. The format is
-written down in docs/checkpoints.md.
+The tensors lie in the file by name, where any program that reads safetensors finds them: the name
+is the keys that lead to a tensor, joined by dots, so that a plain `state_dict` keeps its own. All
+else is JSON in the file's metadata, with a hash of everything, by which damage is noticed. The
+format is written down in docs/checkpoints.md.
 """
 
 from __future__ import annotations
