@@ -72,10 +72,15 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
     largest = float(found.jacobian[:, 0].mean())
     path, why = _path(found, predictions)
     values = found.jacobian.tolist()
+    first, error = predictions[0], predictions[0].gradient_error
+    after = None if found.last is None else found.calls[found.last].gradient
+    inputs, outputs = math.prod(found.calls[0].values.shape[1:]), found.outputs
     if why:
-        return Jacobian(values, mean, spread, largest, why=why)
-    first, last = found.calls[0].values, found.calls[path[-1]].values
-    inputs, outputs = math.prod(first.shape[1:]), last.shape[-1]
+        # What is no chain may have a theory of its gradients nevertheless.
+        if not (error and first.gradient and after and after.second):
+            return Jacobian(values, mean, spread, largest, why=why)
+        predicted = first.gradient / after.second * inputs / min(inputs, outputs)
+        return Jacobian(values, mean, spread, largest, predicted, error, why=why)
     # Of the outputs' eigenvalues of JJᵀ, or the inputs' of JᵀJ, those that are not 0 by the shape.
     factors = _factors(found.calls, predictions, path)
     m1, m2 = _moments(factors)
@@ -88,7 +93,7 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
         spread,
         largest,
         m1,
-        predictions[0].gradient_error,
+        error,
         max(m2 / m1**2 - 1, 0.0) if m1 else None,
         edge,
     )
