@@ -77,6 +77,17 @@ def accuracy(model: nn.Module, loader: DataLoader) -> float:
     return correct / seen
 
 
+def resume(path: Path, model: nn.Module, optimizer: optim.Optimizer) -> int:
+    """Set everything as a checkpoint says, and return the number of epochs that were trained."""
+    checkpoint = minnet.load(path)
+    if not {"model", "optimizer", "generator", "epoch"} <= set(checkpoint):
+        raise ValueError(f"{path} is no checkpoint of this program")
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    minnet.set_rng_state(checkpoint["generator"])
+    return checkpoint["epoch"]
+
+
 def find_mnist(folder: Path | None, verify: bool) -> tuple[Dataset, Dataset, str]:
     """Return MNIST's training set and test set, and where they come from."""
     try:
@@ -101,8 +112,8 @@ def find_data(options: argparse.Namespace) -> tuple[Dataset, Dataset, str]:
     if options.data != "generated":
         try:
             return find_mnist(options.data_dir, not options.no_verify)
-        except (ConnectionError, ImportError) as error:
-            if options.data == "mnist":
+        except (OSError, ImportError) as error:
+            if options.data == "mnist" or options.data_dir is not None:
                 raise
             reason = f"because MNIST is not at hand: {error}"
     both = [GeneratedDigits(train, transform=NORMALIZED) for train in (True, False)]
@@ -197,11 +208,14 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
         help="learning rate (0.2 for sgd, 0.001 for adam); it falls from epoch to epoch")
     add("--init", choices=INITS, default=INITS[0], help="initial weights (%(default)s)")
     add("--save", type=Path, metavar="FILE", help="write the trained weights, as safetensors")
+    add("--checkpoint", type=Path, metavar="FILE",
+        help="keep the state of the training there after each epoch, and go on from it")
     # fmt: on
     options = parser.parse_args(arguments)
     check_data_options(parser, options)
-    if options.save is not None and not options.save.parent.is_dir():
-        parser.error(f"--save: there is no folder {options.save.parent}")
+    for name, path in (("save", options.save), ("checkpoint", options.checkpoint)):
+        if path is not None and not path.parent.is_dir():
+            parser.error(f"--{name}: there is no folder {path.parent}")
     return options, parser
 
 
@@ -228,7 +242,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rate = options.lr or usual_rate
     optimizer = make_optimizer(model.parameters(), lr=rate)
 
-    for epoch in range(1, options.epochs + 1):
+    done = 0
+    if options.checkpoint is not None and options.checkpoint.exists():
+        try:
+            done = resume(options.checkpoint, model, optimizer)
+        except (OSError, TypeError, ValueError, RuntimeError) as error:
+            parser.error(f"--checkpoint: {error}")
+        score = accuracy(model, test)
+        print(f"resumed from {options.checkpoint}: epoch {done}, test accuracy {score:.4f}")
+    for epoch in range(done + 1, options.epochs + 1):
         start = time.perf_counter()
         for group in optimizer.param_groups:  # large steps first, small ones to settle
             group["lr"] = rate * (1 - (epoch - 1) / options.epochs)
@@ -237,6 +259,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds = time.perf_counter() - start
         score = accuracy(model, test)
         print(f"{name}: loss {loss:.4f}, test accuracy {score:.4f}, {seconds:.1f} s", flush=True)
+        if options.checkpoint is not None:
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "generator": minnet.get_rng_state(),
+                "epoch": epoch,
+            }
+            minnet.save(state, options.checkpoint)
 
     if options.save is not None:
         minnet.save(model.state_dict(), options.save)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from minnet.kernels import forks
+
 _cpu: ModuleType | None = None
 
 
@@ -12,7 +14,7 @@ def of(array: Any) -> Any:
     """Return the module of kernels for an array's device. Numba is imported on first use only."""
     global _cpu
     if _cpu is None:
-        from minnet.kernels import cpu
-
+        with forks.loading:
+            from minnet.kernels import cpu
         _cpu = cpu
     return _cpu
