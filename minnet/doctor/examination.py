@@ -245,7 +245,7 @@ def _gradient(call: Call, predicted: Prediction) -> Compared | None:
 
 def _norm(values: np.ndarray) -> float:
     flat = values.ravel()
-    return math.sqrt(np.vdot(flat, flat))
+    return math.sqrt(np.einsum("i,i->", flat, flat))
 
 
 def _relative(change: np.ndarray, weight: np.ndarray) -> float | None:
