@@ -842,7 +842,7 @@ class Tensor(Variable):
 
 
 def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
-    tensor: Any = object.__new__(cls)
+    tensor = Variable.__new__(cls)
     tensor.array = array
     tensor._requires_grad = requires_grad
     return tensor
