@@ -108,6 +108,26 @@ def value(typingctx: Any, word: Any) -> Any:
     return FLOAT[word](word), codegen
 
 
+@intrinsic
+def product(typingctx: Any, x: Any, y: Any) -> Any:
+    """Return x * y, rounded on its own whatever it is added to. Both of one float type.
+
+    CUDA's compilers contract a product and a sum to an fma, and the CPU's never do.
+    """
+    if x != y or x not in BITS:
+        raise TypeError(f"product expects two float32 or two float64, got {x}, {y}")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if not builder.module.triple.startswith("nvptx"):
+            return builder.fmul(*args)
+        scalar = args[0].type
+        name = "llvm.nvvm.mul.rn." + ("f" if isinstance(scalar, ir.FloatType) else "d")
+        kind = ir.FunctionType(scalar, [scalar] * 2)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+    return x(x, y), codegen
+
+
 HORNER = 4  # coefficients, up to which a polynomial is evaluated from the highest down
 
 FRACTION_BITS = (23, 52)
