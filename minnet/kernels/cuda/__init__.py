@@ -1,1 +1,1 @@
-"""The kernels of the GPU: what `kernels.of` returns for an array of the device."""
+"""The kernels of CUDA: what `kernels.of` returns for an array on a GPU."""

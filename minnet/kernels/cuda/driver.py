@@ -45,6 +45,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     return cuda.jit(function)
 
 
+def function(function: Callable[..., Any]) -> Any:
+    """Mark what kernels call and what uses the device's own: its arrays, threads or memory."""
+    return cuda.jit(function, device=True)
+
+
 def blocks(size: int, threads: int = THREADS) -> int:
     """Return how many blocks of threads have one thread for each of `size` elements."""
     return -(-size // threads)
