@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import devices
+from minnet import kernels
 from minnet.autograd import Variable
 from minnet.creation import from_numpy
 
@@ -58,7 +58,7 @@ def save(obj: Mapping[str, Any], f: str | os.PathLike[str]) -> None:
                 "save expects a mapping from names to tensors, got "
                 f"{type(name).__name__} {name!r}: {type(value).__name__}"
             )
-        arrays[name] = np.asarray(value.array, order="C")
+        arrays[name] = np.asarray(kernels.moved(value.array, "cpu"), order="C")
     content = _library().numpy.save(arrays)
     path = Path(f)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -79,19 +79,20 @@ def _umask() -> int:
 
 
 def load(f: str | os.PathLike[str], map_location: Any = None) -> dict[str, Any]:
-    """Read the tensors of a safetensors file.
+    """Read the tensors of a safetensors file, to the CPU or the device `map_location`.
 
     Raises:
+        RuntimeError: if the device cannot be used.
         FileNotFoundError: if there is no such file.
         ValueError: if it is not a whole safetensors file.
         TypeError: if it holds a dtype that minnet lacks.
         ImportError: if safetensors is not installed.
     """
-    devices.require_cpu(map_location)
+    device = kernels.checked(map_location)
     library = _library()
     content = Path(f).read_bytes()
     try:
         arrays = library.numpy.load(content)
     except library.SafetensorError as error:
         raise ValueError(f"{f} is not a whole safetensors file: {error}") from None
-    return {name: from_numpy(array) for name, array in arrays.items()}
+    return {name: from_numpy(array).to(device) for name, array in arrays.items()}

@@ -37,7 +37,7 @@ def _reduction(reduction: str, size_average: bool | None = None, reduce: bool | 
 
 
 def _reduced(values: Any, reduction: str) -> np.ndarray:
-    values = np.asarray(values)
+    values = kernels.as_array(values)
     if reduction == "none":
         return values
     divisor = values.size if reduction == "mean" else 1
@@ -185,7 +185,8 @@ def _by_class(array: np.ndarray) -> np.ndarray:
     if array.ndim == 2 and array.flags.c_contiguous:
         return array
     moved = np.moveaxis(array, 1, -1) if array.ndim > 2 else array
-    return np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
+    rows = math.prod(moved.shape[:-1]), moved.shape[-1]
+    return kernels.contiguous(moved).reshape(rows)
 
 
 def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -243,12 +244,12 @@ def _averaged(
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Return the rows' reduced loss, and how a gradient of it spreads: (N,), or (1,) for all."""
     if reduction == "none":
-        return loss.reshape(shape), lambda dy: np.ascontiguousarray(dy).reshape(-1)
+        return loss.reshape(shape), lambda dy: kernels.contiguous(dy).reshape(-1)
     divisor = divisor if reduction == "mean" else 1.0
     value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
 
     def spread(dy: np.ndarray) -> np.ndarray:
-        return np.asarray(dy / dy.dtype.type(divisor)).reshape(1)
+        return (dy / dy.dtype.type(divisor)).reshape(1)
 
     return value, spread
 
@@ -473,7 +474,7 @@ def nll_loss(
 
 def _difference(input: np.ndarray, target: np.ndarray) -> np.ndarray:
     x, y = promoted(input, target)
-    return np.asarray(x - y if x.shape == y.shape else apply(np.subtract, x, y))
+    return kernels.as_array(x - y if x.shape == y.shape else apply(np.subtract, x, y))
 
 
 def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:

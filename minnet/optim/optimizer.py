@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes
+from minnet import dtypes, kernels
 from minnet.autograd import enable_grad, wrap
 from minnet.tensor import Tensor
 
@@ -216,7 +216,8 @@ def _typename(x: Any) -> str:
 def _copied(value: Any, p: Tensor, key: Any = None) -> Any:
     if isinstance(value, Tensor):
         dtype = value.array.dtype if key == "step" else p.array.dtype
-        return wrap(np.array(value.array, dtype, order="C"))
+        array = value.array if key == "step" else kernels.moved(value.array, p.device)
+        return wrap(array.astype(dtype, order="C"))
     if isinstance(value, dict):
         return {k: _copied(v, p, k) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -237,9 +238,7 @@ def trained(group: Group) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
         w, g = p.array, gradient.array
         if g.shape != w.shape or g.dtype is not w.dtype:
             _fits(g, w, "gradient")
-        if not w.flags.c_contiguous:
-            w = np.ascontiguousarray(w)
-        found.append((p, w, g if g.flags.c_contiguous else np.ascontiguousarray(g)))
+        found.append((p, kernels.contiguous(w), kernels.contiguous(g)))
     return found
 
 
@@ -255,7 +254,7 @@ def moment(state: dict[str, Any], name: str, like: np.ndarray) -> np.ndarray:
     """Return the array of a running average that has the parameter's shape; zeros at first."""
     tensor = state.get(name)
     if tensor is None:
-        tensor = state[name] = wrap(np.zeros(like.shape, like.dtype))
+        tensor = state[name] = wrap(np.zeros_like(like, order="C"))
     _fits(tensor.array, like, name)
     return tensor.array
 
