@@ -506,12 +506,21 @@ def sincos_large(x: Any) -> Any:
     quadrant = (first + types.uint64(1 << 61)) >> types.uint64(62)
     rest = types.int64(first - (quadrant << types.uint64(62)))
     high = types.float64(rest)
-    low = types.float64(rest - types.int64(high)) + types.float64(second) * 2.0**-64
+    low = fma(types.float64(second), 2.0**-64, types.float64(rest - types.int64(high)))
     high, low = high * 2.0**-62, low * 2.0**-62
     r = fma(high, like(x, MINUS_HALF_PI_MIDDLE), low * like(x, MINUS_HALF_PI))
     s, c = _sincos_reduced(-fma(high, like(x, MINUS_HALF_PI), r))
     s, c = _turned(s, c, quadrant)
     return -s if x < 0.0 else s, c
+
+
+@device
+def sincos_any(x: Any) -> Any:
+    """Return the sine and the cosine of any x, with a branch: no loop over it vectorises."""
+    if like(x, SINCOS_LIMIT) < abs(x) < like(x, np.inf):
+        s, c = sincos_large(types.float64(x))
+        return like(x, s), like(x, c)
+    return sincos(x)
 
 
 # Of an angle of t quarter turns, with HALF_PI as rounded: sin(t pi/2) / t - HALF_PI and

@@ -12,6 +12,7 @@ never does. Where a product is summed and bits count, it is written `fma` or `pr
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -27,6 +28,9 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 # each, so it gets few.
 THREADS = 16 if SIMULATED else 256
 
+# Without link-time optimization, so that what runs is the PTX that the tests look at.
+OPTIONS = {} if SIMULATED else {"lto": False}
+
 
 @device
 def fma(x: Any, y: Any, z: Any) -> Any:
@@ -40,19 +44,34 @@ def product(x: Any, y: Any) -> Any:
     return numeric.product(x, y)
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Mark a kernel: it is compiled when it is first launched, for each combination of types."""
-    return cuda.jit(function)
+def kernel(function: Callable[..., Any], bounds: tuple[int, int] | None = None) -> Any:
+    """Mark a kernel: it is compiled when it is first launched, for each combination of types.
+
+    `bounds` are the threads of a block, and how many blocks a processor is to have room for.
+    """
+    options = {} if SIMULATED or bounds is None else {"launch_bounds": bounds}
+    return cuda.jit(function, **OPTIONS, **options)
 
 
 def function(function: Callable[..., Any]) -> Any:
     """Mark what kernels call and what uses the device's own: its arrays, threads or memory."""
-    return cuda.jit(function, device=True)
+    return cuda.jit(function, device=True, **OPTIONS)
 
 
 def blocks(size: int, threads: int = THREADS) -> int:
     """Return how many blocks of threads have one thread for each of `size` elements."""
     return -(-size // threads)
+
+
+def aligned(*arrays: Any) -> bool:
+    """Return whether all arrays start at multiples of 16 bytes."""
+    return all(x.ctypes.data % 16 == 0 for x in arrays)
+
+
+@cache
+def multiprocessors() -> int:
+    """Return how many blocks of threads the device runs side by side, at least."""
+    return 1 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
 # Loads and stores of 16 bytes, which Numba never makes of single elements. `i` is the index of the
