@@ -100,6 +100,11 @@ def on_host(array: Any) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.__array__()
 
 
+def staged(array: Any) -> np.ndarray:
+    """Return an array of the CPU itself; for another device's an unset one, to be copied to it."""
+    return array if isinstance(array, np.ndarray) else np.empty(array.shape, array.dtype)
+
+
 def as_array(value: Any) -> Any:
     """Return a result of NumPy's as an array: it returns scalars where no dimension is left."""
     if isinstance(value, np.generic | np.ndarray) or type(value) not in _modules:

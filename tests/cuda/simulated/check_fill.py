@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import empty, from_host, to_host
 
 from minnet.kernels.cpu import fill as host
 from minnet.kernels.cuda import fill
+from minnet.kernels.cuda.array import empty, from_host, to_host
 
 STREAM = host.stream(0x0123456789ABCDEF, 0x1_0000_0007)
 FLOATS = {
