@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import empty, from_host, to_host
 
 from minnet.kernels.cpu import fill as host
 from minnet.kernels.cuda import fill
+from minnet.kernels.cuda.array import empty, from_host, to_host
 
 STREAM = host.stream(0x0123456789ABCDEF, 0x1_0000_0007)
 FLOATS = {
@@ -33,10 +33,6 @@ def same(name, args, dtype, start, size):
 def test_floats(case, dtype):
     for start, size in SPANS:
         same(*FLOATS[case], dtype, start, size)
-
-
-def test_half_types_are_rounded_once_from_float32():
-    same("normal", (0.0, 1.0), np.float16, 5, 20)
 
 
 def test_memory_that_is_not_contiguous_or_aligned():

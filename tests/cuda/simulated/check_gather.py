@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import from_host, to_host
 
 from minnet.kernels.cpu import gather as host
 from minnet.kernels.cuda import gather
+from minnet.kernels.cuda.array import from_host, to_host
 
 INDICES = np.array([3, 0, -1, 3, -4])
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import from_host, to_host
 
 from minnet.kernels.cpu import loss as host
 from minnet.kernels.cuda import loss
+from minnet.kernels.cuda.array import from_host, to_host
 
 REALS = [np.float32, np.float64]
 rng = np.random.default_rng(3)

@@ -4,9 +4,9 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import from_host, to_host
 
 from minnet.kernels.cpu.matmul import matmul as host
+from minnet.kernels.cuda.array import from_host, to_host
 
 module = import_module("minnet.kernels.cuda.matmul")
 matmul = module.matmul

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import from_host, to_host
 
 from minnet.kernels.cpu import optimize as host
 from minnet.kernels.cuda import optimize
+from minnet.kernels.cuda.array import from_host, to_host
 
 ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.1}
 

@@ -4,10 +4,10 @@ import inspect
 
 import numpy as np
 import pytest
-from minnet.kernels.cuda.array import from_host, to_host
 
 from minnet.kernels.cpu import pointwise as host
 from minnet.kernels.cuda import pointwise
+from minnet.kernels.cuda.array import from_host, to_host
 
 NAMES = [
     name
