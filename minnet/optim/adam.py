@@ -50,6 +50,9 @@ class Adam(Optimizer):
         tensor([0.9000, 1.9000])
     """
 
+    MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    REQUIRED = ("step", "exp_avg", "exp_avg_sq")
+
     def __init__(
         self,
         params: Iterable[Any],

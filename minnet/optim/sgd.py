@@ -47,6 +47,8 @@ class SGD(Optimizer):
         tensor([0.8000, 1.6000])
     """
 
+    MOMENTS = ("momentum_buffer",)
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -222,7 +222,7 @@ class Generator:
                 "RNG state must be a torch.ByteTensor, a uint8 tensor, but got "
                 f"{new_state.describe()}"
             )
-        self._engine.restore(new_state.array.ravel())
+        self._engine.restore(kernels.moved(new_state.array, "cpu").ravel())
 
     # Fills of arrays, in place. `start` is the index of the array's first element within a larger
     # fill of the same draw; `progress(done, total)` is called now and then while a long one runs.

@@ -208,7 +208,9 @@ def test_where_there_is_no_theory_it_says_so_and_measures() -> None:
 
     minnet.manual_seed(0)
     report = doctor.examine(Skipping(), batch()[0])
-    first, softmax, second = report.layers
+    first, softmax, total, second = report.layers
+    assert first.activation == "relu"
+    assert total.name == "+" and total.why == "no theory for one of its terms"
     assert softmax.why == "no theory for Softmax"
     assert softmax.signal.predicted is None and softmax.signal.measured > 0
     assert "normalize: no theory for Softmax; measured only" in str(report)
