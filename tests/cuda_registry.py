@@ -1,19 +1,25 @@
 """Every CUDA kernel, the types it is compiled for, and the registers it may use.
 
-python tests/cuda_registry.py    compile and assemble them all, and print a table
+python tests/cuda_registry.py [word ...]   compile and assemble them, and print a table
+python tests/cuda_registry.py --json       all that the tests want to know
 
 No GPU is needed: NVVM compiles to PTX, nvJitLink assembles.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+FILES = ("fill", "gather", "loss", "matmul", "optimize", "pointwise", "reduce")
 TARGETS = ((7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0))
 
 
@@ -67,7 +73,8 @@ def listed() -> Iterator[Listed]:
             sources = (array,) * (2 if name.endswith("_backward") else 1)
             size = array.dtype.bitwidth // 8
             arguments = (*sources, numbers, types.boolean, array)
-            yield Listed(f"pointwise {name}{8 * size}", kernels[size], arguments, 64)
+            budget = 64 if size == 4 else 80
+            yield Listed(f"pointwise {name}{8 * size}", kernels[size], arguments, budget)
 
     flag, size = types.boolean, types.int64
     for tile, name, budget in ((matmul.LARGE, "large", 128), (matmul.SMALL, "small", 128)):
@@ -161,6 +168,22 @@ class Compiled:
     def ptx(self, target: tuple[int, int]) -> str:
         return self._library.get_asm_str(cc=target)
 
+    def contracted(self, target: tuple[int, int]) -> bool:
+        """Return whether NVVM makes an fma of a product and a sum: whether to forbid it matters."""
+        free = _unrounded(self.ptx(target))
+        options = self._library._nvvm_options
+        self._library._nvvm_options = {**options, "fma": 0}
+        self._library._ptx_cache.clear()
+        strict = _unrounded(self.ptx(target))
+        self._library._nvvm_options = options
+        self._library._ptx_cache.clear()
+        return free != strict
+
+
+def _unrounded(ptx: str) -> str:
+    """Return PTX without the mode of rounding, by which NVVM forbids the assembler to contract."""
+    return re.sub(r"\b(mul|add|sub)\.rn\.(f32|f64)", r"\1.\2", ptx)
+
 
 def assembled(ptx: str, target: tuple[int, int]) -> dict[str, int]:
     """Return what the assembler tells: registers, bytes of shared memory, stack and spills."""
@@ -189,6 +212,63 @@ def assembled(ptx: str, target: tuple[int, int]) -> dict[str, int]:
     return found
 
 
+APPROXIMATE = re.compile(r"\b\w+\.approx[.\w]*|\bdiv\.full[.\w]*|\b[.\w]+\.ftz\b[.\w]*")
+
+
+def facts(ptx: str, target: tuple[int, int], **known: Any) -> dict[str, Any]:
+    """Return what is to be known of a kernel on a target."""
+    return {
+        **assembled(ptx, target),
+        "approximate": sorted(set(APPROXIMATE.findall(ptx))),
+        "wide_loads": len(re.findall(r"ld\.global[.\w]*\.v4\.f32", ptx)),
+        "wide_shared_loads": ptx.count("ld.shared.v4.f32"),
+        "wide_stores": ptx.count("st.global.v4.f32"),
+        **known,
+    }
+
+
+def everything() -> dict[str, dict[str, dict[str, Any]]]:
+    """Return all facts, by the kernel's name and the target's."""
+    without_a_device()
+    found = {}
+    with ThreadPoolExecutor() as pool:  # NVVM takes turns, and the assembler works beside it
+        for kernel in listed():
+            compiled = Compiled(kernel)
+            for target in TARGETS:
+                ptx = compiled.ptx(target)
+                # One target tells for all: it happens before a target is looked at.
+                contracted = target == (9, 0) and compiled.contracted(target)
+                job = pool.submit(
+                    facts, ptx, target, budget=kernel.registers, contracted=contracted
+                )
+                found.setdefault(kernel.name, {})[f"sm_{target[0]}{target[1]}"] = job
+    return {name: {t: job.result() for t, job in jobs.items()} for name, jobs in found.items()}
+
+
+def unlisted() -> list[str]:
+    """Return the names of kernels in this package's files that `listed` does not have."""
+    import minnet.kernels.cuda as package
+    from minnet.kernels.cuda.driver import cuda
+
+    known = {id(kernel.function) for kernel in listed()}
+    kind = type(cuda.jit(unlisted))
+    names = []
+    for name in FILES:
+        module = import_module(f"{package.__name__}.{name}")
+        for attribute, value in vars(module).items():
+            several = list(value.values()) if isinstance(value, dict) else [value]
+            for one in several:
+                if isinstance(one, kind) and not one.targetoptions.get("device"):
+                    if one.__module__ == module.__name__ and id(one) not in known:
+                        names.append(f"{name}.{attribute}")
+    return sorted(set(names))
+
+
+def environment(root: str) -> dict[str, str]:
+    """Return the variables of a process that runs this program for the minnet in a folder."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, str(Path(__file__).parent)])}
+
+
 def report(words: list[str]) -> None:
     """Print the registers of the kernels whose names have one of these words in them."""
     without_a_device()
@@ -204,4 +284,7 @@ def report(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    report(sys.argv[1:])
+    if sys.argv[1:] == ["--json"]:
+        print(json.dumps(everything()))
+    else:
+        report(sys.argv[1:])

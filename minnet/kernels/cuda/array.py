@@ -402,5 +402,6 @@ def unsupported(name: str) -> NotImplementedError:
     )
 
 
-PROTOTYPE = empty(0, np.float32)  # what NumPy's `like=` takes
+# What NumPy's `like=` takes. It has no memory, so that this file is imported without a GPU too.
+PROTOTYPE = Array(memory.Block(None, 0, 0, owner=True), np.empty(0, np.float32))
 kernels.register(Array, sys.modules[__package__])

@@ -82,7 +82,7 @@ def _put4(out, i, whole, a, b, c, d):
         out[i + 3] = d
 
 
-def _kernels_of(both: Any, name: str) -> dict[int, Any]:
+def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[int, Any]:
     """Return the kernels that fill an array, from any `start` to any end, by elements' size."""
 
     @device
@@ -127,16 +127,16 @@ def _kernels_of(both: Any, name: str) -> dict[int, Any]:
 
     fill32.__name__ = fill32.__qualname__ = f"{name}32"
     fill64.__name__ = fill64.__qualname__ = f"{name}64"
-    return {4: kernel(fill32), 8: kernel(fill64)}
+    return {size: kernel({4: fill32, 8: fill64}[size]) for size in sizes}
 
 
 _uniform = _kernels_of(_plain(draws.uniform), "uniform")
 _normal = _kernels_of(_plain(draws.normal), "normal")
 _exponential = _kernels_of(_plain(draws.exponential), "exponential")
-_bernoulli = _kernels_of(_plain(draws.bernoulli), "bernoulli")
+_bernoulli = _kernels_of(_plain(draws.bernoulli), "bernoulli", (4,))
 _truncated = _kernels_of(_truncated_pair, "truncated")
 _tail = _kernels_of(_tail_pair, "tail")
-_integers = _kernels_of(_integer_pair, "integers")
+_integers = _kernels_of(_integer_pair, "integers", (8,))
 
 
 def _fill(

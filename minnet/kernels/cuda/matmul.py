@@ -286,6 +286,8 @@ def matmul(
         plain[grid, (SQUARE, SQUARE)](a.memory, b.memory, bias.memory, accumulate, out.memory)
         return out
     (x, a_by_k), (y, b_by_k) = _by_k(a), _by_k(b.T)
+    if b_by_k and not a_by_k:  # no step of training has this layout, and so no kernel
+        x, a_by_k = a.copy(), True
     tile = LARGE
     if blocks(columns, tile.columns) * blocks(rows, tile.rows) < multiprocessors():
         tile = SMALL

@@ -35,10 +35,6 @@ def test_floats(case, dtype):
         same(*FLOATS[case], dtype, start, size)
 
 
-def test_half_types_are_rounded_once_from_float32():
-    same("normal", (0.0, 1.0), np.float16, 5, 20)
-
-
 def test_memory_that_is_not_contiguous_or_aligned():
     expected = np.zeros((5, 7), np.float32)
     found = from_host(expected)
