@@ -323,15 +323,18 @@ def test_a_batch_that_is_none_is_refused() -> None:
     assert len(doctor.examine(network(1), np.ones((1, 100), np.float32)).layers) == 2
 
 
-@pytest.mark.parametrize("columns", [60, 80, 100])
-def test_the_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("columns", "initializer"), [(80, False), (100, True), (140, True)])
+def test_the_table_fits_the_terminal(
+    columns: int, initializer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     minnet.manual_seed(0)
     net, (x, y) = network(3), batch()
     init.xavier_normal_(net[0].weight, gain=3.25)
-    report = doctor.examine(net, x, y)
-    assert max(map(len, str(report).splitlines())) <= max(columns, 80)
-    assert "initializer" in str(report) if columns == 100 else True
+    text = str(doctor.examine(net, x, y))
+    assert max(map(len, text.splitlines())) <= columns
+    assert ("initializer" in text.splitlines()[0]) == initializer
+    assert ("xavier_normal_(gain=3.25)" in text) == (columns == 140)
 
 
 def test_a_deep_network_is_shown_in_part() -> None:
