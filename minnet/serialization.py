@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import atomic, devices
+from minnet import atomic, kernels
 from minnet.autograd import Variable
 from minnet.creation import from_numpy
 
@@ -101,11 +101,12 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
 
     Args:
         f: the path of the file, or an object with `read`.
-        map_location: where the tensors shall be.
+        map_location: the device for the tensors: the CPU, wherever they were, unless it is given.
         weights_only: accepted for torch's sake; there is no other way.
 
     Raises:
         FileNotFoundError: if there is no such file.
+        RuntimeError: if the device cannot be used.
         ValueError: if it is not a whole safetensors file, or is damaged.
         TypeError: if it holds a dtype that minnet lacks.
         ImportError: if safetensors is not installed.
@@ -117,7 +118,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
         >>> minnet.load(path)
         {'weight': tensor([1., 1.])}
     """
-    devices.require_cpu(map_location)
+    device = kernels.checked(map_location)
     library = _library()
     data = f.read() if hasattr(f, "read") else Path(f).read_bytes()
     try:
@@ -136,7 +137,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
     entry = header.pop("__metadata__", {}).get(ENTRY)
     found = dict(views)  # in an order that differs from call to call
     arrays = {name: _array(f, name, **found[name]) for name in header}
-    tensors = {name: from_numpy(array) for name, array in arrays.items()}
+    tensors = {name: from_numpy(array).to(device) for name, array in arrays.items()}
     if entry is None:
         return tensors
     newer = False
@@ -168,7 +169,7 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray], depth: int)
         name = name or "tensor"
         while name in arrays:  # {"a": {"b": x}, "a.b": y}
             name += "_"
-        arrays[name] = np.asarray(value.array, order="C")
+        arrays[name] = np.asarray(kernels.moved(value.array, "cpu"), order="C")
         return {"tensor": name}
 
     def inner(key: Any, item: Any) -> Any:

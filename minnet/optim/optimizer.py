@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes
+from minnet import dtypes, kernels
 from minnet.autograd import enable_grad, wrap
 from minnet.tensor import Tensor
 
@@ -261,7 +261,9 @@ def _typename(x: Any) -> str:
 def _copied(value: Any, p: Tensor, key: Any = None) -> Any:
     if hasattr(value, "__array__") and not isinstance(value, np.generic):  # torch's tensors too
         array = value.array if isinstance(value, Tensor) else np.asarray(value)
-        return wrap(np.array(array, array.dtype if key == "step" else p.array.dtype, order="C"))
+        if key == "step":  # a number that Python reads
+            return wrap(kernels.moved(array, "cpu").copy(order="C"))
+        return wrap(kernels.moved(array, p.device).astype(p.array.dtype, order="C"))
     if isinstance(value, dict):
         return {k: _copied(v, p, k) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -282,9 +284,7 @@ def trained(group: Group) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
         w, g = p.array, gradient.array
         if g.shape != w.shape or g.dtype is not w.dtype:
             _fits(g, w, "gradient")
-        if not w.flags.c_contiguous:
-            w = np.ascontiguousarray(w)
-        found.append((p, w, g if g.flags.c_contiguous else np.ascontiguousarray(g)))
+        found.append((p, kernels.contiguous(w), kernels.contiguous(g)))
     return found
 
 
@@ -300,7 +300,7 @@ def moment(state: dict[str, Any], name: str, like: np.ndarray) -> np.ndarray:
     """Return the array of a running average that has the parameter's shape; zeros at first."""
     tensor = state.get(name)
     if tensor is None:
-        tensor = state[name] = wrap(np.zeros(like.shape, like.dtype))
+        tensor = state[name] = wrap(np.zeros_like(like, order="C"))
     _fits(tensor.array, like, name)
     return tensor.array
 
