@@ -115,8 +115,8 @@ def _dead_by_chance(steepness: Function, z: np.ndarray) -> float:
         return float((steepness(np.zeros(1)) < OFF)[0])
     rho = 1.0
     if samples > 1:
-        # Of samples made equally large: their sizes differ, in deep networks much, but do not decide
-        # on which side of 0 a z lies.
+        # Of samples made equally large: their sizes differ, in deep networks much, but do not
+        # decide on which side of 0 a z lies.
         sizes = np.sqrt(np.mean(z**2, axis=1, keepdims=True))
         between = float(np.mean((z / np.where(sizes > 0, sizes, 1)).mean(axis=0) ** 2))
         rho = min(max((samples * between - 1) / (samples - 1), 0.0), 1.0)
