@@ -235,7 +235,7 @@ def positive(input: Any) -> Any:
     return input
 
 
-def _sign(array: np.ndarray) -> np.ndarray:
+def sign_of(array: np.ndarray) -> np.ndarray:
     # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
     return (
         np.subtract(array > 0, array < 0, dtype=array.dtype)
@@ -253,13 +253,13 @@ def abs(input: np.ndarray) -> Any:
         >>> minnet.abs(minnet.tensor([-1.5, 2.0]))
         tensor([1.5000, 2.0000])
     """
-    return np.abs(input), (lambda dy: dy * _sign(input),)
+    return np.abs(input), (lambda dy: dy * sign_of(input),)
 
 
 @differentiable("SignBackward0")
 def sign(input: np.ndarray) -> Any:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0."""
-    return _sign(input), (_zero,)
+    return sign_of(input), (_zero,)
 
 
 def floating(array: np.ndarray) -> np.ndarray:
