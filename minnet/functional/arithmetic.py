@@ -199,7 +199,12 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def _remainder(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other)
-    if np.result_type(input, other).kind in "iu" and not np.all(other):
+    kind = np.result_type(input, other).kind
+    if kind == "b":
+        raise NotImplementedError(
+            "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
+        )
+    if kind in "iu" and not np.all(other):
         raise RuntimeError("ZeroDivisionError")
 
     def dother(dy: np.ndarray) -> np.ndarray:
