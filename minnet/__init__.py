@@ -9,6 +9,7 @@ from minnet.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -25,7 +26,7 @@ from minnet.creation import (
     zeros,
     zeros_like,
 )
-from minnet.devices import device
+from minnet.devices import OutOfMemoryError, device
 from minnet.dtypes import bool_ as bool
 from minnet.dtypes import (
     dtype,
@@ -181,6 +182,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Generator",
+    "OutOfMemoryError",
     "Size",
     "Tensor",
     "__version__",
@@ -244,6 +246,7 @@ __all__ = [
     "float64",
     "floor",
     "floor_divide",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",

@@ -128,7 +128,7 @@ def common(*operands: Any) -> np.dtype:
     """
     levels: list[np.dtype | None] = [None, None, None]
     for operand in operands:
-        if isinstance(operand, np.ndarray):
+        if hasattr(operand, "dtype") and not isinstance(operand, np.generic):
             level, d = (0, operand.dtype) if operand.ndim else (1, operand.dtype)
         elif isinstance(operand, bool):
             level, d = 2, bool_.numpy

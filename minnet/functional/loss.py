@@ -37,7 +37,7 @@ def _reduction(reduction: str, size_average: bool | None = None, reduce: bool | 
 
 
 def _reduced(values: Any, reduction: str) -> np.ndarray:
-    values = np.asarray(values)
+    values = kernels.as_array(values)
     if reduction == "none":
         return values
     divisor = values.size if reduction == "mean" else 1
@@ -185,7 +185,8 @@ def _by_class(array: np.ndarray) -> np.ndarray:
     if array.ndim == 2 and array.flags.c_contiguous:
         return array
     moved = np.moveaxis(array, 1, -1) if array.ndim > 2 else array
-    return np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
+    rows = math.prod(moved.shape[:-1]), moved.shape[-1]
+    return kernels.contiguous(moved).reshape(rows)
 
 
 def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -244,16 +245,16 @@ def _class_weights(weight: np.ndarray | None, classes: int) -> None:
 
 
 def _averaged(
-    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: float
+    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: Any
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Return the rows' reduced loss, and how a gradient of it spreads: (N,), or (1,) for all."""
     if reduction == "none":
-        return loss.reshape(shape), lambda dy: np.ascontiguousarray(dy).reshape(-1)
+        return loss.reshape(shape), lambda dy: kernels.contiguous(dy).reshape(-1)
     divisor = divisor if reduction == "mean" else 1.0
     value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
 
     def spread(dy: np.ndarray) -> np.ndarray:
-        return np.asarray(dy / dy.dtype.type(divisor)).reshape(1)
+        return np.true_divide(dy, divisor, dtype=dy.dtype).reshape(1)
 
     return value, spread
 
@@ -280,7 +281,7 @@ def _cross_entropy(
         share = _row_weights(weight, target, ignore_index)
         loss = loss * share
         divisor = float(k.sum(share))
-    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, float(divisor))
+    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, divisor)
 
     def dx(dy: np.ndarray) -> np.ndarray:
         each = spread(dy)
@@ -478,7 +479,7 @@ def nll_loss(
 
 def _difference(input: np.ndarray, target: np.ndarray) -> np.ndarray:
     x, y = promoted(input, target)
-    return np.asarray(x - y if x.shape == y.shape else apply(np.subtract, x, y))
+    return kernels.as_array(x - y if x.shape == y.shape else apply(np.subtract, x, y))
 
 
 def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
@@ -647,7 +648,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     """Return a factor for each element of `like`, or one for all."""
     if factor is None or factor.size == 1:
-        return np.full(1, 1 if factor is None else factor.item(), like.dtype)
+        return np.full(1, 1 if factor is None else factor.item(), like.dtype, like=like)
     if (
         apply(np.add, like, factor).shape != like.shape
     ):  # raises torch's error unless they broadcast
@@ -677,7 +678,7 @@ def _bce_with_logits(
         return k.bce_with_logits_backward(dy, input, target, each, positive)
 
     def dtarget(dy: np.ndarray) -> np.ndarray:
-        one = np.ones(1, input.dtype)
+        one = np.ones(1, input.dtype, like=input)
         minus_log_sigmoid = k.bce_with_logits(input, np.ones_like(input), one, one)
         slope = minus_log_sigmoid * (positive - one) - input
         return _each(dy, input.size, reduction) * (each * slope)

@@ -63,7 +63,7 @@ def _spread(
 
 def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     if array.dtype.kind != "f":
-        return np.asarray(np.sum(array, axes, dtype=np.int64, keepdims=keepdim))
+        return kernels.as_array(np.sum(array, axes, dtype=np.int64, keepdims=keepdim))
     return kernels.of(array).sum(array, axes, keepdim)
 
 
@@ -132,9 +132,9 @@ def _deviations(
     """Return x - mean(x), the degrees of freedom, and the variance."""
     k = kernels.of(input)
     free = input.dtype.type(builtins.max(math.prod(input.shape[a] for a in axes) - correction, 0))
-    centred = np.asarray(input - k.mean(input, axes, True))
+    centred = kernels.as_array(input - k.mean(input, axes, True))
     with np.errstate(all="ignore"):
-        return centred, free, np.asarray(k.sum(centred * centred, axes, keepdim) / free)
+        return centred, free, kernels.as_array(k.sum(centred * centred, axes, keepdim) / free)
 
 
 @differentiable("VarBackward0")
@@ -255,7 +255,7 @@ def _along(input: np.ndarray, where: np.ndarray, dim: int, keepdim: bool) -> Any
     result = np.take_along_axis(input, where, dim) if shape else input.copy()
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(shape, dy.dtype)
+        gradient = kernels.zeros(shape, dy)
         if not shape:
             return dy
         np.put_along_axis(gradient, where, dy if keepdim else np.expand_dims(dy, dim), dim)
@@ -420,7 +420,7 @@ def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 def count_nonzero(input: Any, dim: Any = None) -> Any:
     """Return the number of nonzero elements, over all or some dims."""
-    return wrap(np.asarray(np.count_nonzero(input.array, axes_of(dim, input.array.ndim)), np.int64))
+    return wrap(np.count_nonzero(input.array, axes_of(dim, input.array.ndim)))
 
 
 @differentiable("ProdBackward0")
@@ -498,7 +498,7 @@ def _norm2(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     result = np.sqrt(kernels.of(input).sum(wide * wide, axes, keepdim)).astype(input.dtype)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        length = _kept(np.asarray(result), axes, keepdim)
+        length = _kept(kernels.as_array(result), axes, keepdim)
         with np.errstate(all="ignore"):
             return np.where(
                 length == 0, dy.dtype.type(0), _kept(dy, axes, keepdim) * (input / length)

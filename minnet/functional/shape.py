@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes
+from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable, is_grad_enabled, record, wrap
 from minnet.size import Size
 
@@ -536,7 +536,7 @@ class Key:
             part = _part(item)
             if isinstance(part, int):
                 view.append(part)
-            elif isinstance(part, np.ndarray):
+            elif hasattr(part, "dtype"):
                 self.selects = True
                 if part.dtype == bool:  # takes as many dims as it has; with none, a new one
                     view += [slice(None)] * part.ndim or [None]
@@ -556,7 +556,7 @@ class Key:
     def own(self) -> None:
         """Copy the arrays, since the user may change them before backward reads them."""
         self.selection = tuple(
-            part.copy() if isinstance(part, np.ndarray) else part for part in self.selection
+            part.copy() if hasattr(part, "dtype") else part for part in self.selection
         )
 
     def get(self, array: np.ndarray) -> np.ndarray:
@@ -633,7 +633,7 @@ def _indexed(input: np.ndarray, key: Key) -> Any:
     shape = input.shape
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(shape, dy.dtype)
+        gradient = kernels.zeros(shape, dy)
         key.add(gradient, dy)
         return gradient
 
@@ -702,7 +702,7 @@ def _gather_along(input: np.ndarray, index: np.ndarray, dim: int) -> Any:
         return (*grid[:dim], index, *grid[dim + 1 :]) if shape else ()
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(shape, dy.dtype)
+        gradient = kernels.zeros(shape, dy)
         np.add.at(gradient, where(index), dy)
         return gradient
 

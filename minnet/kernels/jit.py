@@ -21,9 +21,10 @@ from typing import Any
 import numba
 import numpy.ma  # noqa: F401 - by Numba at the first call, when a fork may find it half imported
 from llvmlite.binding import ffi
-from numba import config
+from numba import config, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
+from numba.np.numpy_support import as_dtype
 
 from minnet.kernels import forks
 from minnet.kernels.cache import KernelCache
@@ -162,7 +163,24 @@ def device(function: Callable[..., Any]) -> Any:
     It is always inlined: LLVM vectorises a loop only after everything in it is inlined, and left to
     itself it finds ten rounds of Philox too long for that (measured: a fourth of the speed).
     """
+    if config.ENABLE_CUDASIM:
+        return CalledFromPython(function, targetoptions={**OPTIONS, "nopython": True})
     return _jit(function, forceinline=True, **INNER)
+
+
+class CalledFromPython(CPUDispatcher):
+    """A `device` function under CUDA's simulator, where kernels are Python.
+
+    To Python, Numba returns a float32 as a float and a uint32 as an int. Here a result keeps its
+    type, as it does within compiled code.
+    """
+
+    def __call__(self, *args: Any) -> Any:
+        result = super().__call__(*args)
+        kind = self.overloads[tuple(numba.typeof(x) for x in args)].signature.return_type
+        if isinstance(kind, types.BaseTuple):
+            return tuple(as_dtype(k).type(x) for k, x in zip(kind, result, strict=True))
+        return result if kind == types.none else as_dtype(kind).type(result)
 
 
 def block(function: Callable[..., Any]) -> Any:
