@@ -130,7 +130,10 @@ def test_other_dtypes(dtype: str) -> None:
 def test_an_embedding_comes_first() -> None:
     torch.manual_seed(0)
     net = torch.nn.Sequential(
-        torch.nn.Embedding(100, 60), torch.nn.Linear(60, 60), torch.nn.Tanh(), torch.nn.Linear(60, 5)
+        torch.nn.Embedding(100, 60),
+        torch.nn.Linear(60, 60),
+        torch.nn.Tanh(),
+        torch.nn.Linear(60, 5),
     )
     first, second, third = doctor.examine(net, torch.arange(64)).layers
     assert first.kind == "Embedding" and first.why == "no theory for Embedding"
