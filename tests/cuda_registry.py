@@ -102,10 +102,11 @@ def listed() -> Iterator[Listed]:
         row, rows, cube = real[::1], real[:, ::1], real[:, :, ::1]
         for partial in {real, types.float64}:
             last = "" if partial == real else ", partial"
-            arguments = (rows, types.float64, partial[:, ::1])
-            yield Listed(f"reduce sum_rows{name}{last}", reduce._sum_rows, arguments, 64)
-            arguments = (cube, types.float64, partial[:, :, ::1])
-            yield Listed(f"reduce sum_columns{name}{last}", reduce._sum_columns, arguments, 64)
+            for kind, by in (("", types.UniTuple(types.float64, 1)), (" on device", doubles)):
+                run, arguments = reduce._sum_rows, (rows, by, partial[:, ::1])
+                yield Listed(f"reduce sum_rows{name}{last}{kind}", run, arguments, 64)
+                run, arguments = reduce._sum_columns, (cube, by, partial[:, :, ::1])
+                yield Listed(f"reduce sum_columns{name}{last}{kind}", run, arguments, 64)
         for run in (reduce._softmax, reduce._log_softmax):
             yield Listed(f"reduce {run.__name__[1:]}{name}", run, (rows, rows), 64)
         for run in (reduce._softmax_backward, reduce._log_softmax_backward):
@@ -130,7 +131,7 @@ def listed() -> Iterator[Listed]:
         arguments = (*start, types.UniTuple(real, 9), flag)
         yield Listed(f"optimize adam{name}", optimize._adam, arguments, 64)
         yield Listed(f"gather rows{name}", gather._rows, (rows, targets, rows), 64)
-    yield Listed("loss check", loss._check, (targets, size, size, targets), 64)
+    yield Listed("loss check", loss._check, (targets, size, size, targets, doubles), 64)
     yield Listed("gather check", gather._check, (targets, size, targets), 64)
     images = types.uint8[:, ::1]
     arguments = (images, targets, types.float32, types.float32, types.float32[:, ::1])

@@ -240,7 +240,7 @@ def _class_weights(weight: np.ndarray | None, classes: int) -> None:
 
 
 def _averaged(
-    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: float
+    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: Any
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Return the rows' reduced loss, and how a gradient of it spreads: (N,), or (1,) for all."""
     if reduction == "none":
@@ -249,7 +249,7 @@ def _averaged(
     value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
 
     def spread(dy: np.ndarray) -> np.ndarray:
-        return (dy / dy.dtype.type(divisor)).reshape(1)
+        return np.true_divide(dy, divisor, dtype=dy.dtype).reshape(1)
 
     return value, spread
 
@@ -276,7 +276,7 @@ def _cross_entropy(
         share = _row_weights(weight, target, ignore_index)
         loss = loss * share
         divisor = float(k.sum(share))
-    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, float(divisor))
+    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, divisor)
 
     def dx(dy: np.ndarray) -> np.ndarray:
         each = spread(dy)
@@ -643,7 +643,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     """Return a factor for each element of `like`, or one for all."""
     if factor is None or factor.size == 1:
-        return np.full(1, 1 if factor is None else factor.item(), like.dtype)
+        return np.full(1, 1 if factor is None else factor.item(), like.dtype, like=like)
     if (
         apply(np.add, like, factor).shape != like.shape
     ):  # raises torch's error unless they broadcast
@@ -673,7 +673,7 @@ def _bce_with_logits(
         return k.bce_with_logits_backward(dy, input, target, each, positive)
 
     def dtarget(dy: np.ndarray) -> np.ndarray:
-        one = np.ones(1, input.dtype)
+        one = np.ones(1, input.dtype, like=input)
         minus_log_sigmoid = k.bce_with_logits(input, np.ones_like(input), one, one)
         slope = minus_log_sigmoid * (positive - one) - input
         return _each(dy, input.size, reduction) * (each * slope)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minnet import devices
-from minnet.kernels import availability
+from minnet.kernels import availability, forks
 
 # By the type of array. A device's own type adds itself when it is first imported.
 _modules: dict[type, Any] = {}
@@ -23,7 +23,8 @@ def of(array: Any) -> Any:
     try:
         return _modules[type(array)]
     except KeyError:  # the first time, or no array: None stands for the CPU
-        _modules[np.ndarray] = import_module("minnet.kernels.cpu")
+        with forks.loading:
+            _modules[np.ndarray] = import_module("minnet.kernels.cpu")
         return _modules[np.ndarray]
 
 
@@ -98,6 +99,11 @@ def on_host(array: Any) -> np.ndarray:
         TypeError: if it is on another device.
     """
     return array if isinstance(array, np.ndarray) else array.__array__()
+
+
+def staged(array: Any) -> np.ndarray:
+    """Return an array of the CPU itself; for another device's an unset one, to be copied to it."""
+    return array if isinstance(array, np.ndarray) else np.empty(array.shape, array.dtype)
 
 
 def as_array(value: Any) -> Any:

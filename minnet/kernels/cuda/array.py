@@ -173,7 +173,14 @@ class Array(NDArrayOperatorsMixin):
         self[...] = value
 
     def to_host(self) -> np.ndarray:
-        """Return a NumPy array with a copy of the elements. Waits for all work on the device."""
+        """Return a NumPy array with a copy of the elements. Waits for all work on the device.
+
+        Raises:
+            IndexError: if a kernel has found a wrong index meanwhile: see faults.py.
+        """
+        from minnet.kernels.cuda import faults
+
+        faults.look()
         source = self if self.layout.flags.c_contiguous else self.copy()
         if not source.size:
             return np.empty(self.shape, self.dtype)

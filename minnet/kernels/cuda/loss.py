@@ -1,7 +1,7 @@
 """Fused losses on the device: cross-entropy from logits, and binary cross-entropy from logits.
 
 The same sums in the same order as on the CPU: the same bits. Targets are checked by a kernel of
-their own, whose answer is the one thing that comes back to the host.
+their own, and how many of them count stays on the device.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels import losses
-from minnet.kernels.cpu.loss import _in_bounds as in_bounds
-from minnet.kernels.cuda.array import Array, empty, to_host
+from minnet.kernels.cuda import faults
+from minnet.kernels.cuda.array import Array, empty
 from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda, fma, kernel, types
 from minnet.kernels.cuda.reduce import HALF, contiguous, row_max, row_sum
 from minnet.kernels.numeric import exp, log
@@ -21,11 +21,8 @@ CHECKING = 16 if SIMULATED else 512  # threads that check all targets
 
 
 @kernel
-def _check(target, classes, ignore, found):
-    """Write the place of the first target out of range (or how many there are), and how many count.
-
-    One block.
-    """
+def _check(target, classes, ignore, fault, counted):
+    """Note the first target out of range, and write how many count. One block."""
     places = cuda.shared.array(CHECKING, types.int64)
     counts = cuda.shared.array(CHECKING, types.int64)
     t = cuda.threadIdx.x
@@ -42,8 +39,9 @@ def _check(target, classes, ignore, found):
         for i in range(1, CHECKING):
             place = min(place, places[i])
             count += counts[i]
-        found[0] = ignore if place == target.size else target[place]
-        found[1] = count
+        if place < target.size and fault[0] == 0:
+            fault[0], fault[1] = faults.TARGET, target[place]
+        counted[0] = count
 
 
 @kernel
@@ -100,28 +98,24 @@ def _bce_with_logits_backward(dy, x, target, weight, positive, out):
         out[i] = losses.bce_with_logits_backward(d, x[i], target[i], w, p)
 
 
-def check_target(target: Array, classes: int, ignore: int) -> int:
-    """Return how many targets are not `ignore`.
+def check_target(target: Array, classes: int, ignore: int) -> Array:
+    """Return how many targets are not `ignore`, as a float64 on the device.
 
-    Raises:
-        IndexError: if one of the others is not in [0, classes).
+    One of the others that is not in [0, classes) is noted as a fault.
     """
-    found = empty(2, np.int64)
-    _check[1, CHECKING](contiguous(target).memory, classes, ignore, found.memory)
-    wrong, count = to_host(found).tolist()
-    return in_bounds(wrong, count, ignore)
+    counted = empty(1, np.float64)
+    _check[1, CHECKING](contiguous(target).memory, classes, ignore, faults.notes(), counted.memory)
+    return counted.reshape(())
 
 
 def cross_entropy(
     x: Array, target: Array, ignore: int = -100
-) -> tuple[Array, tuple[Array, Array], int]:
+) -> tuple[Array, tuple[Array, Array], Array]:
     """Return -log softmax(x)[target] of each row, what backward needs, and how many rows count.
 
     x is (N, C) in float32 or float64; target (N,) in int64. What is saved is e = exp(x - max(x))
-    and the inverse of its sums in float64. A row whose target is `ignore` has the loss 0.
-
-    Raises:
-        IndexError: if a target is neither in [0, C) nor `ignore`.
+    and the inverse of its sums in float64. A row whose target is `ignore` has the loss 0, and so
+    has one whose target is not in [0, C), which is noted as a fault.
     """
     x, target = contiguous(x), contiguous(target)
     rows = len(x)

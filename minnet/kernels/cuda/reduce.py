@@ -103,7 +103,7 @@ def _sum_rows(x, divisor, out):
     row, block = cuda.blockIdx.x // count, cuda.blockIdx.x % count
     total = row_sum(x, row, block * BLOCK, min(block * BLOCK + BLOCK, x.shape[1]), lanes)
     if cuda.threadIdx.x == 0:
-        out[row, block] = total / divisor
+        out[row, block] = total / divisor[0]
 
 
 @kernel
@@ -129,7 +129,7 @@ def _sum_columns(x, divisor, out):
                 total += held[i, j]
         cuda.syncthreads()
     if own == 0 and column < inner:
-        out[o, block, column] = total / divisor
+        out[o, block, column] = total / divisor[0]
 
 
 @kernel
@@ -211,19 +211,23 @@ def contiguous(x: Array) -> Array:
     return x if x.flags.c_contiguous else x.copy()
 
 
-def total(x: Array, divisor: float) -> Array:
-    """Return the sum of (outer, n, inner) over n, divided, rounded once: (outer, inner)."""
+def total(x: Array, divisor: Any) -> Array:
+    """Return the sum of (outer, n, inner) over n, divided, rounded once: (outer, inner).
+
+    The divisor is a number, or a float64 on the device.
+    """
+    by = divisor.reshape(1).memory if isinstance(divisor, Array) else (float(divisor),)
     outer, n, inner = x.shape
     dtype = x.dtype
     if x.size == 0:
         out = empty((outer, inner), dtype)
-        out[...] = dtype.type(0) if divisor else dtype.type(np.nan)
-        return out
+        out[...] = 0
+        return np.true_divide(out, divisor, dtype=dtype)
     while True:
         last = n <= BLOCK
         count = -(-n // BLOCK)
         out = empty((outer, count, inner), dtype if last else np.float64)
-        scale = float(divisor if last else 1)
+        scale = by if last else (1.0,)
         if inner == 1:
             rows, result = contiguous(x).reshape(outer, n), out.reshape(outer, count)
             _sum_rows[outer * count, HALF](rows.memory, scale, result.memory)

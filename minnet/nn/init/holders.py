@@ -106,11 +106,6 @@ def _array_of_buffer(holder: Any) -> np.ndarray:
         raise TypeError(f"cannot read the {_name(holder)} as a NumPy array: {error}") from error
 
 
-def staged(array: Any) -> np.ndarray:
-    """Return an array of the CPU itself; for another device's an unset one, to be copied to it."""
-    return array if isinstance(array, np.ndarray) else np.empty(array.shape, array.dtype)
-
-
 def not_writable(holder: Any) -> str:
     """Return what to tell the user whose object cannot be written to."""
     if isinstance(holder, Variable):

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
-from minnet import random
+from minnet import kernels, random
 from minnet.autograd import Variable, described
 from minnet.nn.init import holders
 from minnet.nn.init.provenance import Record
@@ -87,7 +87,7 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
             raise NotImplementedError(_no_floats(function.__name__, tensor, array))
         if not array.flags.writeable:
             raise RuntimeError(holders.not_writable(tensor))
-        made = holders.staged(array) if on_host else array
+        made = kernels.staged(array) if on_host else array
         if draws:
             if len(args) > place:
                 generator = random.resolve(args[place])
