@@ -26,8 +26,8 @@ def test_it_checks_times_and_writes(gpu, tmp_path, monkeypatch, capsys):
     assert status == 0, said
     (file,) = tmp_path.glob("*.json")
     found = json.loads(file.read_text())
-    assert len(found["same bits"]) > 40
-    assert all(found["same bits"].values())
+    names = ["uniform", "relu", "matmul nn", "sum 0", "cross_entropy", "sgd", "rows"]
+    assert found["same bits"] == {f"{name}, float32": True for name in names}
     works = [row["work"].partition(",")[0] for row in found["times"]]
     assert works == [
         "memory set", "uniform", "normal", "trunc_normal",
@@ -37,12 +37,12 @@ def test_it_checks_times_and_writes(gpu, tmp_path, monkeypatch, capsys):
 
 
 def test_a_kernel_with_other_bits_is_named_and_fails(gpu, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        gpu, "checks", lambda sizes: [("odd", ([gpu.np.zeros(1)], [gpu.np.ones(1)]))]
-    )
+    on_cpu = gpu.kernels.of(gpu.np.zeros(1))
+    odd = "odd", (lambda k, x: gpu.np.array(k is on_cpu), gpu.np.zeros(1))
+    monkeypatch.setattr(gpu, "checks", lambda sizes: [odd])
     for part in ("fill_times", "product_times", "step_times"):
         monkeypatch.setattr(gpu, part, lambda sizes, torch: [])
-    assert gpu.main(["--results", str(tmp_path)], gpu.TINY) == 1
+    assert gpu.main(["--results", str(tmp_path)], gpu.Sizes()) == 1
     assert "not odd" in capsys.readouterr().out
 
 
@@ -52,3 +52,8 @@ def test_without_a_gpu_it_says_why(gpu, tmp_path, monkeypatch, capsys):
     assert gpu.main(["--results", str(tmp_path)]) == 1
     assert "there is none: no driver. Nothing was measured." in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
+
+
+def test_the_whole_list_is_there(gpu):
+    names = [name for name, _ in gpu.checks(gpu.Sizes(checked=8, product=(2, 3, 4), rows=2))]
+    assert len(set(names)) == len(names) > 80
