@@ -79,8 +79,9 @@ def replacing(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Bi
         if durable:
             _sync_folder(target.parent)
     except OSError as error:
+        # What says nothing, or the unfinished file's name. An error of a network has no number.
         if error.errno is not None and (error.filename is None or ".part" in str(error.filename)):
-            error.filename, error.filename2 = os.fspath(path), None
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 
 

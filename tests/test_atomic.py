@@ -59,9 +59,8 @@ def test_an_error_at_any_step_leaves_the_older_file_and_names_it(tmp_path, monke
         raise OSError(5, "Input/output error", *map(str, arguments[:1]))
 
     monkeypatch.setattr(call, fail)
-    with pytest.raises(OSError, match="Input/output error") as caught:
+    with pytest.raises(OSError, match=r"Input/output error: '.*'$"):
         write(path, b"new")
-    assert caught.value.filename is not None
     assert path.read_bytes() == b"old" and names(tmp_path) == ["file"]
 
 
@@ -70,7 +69,7 @@ def test_a_full_disk(tmp_path):
         path = disk / "file"
         write(path, b"old")
         for size in (100_000, 8_000):  # refused by write, and by flush at the end
-            with pytest.raises(OSError, match=r"No space left on device.*file"):
+            with pytest.raises(OSError, match=r"No space left on device: '.*file'$"):
                 write(path, bytes(size))
             assert path.read_bytes() == b"old" and names(disk) == ["file"]
         write(path, bytes(4096))
@@ -85,7 +84,7 @@ def test_a_limit_on_the_size_of_files(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        with pytest.raises(OSError, match=r"File too large.*file"):
+        with pytest.raises(OSError, match=r"File too large: '.*file'$"):
             write(path, bytes(2000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -93,12 +92,12 @@ def test_a_limit_on_the_size_of_files(tmp_path):
 
 
 def test_no_folder_and_a_folder_in_the_files_place(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*none.file'"):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*none.file'$"):
         write(tmp_path / "none" / "file", b"new")
-    with pytest.raises(IsADirectoryError, match=f"Is a directory: '{tmp_path}'"):
+    with pytest.raises(IsADirectoryError, match=f"Is a directory: '{tmp_path}'$"):
         write(tmp_path, b"new")
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError, match=r"Not a directory: '.*inside'"):
+    with pytest.raises(NotADirectoryError, match=r"Not a directory: '.*inside'$"):
         write(tmp_path / "file" / "inside", b"new")
     assert names(tmp_path) == ["file"]
 
@@ -110,11 +109,11 @@ def test_a_read_only_folder_and_a_read_only_file(tmp_path):
     path.write_bytes(b"old")
     with ordinary.rights():
         path.chmod(0o444)
-        with pytest.raises(PermissionError, match=f"Permission denied: '{path}'"):
+        with pytest.raises(PermissionError, match=f"Permission denied: '{path}'$"):
             write(path, b"new")
         path.chmod(0o644)
         path.parent.chmod(0o555)
-        with pytest.raises(PermissionError, match=f"Permission denied: '{path}'"):
+        with pytest.raises(PermissionError, match=f"Permission denied: '{path}'$"):
             write(path, b"new")
         path.parent.chmod(0o755)
     assert path.read_bytes() == b"old" and names(path.parent) == ["file"]

@@ -118,7 +118,10 @@ def _dead_by_chance(f: Function, z: np.ndarray) -> float:
         return float((steepness(f, np.zeros(1)) < OFF)[0])
     rho = 1.0
     if samples > 1:
-        between = float(np.mean(z.mean(axis=0) ** 2)) / q
+        # Of samples made equally large: their sizes differ, in deep networks much, but do not decide
+        # on which side of 0 a z lies.
+        sizes = np.sqrt(np.mean(z**2, axis=1, keepdims=True))
+        between = float(np.mean((z / np.where(sizes > 0, sizes, 1)).mean(axis=0) ** 2))
         rho = min(max((samples * between - 1) / (samples - 1), 0.0), 1.0)
     z = math.sqrt(q) * np.linspace(-12, 12, 2401)
     off = steepness(f, z) < OFF

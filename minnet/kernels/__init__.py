@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minnet import devices
-from minnet.kernels import availability
+from minnet.kernels import availability, forks
 
 # By the type of array. A device's own type adds itself when it is first imported.
 _modules: dict[type, Any] = {}
@@ -23,7 +23,8 @@ def of(array: Any) -> Any:
     try:
         return _modules[type(array)]
     except KeyError:  # the first time, or no array: None stands for the CPU
-        _modules[np.ndarray] = import_module("minnet.kernels.cpu")
+        with forks.loading:
+            _modules[np.ndarray] = import_module("minnet.kernels.cpu")
         return _modules[np.ndarray]
 
 
@@ -63,7 +64,12 @@ def like(device: Any) -> Any:
             f"cannot use device {str(place)!r}: minnet computes on one GPU, cuda:0; choose which "
             f"one that is by the environment variable CUDA_VISIBLE_DEVICES={place.index}"
         )
-    return import_module("minnet.kernels.cuda.array").PROTOTYPE
+    return _arrays_of_cuda().PROTOTYPE
+
+
+def _arrays_of_cuda() -> Any:
+    with forks.loading:
+        return import_module("minnet.kernels.cuda.array")
 
 
 def moved(array: Any, device: Any) -> Any:
@@ -88,7 +94,7 @@ def foreign(holder: Any) -> Any:
         TypeError, ValueError: if it cannot be read.
     """
     availability.require()
-    return import_module("minnet.kernels.cuda.array").as_array(holder)
+    return _arrays_of_cuda().as_array(holder)
 
 
 def on_host(array: Any) -> np.ndarray:

@@ -19,14 +19,18 @@ from functools import update_wrapper
 from typing import Any
 
 import numba
+from llvmlite.binding import ffi
 from numba import config, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.np.numpy_support import as_dtype
 
+from minnet.kernels import forks
 from minnet.kernels.cache import KernelCache
 from minnet.kernels.threads import get_num_threads
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # Python never calls it
 
 # Nanoseconds of work. A parallel launch costs about 3 us under omp and tbb, and about 100 us under
 # workqueue (measured); it has to save several times that. The first launch tells the layer.
@@ -53,6 +57,8 @@ def _in_forked_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_forked_child)
+forks.wait_for(global_compiler_lock)
+forks.wait_for(ffi.lib._lock)  # LLVM's, which garbage collection takes as well
 
 
 @contextmanager
@@ -116,10 +122,30 @@ class Kernel:
                 _layer = numba.threading_layer()
 
 
+class Dispatcher(CPUDispatcher):
+    """Numba's dispatcher, which compiles even where NUMBA_DISABLE_JIT is set.
+
+    The variable is there to step through functions of one's own in a debugger. `numba.njit` would
+    return the function itself then, and Python cannot run the vector IR in a kernel.
+    """
+
+    def compile(self, sig: Any) -> Any:
+        with global_compiler_lock:
+            disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0  # Numba's own functions, too
+            try:
+                return super().compile(sig)
+            finally:
+                config.DISABLE_JIT = disabled
+
+
+def _jit(function: Callable[..., Any], **options: Any) -> Any:
+    options = {"nopython": True, "boundscheck": None, **OPTIONS, **options}
+    return Dispatcher(function, targetoptions=options)
+
+
 def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
-    dispatcher = numba.njit(**OPTIONS, parallel=parallel)(function)
-    if not config.DISABLE_JIT:
-        dispatcher._cache = KernelCache(function, "parallel" if parallel else "serial")
+    dispatcher = _jit(function, parallel=parallel)
+    dispatcher._cache = KernelCache(function, "parallel" if parallel else "serial")
     return dispatcher
 
 
@@ -138,9 +164,7 @@ def device(function: Callable[..., Any]) -> Any:
     """
     if config.ENABLE_CUDASIM:
         return CalledFromPython(function, targetoptions={**OPTIONS, "nopython": True})
-    return numba.njit(**OPTIONS, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-        function
-    )
+    return _jit(function, forceinline=True, **INNER)
 
 
 class CalledFromPython(CPUDispatcher):
@@ -164,4 +188,4 @@ def block(function: Callable[..., Any]) -> Any:
     It is compiled on its own and not inlined: in the body of a `prange` LLVM vectorises less well
     (measured on the fills: 0.6 of the speed), and so both forms of a kernel run the same code.
     """
-    return numba.njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return _jit(function, **INNER)

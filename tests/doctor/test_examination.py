@@ -139,6 +139,18 @@ def test_dead_units_are_told_from_chance() -> None:
     assert (found.kind, found.where) == ("dead units", "2")
 
 
+def test_chance_makes_many_dead_units_where_a_deep_narrow_network_tells_samples_hardly_apart():
+    minnet.manual_seed(0)
+    net, (x, _) = network(30, width=64), batch(64)
+    x *= minnet.exp(minnet.randn(len(x), 1))  # samples of different sizes, as real ones are
+    report = doctor.examine(doctor.prescribe(net), x)
+    deep = [layer.units for layer in report.layers[20:-1]]
+    assert np.mean([units.dead for units in deep]) > 0.25
+    error = np.mean([units.dead - units.dead_by_chance for units in deep])
+    assert abs(error) < 0.05
+    report.check()
+
+
 def test_an_initial_loss_far_above_chance_is_a_confident_guess() -> None:
     minnet.manual_seed(0)
     net, (x, y) = doctor.prescribe(network(2)), batch()
