@@ -23,20 +23,32 @@ from minnet import dtypes, kernels
 from minnet.size import Size
 
 VJP = Callable[[np.ndarray], np.ndarray]
+JointVJP = Callable[[np.ndarray, Sequence[int]], Sequence[np.ndarray]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Variable:
     """What differentiation knows of a tensor. `minnet.Tensor` is the one subclass."""
 
+    # Slots: an attribute with a default in the class takes Python three times as long to read.
+    __slots__ = (
+        "__weakref__", "_base", "_grad", "_hooks", "_requires_grad", "_version", "_viewed", "array",
+        "grad_fn",
+    )  # fmt: skip
     array: np.ndarray
-    grad_fn: Node | None = None
-    _requires_grad = False
-    _grad: Any = None
-    _version: list[int] | None = None  # one counter, shared by all views of an array
-    _base: Variable | None = None  # the tensor whose memory this one is a view of
-    _viewed = False  # whether a recorded view of this tensor was ever made
-    _hooks: dict[int, Callable[[Any], Any]] | None = None
+    grad_fn: Node | None
+    _requires_grad: bool
+    _grad: Any
+    _version: list[int] | None  # one counter, shared by all views of an array
+    _base: Variable | None  # the tensor whose memory this one is a view of
+    _viewed: bool  # whether a recorded view of this tensor was ever made
+    _hooks: dict[int, Callable[[Any], Any]] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        self.grad_fn = self._grad = self._version = self._base = self._hooks = None
+        self._requires_grad = self._viewed = False
+        return self
 
     @property
     def requires_grad(self) -> bool:
@@ -64,7 +76,7 @@ def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 _tensor_class: type[Variable] = Variable
-_new = object.__new__
+_new = Variable.__new__
 
 
 def register_tensor(cls: type[Variable]) -> None:
@@ -167,18 +179,29 @@ class enable_grad(no_grad):
 class Node:
     """One recorded operation: what `grad_fn` is."""
 
-    __slots__ = ("__weakref__", "freed", "hooks", "name", "number", "retain", "saved", "sends")
-
+    __slots__ = (
+        "__weakref__", "freed", "hooks", "joint", "name", "number", "retain", "saved", "sends",
+        "vjps",
+    )  # fmt: skip
     name: str
     number: int  # counts up: the nodes that a node sends to are older
-    # For each input that needs a gradient: where it goes (a node or a leaf), its VJP (None once
-    # freed), and the input's shape and dtype.
-    sends: list[tuple[Node | Variable, VJP | None, tuple[int, ...], np.dtype]]
+    # For each input that needs a gradient: where it goes (a node or a leaf), the input's position,
+    # its shape and its dtype.
+    sends: list[tuple[Node | Variable, int, tuple[int, ...], np.dtype]]
+    vjps: Sequence[VJP | None]  # by position; none once freed
+    joint: JointVJP | None
     # What the VJPs read: counter, version then, array, and the name of the node it came from.
-    saved: list[tuple[list[int], int, np.ndarray, str | None]]
+    saved: Sequence[tuple[list[int], int, np.ndarray, str | None]]
     freed: bool
     hooks: dict[int, Callable[[Any], Any]] | None
     retain: weakref.ref[Variable] | None
+
+    def __init__(self, name: str):
+        self.name = name
+        self.number = next(_numbers)
+        self.saved = ()
+        self.freed = False
+        self.joint = self.hooks = self.retain = None
 
     def __repr__(self) -> str:
         return f"<{self.name} object at {id(self):#x}>"
@@ -192,26 +215,17 @@ class Node:
 _numbers = count()
 
 
-def _node(name: str, sends: Any) -> Node:
-    node = Node()
-    node.name = name
-    node.number = next(_numbers)
-    node.sends = sends
-    node.saved = []
-    node.freed = False
-    node.hooks = node.retain = None
-    return node
-
-
 def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
     """Make `out` the result of the node `name` with one VJP for each input."""
-    sends = []
-    for x, vjp in zip(inputs, vjps, strict=True):
+    node = Node(name)
+    node.vjps = vjps
+    node.sends = []
+    for position, (x, vjp) in enumerate(zip(inputs, vjps, strict=True)):
         if vjp is not None and isinstance(x, Variable):
             edge = x.grad_fn or (x if x._requires_grad else None)
             if edge is not None:  # a gradient nobody needs is never computed
-                sends.append((edge, vjp, x.array.shape, x.array.dtype))
-    out.grad_fn = _node(name, sends)
+                node.sends.append((edge, position, x.array.shape, x.array.dtype))
+    out.grad_fn = node
 
 
 def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[Any], Any]:
@@ -225,6 +239,10 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
     the input's. A VJP that reads an input or the result again does so under the parameter's name,
     or under `result`: these names are how a later change in place is noticed.
 
+    Where several gradients are cheaper together, a third thing may be returned: a function from the
+    gradient of the result and the positions of some inputs to the gradients of these. It has the
+    VJPs' bits, and is called in place of them where more than one of them is needed.
+
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input
     takes over the result.
@@ -235,36 +253,47 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         inplace_at = all_names.index("inplace") if "inplace" in all_names else None
         parameters = list(inspect.signature(function).parameters.values())[:tensors]
         names = [p.name for p in parameters]
+        positions = range(tensors)
         optional = [p.default is None or "None" in str(p.annotation) for p in parameters]
-        # Which of [*inputs, result] a VJP reads, as bits, by the id of its code, since codes hash
-        # slowly. `codes` keeps them, so that no other takes an id over.
-        reads: dict[int, int] = {}
+        # Which of [*inputs, result] a VJP reads, by the id of its code, since codes hash slowly.
+        # `codes` keeps them, so that no other takes an id over.
+        reads: dict[int, list[int]] = {}
         codes: list[Any] = []
 
-        def reads_of(vjp: Any) -> int:
-            order = [*names, "result"]
-            bits = sum(1 << order.index(v) for v in vjp.__code__.co_freevars if v in order)
-            codes.append(vjp.__code__)
-            reads[id(vjp.__code__)] = bits
-            return bits
+        def reads_of(vjp: Any) -> list[int]:
+            code = vjp.__code__
+            known = reads.get(id(code))
+            if known is None:
+                codes.append(code)
+                order = [*names, "result"]
+                known = reads[id(code)] = [order.index(v) for v in code.co_freevars if v in order]
+            return known
 
-        def save(node: Node, args: Sequence[Any], out: Variable, skipped: int) -> None:
-            bits = 0
-            for send in node.sends:
-                vjp: Any = send[1]
-                known = reads.get(id(vjp.__code__))
-                bits |= reads_of(vjp) if known is None else known
-            bits &= ~skipped
-            index = 0
-            while bits:
-                if bits & 1:
+        def recorded(
+            args: Sequence[Any], out: Variable, edges: Any, found: Sequence[Any], inplace: bool
+        ) -> None:
+            node = out.grad_fn = Node(name)
+            vjps = node.vjps = found[1]
+            if len(found) > 2:
+                node.joint = found[2]
+            sends: list[Any] = []
+            saved: list[Any] = []
+            for position, edge in edges:
+                vjp = vjps[position]
+                if vjp is None:
+                    continue
+                array = args[position].array
+                sends.append((edge, position, array.shape, array.dtype))
+                for index in reads_of(vjp):
                     x = out if index == tensors else args[index]
-                    if isinstance(x, Variable):
+                    # The VJPs of an operation in place read a copy of the first input.
+                    if isinstance(x, Variable) and not (inplace and index == 0):
                         counter = x._version or x.counter()
-                        origin = None if x.grad_fn is None else x.grad_fn.name
-                        node.saved.append((counter, counter[0], x.array, origin))
-                index += 1
-                bits >>= 1
+                        source = x.grad_fn
+                        origin = None if source is None else source.name
+                        saved.append((counter, counter[0], x.array, origin))
+            node.sends = sends
+            node.saved = saved
 
         @wraps(function)
         def operation(*args: Any, **kwargs: Any) -> Any:
@@ -274,15 +303,15 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     for n in names[len(args) :]
                 )
             arrays = list(args)
-            edges: list[
-                tuple[int, Node | Variable]
-            ] = []  # of the inputs that need a gradient, with their positions
-            for position in range(tensors):
+            # Of the inputs that need a gradient, with their positions.
+            edges: list[tuple[int, Node | Variable]] = []
+            for position in positions:
                 x = args[position]
                 if isinstance(x, Variable):
                     arrays[position] = x.array
-                    if x.grad_fn is not None:
-                        edges.append((position, x.grad_fn))
+                    edge = x.grad_fn
+                    if edge is not None:
+                        edges.append((position, edge))
                     elif x._requires_grad:
                         edges.append((position, x))
                 elif not (
@@ -293,30 +322,25 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                         f"{function.__name__.lstrip('_')}(): argument '{names[position]}' "
                         f"(position {position + 1}) must be Tensor, not {type(x).__name__}"
                     )
-            inplace = inplace_at is not None and (
-                args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
-            )
+            inplace = False
+            if inplace_at is not None:
+                inplace = (
+                    args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
+                )
             if inplace and edges:
                 arrays[0] = arrays[0].copy()  # what the VJPs read must outlive the change
             try:
-                value, vjps = function(*arrays, **kwargs) if kwargs else function(*arrays)
+                found = function(*arrays, **kwargs) if kwargs else function(*arrays)
             except Exception:
                 kernels.one_device(arrays[:tensors])  # whatever a mixture of devices raised
                 raise
-            out = wrap(value)
+            out = wrap(found[0])
             if view and np.may_share_memory(out.array, arrays[0]):
                 source = args[0]
                 out._base = source if source._base is None else source._base
                 out._version = source.counter()
             if edges and _mode.enabled and out.array.dtype.kind == "f":
-                sends = []
-                for position, edge in edges:
-                    vjp = vjps[position]
-                    if vjp is not None:
-                        array = args[position].array
-                        sends.append((edge, vjp, array.shape, array.dtype))
-                node = out.grad_fn = _node(name, sends)
-                save(node, args, out, 1 if inplace else 0)
+                recorded(args, out, edges, found, inplace)
                 if out._base is not None:
                     out._base._viewed = True
             return in_place(args[0], out) if inplace else out
@@ -403,8 +427,8 @@ def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.nda
 _number = attrgetter("number")
 
 
-def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], set[int] | None]:
-    """Return the nodes in topological order, and the ids of those with a wanted input below.
+def _order(roots: Iterable[Node], wanted: set[Any] | None) -> tuple[list[Node], set[Any] | None]:
+    """Return the nodes in topological order, and all that have a wanted input below.
 
     The order is from the latest node to the oldest, as torch's: where several gradients meet, they
     are added in it.
@@ -422,8 +446,8 @@ def _order(roots: Iterable[Node], wanted: set[int] | None) -> tuple[list[Node], 
         return order, None
     useful = set(wanted)
     for node in reversed(order):
-        if any(id(edge) in useful for edge, *_ in node.sends):
-            useful.add(id(node))
+        if any(edge in useful for edge, *_ in node.sends):
+            useful.add(node)
     return order, useful
 
 
@@ -438,8 +462,9 @@ FREED = (
 def _check(node: Node) -> None:
     if node.freed:
         raise RuntimeError(FREED)
-    for counter, version, array, origin in node.saved:
-        if counter[0] != version:
+    for saved in node.saved:
+        if saved[0][0] != saved[1]:
+            counter, version, array, origin = saved
             source = "" if origin is None else f", which is output 0 of {origin},"
             what = described(array.shape, array.dtype)
             raise RuntimeError(
@@ -450,8 +475,8 @@ def _check(node: Node) -> None:
             )
 
 
-def _hooked(hooks: dict[int, Callable[[Any], Any]] | None, gradient: np.ndarray) -> np.ndarray:
-    for hook in tuple(hooks.values()) if hooks else ():
+def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: np.ndarray) -> np.ndarray:
+    for hook in tuple(hooks.values()):
         replaced = hook(wrap(gradient))
         if replaced is not None:
             if not isinstance(replaced, Variable) or replaced.array.shape != gradient.shape:
@@ -469,69 +494,66 @@ def _backward(
     retain_graph: bool,
     inputs: Sequence[Variable] | None,
     accumulate: bool,
-) -> dict[int, np.ndarray]:
-    """Send gradients from the roots down, and return those that reach `inputs` (by id of the edge).
+) -> dict[Any, np.ndarray]:
+    """Send gradients from the roots down, and return those that reach `inputs`, by edge.
 
     With `accumulate`, leaves (or the given inputs) add them to `.grad`. Nothing is accumulated
     before every node has been checked, so a backward that fails leaves all `.grad` as they were.
     """
-    wanted = None if inputs is None else {id(x.grad_fn or x) for x in inputs}
+    wanted = None if inputs is None else {x.grad_fn or x for x in inputs}
     order, useful = _order([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
-    active = [node for node in order if useful is None or id(node) in useful]
+    active = order if useful is None else [node for node in order if node in useful]
     for node in active:
-        if useful is None or any(id(edge) in useful for edge, *_ in node.sends):
+        if useful is None or any(edge in useful for edge, *_ in node.sends):
             _check(node)
-    # By the id of what they are sent to. The flag says whether the engine owns the array, that is,
-    # whether nobody else can see it.
-    gradients: dict[int, tuple[np.ndarray, bool]] = {}
-    leaves: dict[int, Variable] = {}
-
-    def send(edge: Node | Variable, gradient: np.ndarray, owned: bool) -> None:
-        key = id(edge)
-        known = gradients.get(key)
-        if known is not None:
-            gradients[key] = known[0] + gradient, True
-            return
-        gradients[key] = gradient, owned
-        if type(edge) is not Node:
-            leaves[key] = edge  # type: ignore[assignment]
-
+    # By what they are sent to. The flag says whether the engine owns the array, that is, whether
+    # nobody else can see it.
+    gradients: dict[Node | Variable, tuple[np.ndarray, bool]] = {}
     for x, gradient in roots:
-        send(x.grad_fn or x, gradient, False)
-    captured: dict[int, np.ndarray] = {}
+        edge = x.grad_fn or x
+        known = gradients.get(edge)
+        gradients[edge] = (gradient, False) if known is None else (known[0] + gradient, True)
+    captured: dict[Node | Variable, np.ndarray] = {}
     retained: list[tuple[Variable, np.ndarray]] = []
     for node in active:
-        dy = gradients.pop(id(node))[0]
+        dy = gradients.pop(node)[0]
         if node.hooks:
             dy = _hooked(node.hooks, dy)
-        if wanted is not None and id(node) in wanted:
-            captured[id(node)] = dy
+        if wanted is not None and node in wanted:
+            captured[node] = dy
         if node.retain is not None:
             tensor = node.retain()
             if tensor is not None:
                 retained.append((tensor, dy))
-        for edge, vjp, shape, dtype in node.sends:
-            if vjp is None or (useful is not None and id(edge) not in useful):
-                continue
-            gradient = vjp(dy)
+        sends = node.sends if useful is None else [s for s in node.sends if s[0] in useful]
+        if node.joint is not None and len(sends) > 1:
+            results = node.joint(dy, [send[1] for send in sends])
+        else:
+            results = [node.vjps[send[1]](dy) for send in sends]  # type: ignore[misc]
+        for (edge, _, shape, dtype), gradient in zip(sends, results, strict=True):
             if gradient.shape != shape or gradient.dtype is not dtype:
                 gradient = fit(gradient, shape, dtype)
-            send(edge, gradient, gradient is not dy and gradient.base is None)
+            known = gradients.get(edge)
+            if known is None:
+                gradients[edge] = gradient, gradient is not dy and gradient.base is None
+            else:
+                gradients[edge] = known[0] + gradient, True
         if node.saved and not retain_graph:
             node.freed = True
-            node.saved = []
-            node.sends = [(edge, None, shape, dtype) for edge, _, shape, dtype in node.sends]
+            node.saved = node.vjps = ()
+            node.joint = None
     final: list[tuple[Variable, np.ndarray, bool]] = []
-    for key, leaf in leaves.items():
-        gradient, owned = gradients[key]
-        hooked = _hooked(leaf._hooks, gradient)
-        if wanted is None or key in wanted:
-            captured[key] = hooked
-            final.append((leaf, hooked, owned and hooked is gradient))
+    for edge, (gradient, owned) in gradients.items():
+        if isinstance(edge, Node):  # nobody wants what it would send
+            continue
+        hooked = _hooked(edge._hooks, gradient) if edge._hooks else gradient
+        if wanted is None or edge in wanted:
+            captured[edge] = hooked
+            final.append((edge, hooked, owned and hooked is gradient))
     if accumulate:
         for x in inputs or ():
-            if x.grad_fn is not None and id(x.grad_fn) in captured:
-                final.append((x, captured[id(x.grad_fn)], False))
+            if x.grad_fn is not None and x.grad_fn in captured:
+                final.append((x, captured[x.grad_fn], False))
         for leaf, gradient, owned in final:
             _accumulate(leaf, gradient, owned)
     for tensor, gradient in retained:
@@ -651,7 +673,7 @@ def grad(
     )
     results = []
     for x in inputs:
-        gradient = captured.get(id(x.grad_fn or x))
+        gradient = captured.get(x.grad_fn or x)
         if gradient is None and not allow_unused:
             raise RuntimeError(
                 "One of the differentiated Tensors appears to not have been used in the graph. Set "

@@ -894,7 +894,7 @@ def _moved(input: np.ndarray, device: devices.device) -> Any:
 
 
 def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
-    tensor: Any = object.__new__(cls)
+    tensor = Variable.__new__(cls)
     tensor.array = array
     tensor._requires_grad = requires_grad
     return tensor

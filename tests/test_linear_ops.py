@@ -54,3 +54,29 @@ def test_a_frozen_input_gets_no_gradient():
     assert edge is w
     y.sum().backward()
     assert x.grad is None and w.grad is not None
+
+
+@pytest.mark.parametrize("frozen", ["input", "weight", "bias"])
+def test_gradients_computed_together_are_those_computed_alone(frozen):
+    rng = np.random.default_rng(0)
+    shapes = {"input": (4, 3), "weight": (2, 3), "bias": (2,)}
+    arrays = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+
+    def gradients(names):
+        leaves = {n: minnet.tensor(a, requires_grad=n in names) for n, a in arrays.items()}
+        minnet.nn.functional.linear(**leaves).square().sum().backward()
+        return {n: leaves[n].grad for n in names}
+
+    names = [n for n in shapes if n != frozen]
+    together = gradients(names)
+    for name in names:
+        assert minnet.equal(together[name], gradients([name])[name])
+
+
+def test_a_frozen_weight_leaves_the_input_free_to_change():
+    x, w = minnet.ones(2, 3, requires_grad=True), minnet.ones(4, 3)
+    h = x * 2
+    y = minnet.nn.functional.linear(h, w, minnet.ones(4, requires_grad=True))
+    h.add_(1)
+    y.sum().backward()
+    assert x.grad.tolist() == [[8, 8, 8]] * 2

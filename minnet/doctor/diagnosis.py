@@ -146,12 +146,13 @@ def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
         found, values = provenance[name], to_array(parameter)
         if found.std is None or found.changed or found.state == "in part" or values.size < 2:
             continue
-        mean = values.mean()
-        std = float(values.std())
+        squares = (values - values.mean()) ** 2
+        variance = float(squares.mean())
+        std = math.sqrt(variance)
         if found.std == 0 or std == 0:
             off, error = (0.0, 1.0) if found.std == std else (math.inf, 1.0)
         else:
-            kurtosis = float(np.mean((values - mean) ** 4)) / std**4
+            kurtosis = float(np.mean(squares * squares)) / variance**2
             # A finite sample's own kurtosis may be as low as 1.
             error = math.sqrt(max(kurtosis - 1, 0.8) / (4 * values.size)) + 1 / values.size
             off = abs(std / found.std - 1)

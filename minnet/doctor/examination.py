@@ -48,7 +48,8 @@ def examine(
 
     Args:
         net: the network.
-        x: a batch, (samples, ...); without one, 256 samples of standard normal numbers.
+        x: a batch, (samples, ...), a tensor or an array; without one, 256 samples of standard
+            normal numbers, or of an Embedding's first indices.
         y: its targets.
         loss: called with the output and `y`. By default `cross_entropy` for integer targets and
             `mse_loss` for others; without targets too, the gradients are those for a standard
@@ -56,8 +57,8 @@ def examine(
         optimizer: the optimizer, to compare its first step with the weights; it takes none.
 
     Raises:
-        ValueError: x is left out and the network has no Linear; or an optimizer came without a
-            loss.
+        ValueError: x is left out and the network has no Linear and no Embedding; or an optimizer
+            came without a loss.
         TypeError: the network does not return one tensor, or the loss not a number.
 
     Example:
@@ -127,12 +128,20 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
 def _batch(library: Any, net: Any, x: Any) -> Any:
     if x is not None:
         return to_tensor(library, x)
-    first = next((m for m in net.modules() if isinstance(m, library.nn.Linear)), None)
+    first = next((m for m in net.modules() if _says_its_size(library, m)), None)
     if first is None:
-        raise ValueError(f"give a batch: the {type(net).__name__} has no Linear that says its size")
-    normal = randn(SAMPLES, first.in_features, generator=Generator(seed=0))
+        raise ValueError(
+            f"give a batch: the {type(net).__name__} has no Linear or Embedding that says its size"
+        )
     weight = first.weight
+    if hasattr(first, "num_embeddings"):
+        return library.from_numpy(np.arange(SAMPLES) % first.num_embeddings).to(weight.device)
+    normal = randn(SAMPLES, first.in_features, generator=Generator(seed=0))
     return library.from_numpy(normal.numpy()).to(weight.device, weight.dtype)
+
+
+def _says_its_size(library: Any, module: Any) -> bool:
+    return isinstance(module, library.nn.Linear) or hasattr(module, "num_embeddings")
 
 
 def _layers(
@@ -197,7 +206,7 @@ def _of_linear(
     values: dict[str, Any] = {
         "equal_units": weight is not None and len(weight) > 1 and bool((weight == weight[0]).all())
     }
-    j = next((j for j, source in enumerate(origins) if source == k and not calls[j].passes), None)
+    j = _reader(k, calls, origins)
     if j is None or calls[j].function is None:
         return values
     call, predicted = calls[j], predictions[j]
@@ -214,12 +223,18 @@ def _of_linear(
         units = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
         alike = bool((calls[0].values == calls[0].values[:1]).all())
         values["units"] = units._replace(constant=None) if alike else units
-    after = next((i for i, source in enumerate(origins) if source == j), None)
+    after = _reader(j, calls, origins)
     next_weight = None if after is None else predictions[after].weight
     if predicted.means is not None and next_weight is not None:
         chi = next_weight * predicted.means.slope
         values |= {"chi": chi, "depth_scale": mean_field.depth_scale(chi)}
     return values
+
+
+def _reader(k: int, calls: list[Call], origins: list[int | None]) -> int | None:
+    """Return the first call that reads what another gives, and does not only hand it on."""
+    readers = (i for i, source in enumerate(origins) if source == k and not calls[i].passes)
+    return next(readers, None)
 
 
 def _gradient(call: Call, predicted: Prediction) -> Compared | None:
@@ -230,7 +245,7 @@ def _gradient(call: Call, predicted: Prediction) -> Compared | None:
 
 def _norm(values: np.ndarray) -> float:
     flat = values.ravel()
-    return math.sqrt(np.vdot(flat, flat))
+    return math.sqrt(np.einsum("i,i->", flat, flat))
 
 
 def _relative(change: np.ndarray, weight: np.ndarray) -> float | None:

@@ -111,7 +111,7 @@ def read(
         if steps is None or steps[-1].values.size != came.size:
             continue
         off = float(np.abs(steps[-1].values.ravel() - came.ravel()).max(initial=0.0))
-        if off <= least:
+        if off < least or (best is None and off <= least):  # of equals the first
             best, least = steps, off
     if best is None:
         return None

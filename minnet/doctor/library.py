@@ -33,6 +33,9 @@ def to_tensor(library: Any, values: Any) -> Any:
 
 def to_array(tensor: Any) -> np.ndarray:
     """Return a tensor's values as they are now: a copy in double precision, on the CPU."""
-    detached = tensor.detach()
-    double = detached.double()
-    return (double.clone() if double is detached else double).cpu().numpy()
+    values = tensor.detach().cpu()
+    try:
+        array = values.numpy()
+    except TypeError:  # torch's bfloat16
+        array = values.float().numpy()
+    return array.astype(np.float64)

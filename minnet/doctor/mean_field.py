@@ -65,7 +65,7 @@ def means(f: Function, q: float) -> Means:
         known = {}
     if q in known:
         return known[q]
-    if q != 1 and _is_homogeneous(f):
+    if q != 1 and is_homogeneous(f):
         at_1 = means(f, 1.0)
         found = at_1._replace(mean=at_1.mean * math.sqrt(q), second=at_1.second * q)
     else:
@@ -74,7 +74,7 @@ def means(f: Function, q: float) -> Means:
     return found
 
 
-def _is_homogeneous(f: Function) -> bool:
+def is_homogeneous(f: Function) -> bool:
     """Return whether f(az) = a f(z) for positive a, as for ReLU."""
     z = np.array([-3.0, -1.0, -0.25, 0.25, 1.0, 3.0])
     return np.array_equal(f(8 * z), 8 * f(z))

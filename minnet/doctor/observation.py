@@ -117,6 +117,7 @@ class Observation:
         calls: the network's input, and the calls of the innermost modules and of the functions
             between them, in order.
         output: the moments of the network's output.
+        outputs: their number for a sample.
         last: the number of the call that gave the network's output, or None if none is known to.
         loss: the loss, or None without one: then the gradients are those of the output's product
             with standard normal numbers.
@@ -128,6 +129,7 @@ class Observation:
 
     calls: list[Call]
     output: Moments
+    outputs: int
     last: int | None
     loss: float | None
     classes: int | None
@@ -173,6 +175,7 @@ def observe(
         found = Observation(
             tape.calls,
             moments(values),
+            values.shape[-1] if values.ndim else 1,
             last,
             None if cotangent is not None else float(value.item()),
             classes,

@@ -16,10 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.doctor.mean_field import Means
+from minnet.creation import from_numpy
+from minnet.doctor.mean_field import Means, is_homogeneous
 from minnet.doctor.observation import Call, Observation
 from minnet.doctor.prediction import Prediction
 from minnet.doctor.units import normal_values
+from minnet.functional import linear
 from minnet.nn.init.elementwise import Function
 
 
@@ -72,10 +74,15 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
     largest = float(found.jacobian[:, 0].mean())
     path, why = _path(found, predictions)
     values = found.jacobian.tolist()
+    first, error = predictions[0], predictions[0].gradient_error
+    after = None if found.last is None else found.calls[found.last].gradient
+    inputs, outputs = math.prod(found.calls[0].values.shape[1:]), found.outputs
     if why:
-        return Jacobian(values, mean, spread, largest, why=why)
-    first, last = found.calls[0].values, found.calls[path[-1]].values
-    inputs, outputs = math.prod(first.shape[1:]), last.shape[-1]
+        # What is no chain may have a theory of its gradients nevertheless.
+        if not (error and first.gradient and after and after.second):
+            return Jacobian(values, mean, spread, largest, why=why)
+        predicted = first.gradient / after.second * inputs / min(inputs, outputs)
+        return Jacobian(values, mean, spread, largest, predicted, error, why=why)
     # Of the outputs' eigenvalues of JJᵀ, or the inputs' of JᵀJ, those that are not 0 by the shape.
     factors = _factors(found.calls, predictions, path)
     m1, m2 = _moments(factors)
@@ -88,7 +95,7 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
         spread,
         largest,
         m1,
-        predictions[0].gradient_error,
+        error,
         max(m2 / m1**2 - 1, 0.0) if m1 else None,
         edge,
     )
@@ -142,10 +149,9 @@ def _factors(calls: list[Call], predictions: list[Prediction], path: list[int]) 
         call, means = calls[k], predictions[k].means
         if call.weight is not None:
             n, m = call.weight.shape
-            small = call.weight @ call.weight.T if n <= m else call.weight.T @ call.weight
-            factors.append(
-                LinearFactor(n, m, float(small.trace()) / m, float((small**2).sum()) / m)
-            )
+            rows = from_numpy((call.weight if n <= m else call.weight.T).astype(np.float32))
+            square = linear(rows, rows).numpy().astype(np.float64)  # W Wᵀ, or Wᵀ W
+            factors.append(LinearFactor(n, m, square.trace() / m, (square**2).sum() / m))
         elif call.function is not None and means is not None:
             q = predictions[call.sources[0]].second or 0.0
             factors.append(SlopeFactor(call.values.shape[-1], means, call.function, q))
@@ -175,11 +181,14 @@ def _edge(factors: list[Factor], inputs: int) -> float | None:
     """Return the largest singular value for infinite widths."""
     t = inputs * np.geomspace(1e-4, 1e5, 120)
     log_z = np.log(t / inputs) - np.log1p(t / inputs)  # of the identity
+    known: dict[tuple[Function, float, int], np.ndarray | None] = {}
     for factor in factors:
         if isinstance(factor, SlopeFactor):
-            x = t / factor.units
-            slopes = _slopes(factor.function, factor.q)
-            z = _inverse(slopes, x)
+            q = 1.0 if is_homogeneous(factor.function) else factor.q
+            x, key = t / factor.units, (factor.function, q, factor.units)
+            if key not in known:
+                known[key] = _inverse(_slopes(factor.function, q), x)
+            z = known[key]
             if z is None:
                 return None
             log_z += np.log(z) + np.log1p(x) - np.log(x)

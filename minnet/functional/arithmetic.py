@@ -176,6 +176,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     x, y = promoted(input, other)
     dtype = np.result_type(x, y)
+    if dtype.kind == "b":
+        name = "div_floor_cpu" if floor else "div_trunc_cpu"
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
     if dtype.kind in "iu" and not np.all(y):
         raise RuntimeError("ZeroDivisionError")
     if floor:
@@ -398,10 +401,7 @@ def minimum(input: np.ndarray, other: np.ndarray) -> Any:
 
 
 def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
-    dtype = input.dtype
-    for bound in (min, max):
-        if bound is not None:
-            dtype = dtypes.common(np.empty(input.shape, dtype), bound)
+    dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
     result = input.astype(dtype)
     if min is not None:
         result = apply(np.maximum, result, kernels.as_array(min).astype(dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,20 @@ def _multipliable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 @differentiable("AddmmBackward0", tensors=3)
 def _addmm(bias: np.ndarray, input: np.ndarray, weight: np.ndarray) -> Any:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""
-    return _product(input, weight.T, bias), (
-        lambda dy: kernels.of(dy).sum_rows(dy),
-        lambda dy: _product(dy, weight),
-        lambda dy: _product(dy.T, input),
+    if input.dtype.kind != "f":
+        return _product(input, weight.T, bias), (None, None, None)
+    k = kernels.of(input)
+
+    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
+        dx, dw, db = k.linear_backward(dy, input, weight, 1 in wanted, 2 in wanted, 0 in wanted)
+        return [(db, dx, dw)[position] for position in wanted]
+
+    vjps = (
+        lambda dy: k.sum_rows(dy),
+        lambda dy: k.matmul(dy, weight),
+        lambda dy: k.matmul(dy.T, input),
     )
+    return k.linear(input, weight, bias), vjps, joint
 
 
 @differentiable("MmBackward0", tensors=2)
@@ -87,10 +97,15 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         >>> minnet.nn.functional.linear(x, minnet.tensor([[3.0, 4.0]]), minnet.tensor([0.5]))
         tensor([[11.5000]])
     """
-    for name, tensor in (("input", input), ("weight", weight), ("bias", bias)):
-        if not isinstance(tensor, Variable) and (tensor is not None or name != "bias"):
-            kind = type(tensor).__name__
-            raise TypeError(f"linear(): argument '{name}' must be Tensor, not {kind}")
+    if not (
+        isinstance(input, Variable)
+        and isinstance(weight, Variable)
+        and (bias is None or isinstance(bias, Variable))
+    ):
+        named = {"input": input, "weight": weight, **({} if bias is None else {"bias": bias})}
+        name = next(n for n, tensor in named.items() if not isinstance(tensor, Variable))
+        kind = type(named[name]).__name__
+        raise TypeError(f"linear(): argument '{name}' must be Tensor, not {kind}")
     x, w = input.array, weight.array
     inner, shape = x.shape, w.shape
     if len(shape) == 1:
@@ -107,7 +122,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"{shape[1]}x{shape[0]})"
         )
     if x.dtype != w.dtype or (bias is not None and bias.array.dtype != w.dtype):
-        other = w if x.dtype != w.dtype else bias.array
+        other = w if bias is None or x.dtype != w.dtype else bias.array
         raise RuntimeError(
             f"mat1 and mat2 must have the same dtype, but got {dtypes.of(x).tensor_type} and "
             f"{dtypes.of(other).tensor_type}; convert one of them with .to(dtype)"

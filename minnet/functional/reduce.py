@@ -445,13 +445,12 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 @differentiable("CumsumBackward0")
 def _cumsum(input: np.ndarray, dim: int) -> Any:
     if input.dtype.kind != "f":
-        return np.cumsum(input, dim if input.ndim else None, dtype=np.int64).reshape(input.shape), (
-            None,
-        )
+        total = np.cumsum(input, dim if input.ndim else None, dtype=np.int64)
+        return np.asarray(total.reshape(input.shape), order="C"), (None,)
 
     def running(x: np.ndarray) -> np.ndarray:
         total = np.cumsum(x, dim if x.ndim else None, dtype=np.float64)
-        return total.astype(x.dtype).reshape(x.shape)
+        return total.astype(x.dtype, order="C").reshape(x.shape)
 
     def dx(dy: np.ndarray) -> np.ndarray:
         return np.flip(running(np.flip(dy, dim)), dim).copy() if dy.ndim else dy
@@ -470,7 +469,13 @@ def norm(input: Any, p: float | str = 2, dim: Any = None, keepdim: bool = False)
 
     Raises:
         NotImplementedError: for another p.
+        RuntimeError: if the dtype is not floating point.
     """
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{dtypes.of(input.array).tensor_type}"
+        )
     if p in (2, "fro", None):
         return _norm2(input, axes_of(dim, input.array.ndim), keepdim)
     if p == 1:

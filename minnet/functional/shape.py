@@ -324,7 +324,7 @@ def flip(input: Any, *dims: Any) -> Any:
 
 
 def _join(name: str, tensors: Sequence[Any], out: Any, vjps: list[Any]) -> Any:
-    result = wrap(out)
+    result = wrap(np.asarray(out, order="C"))
     if (
         is_grad_enabled()
         and result.array.dtype.kind == "f"
@@ -368,7 +368,9 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     dtype = _common_dtype(tensors)
     # By an old rule of torch, `tensor([])` goes with tensors of any number of dims.
-    tensors = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
+    others = [x for x in tensors if x.array.shape != (0,)]
+    if others and others[0].array.ndim != 1:
+        tensors = others
     first = tensors[0].array
     d = axis(dim, first.ndim)
     for i, x in enumerate(tensors):
@@ -433,11 +435,11 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
     n = tensor.array.shape[d]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
-        if size <= 0:
+        if size <= 0 and (size or n):
             raise RuntimeError(
                 f"split expects split_size to be positive, but got split_size={size}"
             )
-        sizes = [min(size, n - i) for i in range(0, max(n, 1), size)]
+        sizes = [min(size, n - i) for i in range(0, max(n, 1), max(size, 1))]
     else:
         sizes = list(split_size_or_sections)
         if sum(sizes) != n:
@@ -469,7 +471,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[axis(dim, input.array.ndim)]
-    return split(input, max(-(-n // chunks), 1), dim)
+    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
@@ -634,7 +636,8 @@ def _indexed(input: np.ndarray, key: Key) -> Any:
         key.add(gradient, dy)
         return gradient
 
-    return key.get(input), (dx,)
+    result = key.get(input)  # NumPy may lay a selection out in another order than its shape's
+    return np.asarray(result, order="C") if key.selects else result, (dx,)
 
 
 _slice = differentiable("SliceBackward0", view=True)(_indexed)
@@ -674,7 +677,13 @@ def put(input: np.ndarray, values: Any, key: Key) -> Any:
         key.set(gradient, 0)
         return gradient
 
-    return result, (dx, lambda dy: key.get(dy))
+    ndim = np.ndim(values)
+
+    def dvalues(dy: np.ndarray) -> np.ndarray:
+        gradient = key.get(dy)
+        return gradient.reshape((1,) * (ndim - gradient.ndim) + gradient.shape)
+
+    return result, (dx, dvalues)
 
 
 @differentiable("FillBackward0")
@@ -733,8 +742,20 @@ def gather(input: Any, dim: int, index: Any) -> Any:
 
 
 def index_select(input: Any, dim: int, at: Any) -> Any:
-    """Return a copy with the elements at the given indices of a dim."""
+    """Return a copy with the elements at the given indices of a dim.
+
+    Raises:
+        IndexError: if the dim or an index is out of range.
+        RuntimeError: if `input` has no dims and there is not one index.
+    """
     d = axis(dim, input.array.ndim)
+    if input.array.ndim == 0:
+        if at.array.size != 1:
+            raise RuntimeError(
+                "index_select(): Index to scalar can have only 1 value, got "
+                f"{at.array.size} value(s)"
+            )
+        return reshape(index(reshape(input, 1), at), ())
     return index(input, (*[slice(None)] * d, at))
 
 

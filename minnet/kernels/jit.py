@@ -19,6 +19,7 @@ from functools import update_wrapper
 from typing import Any
 
 import numba
+import numpy.ma  # noqa: F401 - by Numba at the first call, when a fork may find it half imported
 from llvmlite.binding import ffi
 from numba import config, types
 from numba.core.compiler_lock import global_compiler_lock

@@ -41,7 +41,7 @@ class Parameter(Tensor):
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
             )
-        self = object.__new__(cls)
+        self = super().__new__(cls)
         self.array = data.array
         self._version = data.counter()
         self._requires_grad = bool(requires_grad)

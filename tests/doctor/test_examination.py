@@ -282,7 +282,7 @@ def test_the_report_is_data_too() -> None:
 
 
 def test_networks_without_a_linear_need_a_batch() -> None:
-    with pytest.raises(ValueError, match="give a batch: the ReLU has no Linear"):
+    with pytest.raises(ValueError, match="give a batch: the ReLU has no Linear or Embedding"):
         doctor.examine(nn.ReLU())
     with pytest.raises(ValueError, match="no Linear of the ReLU was called"):
         doctor.prescribe(nn.ReLU(), minnet.ones(2, 2))

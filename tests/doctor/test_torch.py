@@ -141,8 +141,7 @@ def test_an_embedding_comes_first() -> None:
     for p in net[0].parameters():
         p.requires_grad_(False)
     assert doctor.examine(net, torch.arange(64)).layers[1].signal.agrees
-    with pytest.raises(ValueError, match="give a batch"):
-        doctor.examine(net[:1])
+    assert doctor.examine(net).layers[2].signal.agrees  # on the indices 0 to 99
 
 
 def test_torch_is_imported_by_nobody_but_its_user() -> None:
@@ -158,5 +157,5 @@ def test_torch_is_imported_by_nobody_but_its_user() -> None:
 
 def test_what_is_no_network_is_refused() -> None:
     for wrong in (3, minnet.nn.Linear, lambda x: x):
-        with pytest.raises(TypeError, match="expected a network, an nn.Module of minnet or torch"):
+        with pytest.raises(TypeError, match="expected a network"):
             doctor.examine(wrong)

@@ -275,7 +275,7 @@ def test_the_bits_do_not_depend_on_the_simd_width(cpu, features, tmp_path):
 def test_each_thread_has_one_block():
     for threads in range(1, 17):
         for rows, columns in ((1, 1000), (1000, 1), (64, 128), (1000, 1000)):
-            tall, wide = module._grid(rows, columns, threads)
+            tall, wide = module.grid(rows, columns, threads)
             assert tall * wide == threads
-    assert module._grid(1000, 1000, 16) == (4, 4)
-    assert module._grid(10, 1000, 6) == (1, 6)
+    assert module.grid(1000, 1000, 16) == (4, 4)
+    assert module.grid(10, 1000, 6) == (1, 6)

@@ -18,6 +18,10 @@ from minnet.kernels.cpu.gather import (
     rows,
     scaled_rows,
 )
+from minnet.kernels.cpu.linear import (
+    linear,
+    linear_backward,
+)
 from minnet.kernels.cpu.loss import (
     bce_with_logits,
     bce_with_logits_backward,

@@ -190,6 +190,73 @@ def _task(
             copy(c + i * c_row, stage + i * stage_row, columns * size)
 
 
+@block
+def product_block(
+    like,
+    task,
+    tall,
+    wide,
+    rows,
+    depth,
+    columns,
+    a,
+    a_row,
+    a_k,
+    b,
+    b_k,
+    b_column,
+    bias,
+    c,
+    c_row,
+    resume,
+):
+    """Compute block `task` of the `tall` x `wide` blocks of C = A B + bias.
+
+    `a`, `b` and `c` are addresses of matrices whose type of element is `like`'s.
+    """
+    size = like.itemsize
+    zero = like.dtype.type(0)
+    lanes = VECTOR // size
+    width = PANEL // size
+    tiles, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
+    # Blocks of K of nearly one depth, in whole vectors.
+    laps = (depth + DEPTH - 1) // DEPTH
+    kc = ((depth + laps - 1) // laps + lanes - 1) // lanes * lanes
+    p, q = task // wide, task % wide
+    i, j = p * tiles // tall * TILE_ROWS, q * panels // wide * width
+    m = min(rows, (p + 1) * tiles // tall * TILE_ROWS) - i
+    n = min(columns, (q + 1) * panels // wide * width) - j
+    high, wide_bytes = min(m, MANY_ROWS), min((n + width - 1) // width * PANEL, MANY_COLUMNS)
+    stage = high * (wide_bytes + LINE) if n * size % VECTOR else 0
+    a_copy = (min(high, ROWS) + TILE_ROWS) * (kc * size + LINE)
+    scratch = np.empty(LINE + wide_bytes * kc + stage + a_copy, np.uint8)
+    for top in range(i, i + m, MANY_ROWS):
+        for left in range(j, j + n, MANY_COLUMNS // size):
+            _task(
+                zero,
+                size,
+                scratch,
+                min(MANY_ROWS, i + m - top),
+                depth,
+                min(MANY_COLUMNS // size, j + n - left),
+                a + top * a_row,
+                a_row,
+                a_k,
+                b + left * b_column,
+                b_k,
+                b_column,
+                c + top * c_row + left * size,
+                c_row,
+                kc,
+                resume,
+            )
+    if bias.size:
+        for r in range(i, i + m):
+            row = c + r * c_row
+            for s in range(j, j + n):
+                store(row + s * size, load(zero, row + s * size) + bias[s])
+
+
 @kernel(parallel=True)
 def _matmul(
     a,
@@ -209,48 +276,26 @@ def _matmul(
     resume,
 ):
     """Compute `tall` x `wide` blocks of C. `a`, `b` and `out` are where the matrices begin."""
-    size = out.itemsize
-    zero = out.dtype.type(0)
-    lanes = VECTOR // size
-    width = PANEL // size
-    tiles, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
-    # Blocks of K of nearly one depth, in whole vectors.
-    laps = (depth + DEPTH - 1) // DEPTH
-    kc = ((depth + laps - 1) // laps + lanes - 1) // lanes * lanes
     for task in prange(tall * wide):
-        p, q = task // wide, task % wide
-        i, j = p * tiles // tall * TILE_ROWS, q * panels // wide * width
-        m = min(rows, (p + 1) * tiles // tall * TILE_ROWS) - i
-        n = min(columns, (q + 1) * panels // wide * width) - j
-        high, wide_bytes = min(m, MANY_ROWS), min((n + width - 1) // width * PANEL, MANY_COLUMNS)
-        stage = high * (wide_bytes + LINE) if n * size % VECTOR else 0
-        a_copy = (min(high, ROWS) + TILE_ROWS) * (kc * size + LINE)
-        scratch = np.empty(LINE + wide_bytes * kc + stage + a_copy, np.uint8)
-        for top in range(i, i + m, MANY_ROWS):
-            for left in range(j, j + n, MANY_COLUMNS // size):
-                _task(
-                    zero,
-                    size,
-                    scratch,
-                    min(MANY_ROWS, i + m - top),
-                    depth,
-                    min(MANY_COLUMNS // size, j + n - left),
-                    a.ctypes.data + top * a_row,
-                    a_row,
-                    a_k,
-                    b.ctypes.data + left * b_column,
-                    b_k,
-                    b_column,
-                    out.ctypes.data + top * out_row + left * size,
-                    out_row,
-                    kc,
-                    resume,
-                )
-        if bias.size:
-            for r in range(i, i + m):
-                row = out.ctypes.data + r * out_row
-                for s in range(j, j + n):
-                    store(row + s * size, load(zero, row + s * size) + bias[s])
+        product_block(
+            out,
+            task,
+            tall,
+            wide,
+            rows,
+            depth,
+            columns,
+            a.ctypes.data,
+            a_row,
+            a_k,
+            b.ctypes.data,
+            b_k,
+            b_column,
+            bias,
+            out.ctypes.data,
+            out_row,
+            resume,
+        )
 
 
 NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
@@ -275,7 +320,7 @@ def _origin(x: np.ndarray) -> tuple[np.ndarray, int, int]:
 
 
 @lru_cache(1024)
-def _grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
+def grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
     """Return into how many blocks the rows and columns of C are cut: one a thread, about square.
 
     No bit depends on it, and with fewer and larger blocks A and B are read and packed less often.
@@ -307,7 +352,7 @@ def matmul(
             out += bias
         return out
     run = _matmul.over(rows * columns * depth / FMAS_A_NANOSECOND)
-    tall, wide = (1, 1) if run is _matmul.serial else _grid(rows, columns, get_num_threads())
+    tall, wide = (1, 1) if run is _matmul.serial else grid(rows, columns, get_num_threads())
     run(
         *_origin(a),
         *_origin(b),

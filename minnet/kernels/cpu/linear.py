@@ -1,0 +1,123 @@
+"""A linear layer, y = x Wᵀ + b: forward and backward, each in one launch.
+
+The products keep the order contract of `matmul.py`, the sum for the bias that of `reduce.py`. So
+the bits are those of the products one by one; there are fewer launches, and the threads share the
+work of all products evenly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from minnet.kernels.buffers import empty
+from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid, matmul, product_block
+from minnet.kernels.cpu.reduce import BLOCK, row_sum, sum_rows
+from minnet.kernels.jit import block, kernel
+from minnet.kernels.threads import get_num_threads
+
+NOTHING = {dtype: np.empty((0, 0), dtype) for dtype in NO_BIAS}
+
+
+@block
+def _sum_columns(dy, first, last, out):
+    """Write the sums of some columns, for up to BLOCK rows."""
+    total = np.zeros(last - first)
+    for i in range(dy.shape[0]):
+        part = dy[i, first:last]
+        for j in range(part.size):
+            total[j] += part[j]
+    for j in range(total.size):
+        out[first + j] = total[j]
+
+
+@kernel(parallel=True)
+def _linear(x, w, bias, y, forward, dx, dw, db, tasks, y_grid, dx_grid, dw_grid):
+    """y = x Wᵀ + bias if `forward`; else y is dy, and dx, dw, db are computed if not empty.
+
+    x: (N, I); w: (O, I); y: (N, O), all contiguous. A grid is (blocks of rows, of columns), of
+    which there are `tasks`.
+    """
+    size = y.itemsize
+    samples, inputs = x.shape
+    outputs = w.shape[0]
+    x_at, w_at, y_at = x.ctypes.data, w.ctypes.data, y.ctypes.data
+    wide, narrow = inputs * size, outputs * size  # bytes of a row of x, w, dx, dw, and of y
+    for task in prange(tasks):
+        if forward:
+            tall, across = y_grid
+            product_block(
+                y, task, tall, across, samples, inputs, outputs,
+                x_at, wide, size, w_at, size, wide, bias, y_at, narrow, 0,
+            )  # fmt: skip
+        if dw.size:
+            tall, across = dw_grid
+            product_block(
+                y, task, tall, across, outputs, samples, inputs,
+                y_at, size, narrow, x_at, wide, size, bias, dw.ctypes.data, wide, 0,
+            )  # fmt: skip
+        if dx.size:
+            tall, across = dx_grid
+            product_block(
+                y, task, tall, across, samples, outputs, inputs,
+                y_at, narrow, size, w_at, wide, size, bias, dx.ctypes.data, wide, 0,
+            )  # fmt: skip
+        if db.size > 1:
+            _sum_columns(y, task * outputs // tasks, (task + 1) * outputs // tasks, db)
+        elif db.size and task == 0:
+            db[0] = row_sum(y.reshape(samples))
+
+
+def _contiguous(x: np.ndarray) -> np.ndarray:
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Return x wᵀ + bias for x (N, I), w (O, I) and bias (O,) of one dtype."""
+    samples, inputs = x.shape
+    outputs = len(w)
+    if not (samples and inputs and outputs and x.flags.c_contiguous and w.flags.c_contiguous):
+        return matmul(x, w.T, bias)
+    dtype = x.dtype
+    y = empty((samples, outputs), dtype)
+    run = _linear.over(samples * inputs * outputs / FMAS_A_NANOSECOND)
+    tasks, cut = 1, (1, 1)
+    if run is not _linear.serial:
+        tasks = get_num_threads()
+        cut = grid(samples, outputs, tasks)
+    nothing = NOTHING[dtype]
+    run(x, w, _contiguous(bias), y, True, nothing, nothing, NO_BIAS[dtype], tasks, cut, cut, cut)
+    return y
+
+
+def linear_backward(
+    dy: np.ndarray, x: np.ndarray, w: np.ndarray, need_dx: bool, need_dw: bool, need_db: bool
+) -> tuple[Any, Any, Any]:
+    """Return dx = dy w, dw = dyᵀ x and db = the sum of dy's rows; None for what is not needed."""
+    samples, inputs = x.shape
+    outputs = len(w)
+    if not (samples and inputs and outputs):
+        return (
+            matmul(dy, w) if need_dx else None,
+            matmul(dy.T, x) if need_dw else None,
+            sum_rows(dy) if need_db else None,
+        )
+    dtype = dy.dtype
+    dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
+    few = samples <= BLOCK
+    dx = empty((samples, inputs), dtype) if need_dx else NOTHING[dtype]
+    dw = empty((outputs, inputs), dtype) if need_dw else NOTHING[dtype]
+    db = np.empty(outputs, dtype) if need_db and few else NO_BIAS[dtype]
+    products = need_dx + need_dw
+    run = _linear.over(products * samples * inputs * outputs / FMAS_A_NANOSECOND)
+    tasks, dx_grid, dw_grid = 1, (1, 1), (1, 1)
+    if run is not _linear.serial:
+        tasks = get_num_threads()
+        dx_grid, dw_grid = grid(samples, inputs, tasks), grid(outputs, inputs, tasks)
+    none = NO_BIAS[dtype]
+    run(x, w, none, dy, False, dx, dw, db, tasks, dx_grid, dx_grid, dw_grid)
+    if need_db and not few:
+        db = sum_rows(dy)
+    return dx if need_dx else None, dw if need_dw else None, db if need_db else None
