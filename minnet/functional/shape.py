@@ -317,7 +317,8 @@ def _flip(input: np.ndarray, axes: tuple[int, ...]) -> Any:
 
 def flip(input: Any, *dims: Any) -> Any:
     """Return a copy with the order of elements reversed along the dims."""
-    return _flip(input, tuple(axis(d, input.array.ndim) for d in ints(dims)))
+    axes = tuple(axis(d, input.array.ndim) for d in ints(dims))
+    return _flip(input, axes if input.array.ndim else ())
 
 
 # Joining and splitting
@@ -749,6 +750,8 @@ def index_select(input: Any, dim: int, at: Any) -> Any:
         RuntimeError: if `input` has no dims and there is not one index.
     """
     d = axis(dim, input.array.ndim)
+    if (at.array < 0).any():
+        raise IndexError("index out of range in self: index_select takes no index below 0")
     if input.array.ndim == 0:
         if at.array.size != 1:
             raise RuntimeError(
