@@ -71,7 +71,7 @@ def examine(
         ...     layers += [nn.ReLU(), nn.Linear(100, 100)]
         >>> net = nn.Sequential(*layers)
         >>> [finding.kind for finding in doctor.examine(net).findings]
-        ['vanishing gradient', 'dead units']
+        ['vanishing gradient', 'dead units', 'collapsed features']
         >>> _ = doctor.prescribe(net)
         >>> doctor.examine(net).check()
     """
