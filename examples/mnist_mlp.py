@@ -52,10 +52,12 @@ def train(
 ) -> float:
     """Train for one epoch and return the mean loss."""
     model.train()
+    device = next(model.parameters()).device
     total, seen = 0.0, 0
     # disable=None: a bar on a terminal only, so that logs stay clean
     with tqdm(loader, description, unit="batch", leave=False, disable=None) as bar:
         for images, labels in bar:
+            images, labels = images.to(device), labels.to(device)
             loss = F.cross_entropy(model(images), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -70,8 +72,10 @@ def train(
 def accuracy(model: nn.Module, loader: DataLoader) -> float:
     """Return the fraction of images whose largest output is their label's."""
     model.eval()
+    device = next(model.parameters()).device
     correct, seen = 0, 0
     for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
         correct += (model(images).argmax(1) == labels).sum().item()
         seen += len(labels)
     return correct / seen
@@ -180,11 +184,15 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="accept files that only look like MNIST's, such as Fashion-MNIST")
     add("--seed", type=int, default=0, metavar="N",
         help="of the weights and of the order of the images (%(default)s)")
+    add("--device", choices=("cpu", "cuda"), default="cpu",
+        help="where to train: cuda is the GPU (%(default)s)")
     add("--threads", type=positive(int), metavar="N", help="threads to compute with (all)")
     # fmt: on
 
 
 def check_data_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.device == "cuda" and not minnet.cuda.is_available():
+        parser.error(f"--device cuda: {minnet.cuda.why_not()}")
     if options.data == "generated" and options.data_dir is not None:
         parser.error("--data-dir has no meaning with --data generated; leave one of them out")
     if not 0 <= options.seed < 2**64:
@@ -238,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = build_model()
     if options.init != "default":  # which is what nn.Linear starts from by itself
         model.apply(initializer(options.init))
+    model.to(options.device)
     make_optimizer, usual_rate = OPTIMIZERS[options.optimizer]
     rate = options.lr or usual_rate
     optimizer = make_optimizer(model.parameters(), lr=rate)

@@ -163,6 +163,7 @@ from minnet.functional import div as divide
 from minnet.functional import div as true_divide
 from minnet.functional import mul as multiply
 from minnet.functional import sub as subtract
+from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads
 from minnet.printing import set_printoptions
 from minnet.random import (
@@ -253,6 +254,7 @@ __all__ = [
     "gather",
     "ge",
     "get_default_dtype",
+    "get_matmul",
     "get_num_threads",
     "get_rng_state",
     "gt",
@@ -327,6 +329,7 @@ __all__ = [
     "selu",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_matmul",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",

@@ -255,6 +255,7 @@ def test_a_truncated_file_is_refused(example, capsys, folder):
         (["--epochs", "0"], "argument --epochs: expected a number above 0, got 0"),
         (["--epochs", "two"], "argument --epochs: invalid int value: 'two'"),
         (["--batch-size", "-64"], "argument --batch-size: expected a number above 0, got -64"),
+        (["--device", "gpu"], "argument --device: invalid choice: 'gpu'"),
         (["--lr", "0"], "argument --lr: expected a number above 0, got 0"),
         (["--lr", "nan"], "argument --lr: expected a number above 0, got nan"),
         (["--lr", "inf"], "argument --lr: expected a number above 0, got inf"),
@@ -274,6 +275,14 @@ def test_bad_options_are_refused_in_one_line(example, capsys, options, message):
     assert message in refusal(example, capsys, *options)
 
 
+def test_a_gpu_that_cannot_be_used_is_refused_with_the_reason(example, capsys, monkeypatch):
+    monkeypatch.setattr(minnet.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(minnet.cuda, "why_not", lambda: "there is no NVIDIA driver")
+    assert "--device cuda: there is no NVIDIA driver" in refusal(
+        example, capsys, "--device", "cuda"
+    )
+
+
 # The program as a whole
 
 
@@ -287,9 +296,7 @@ def test_help_names_every_option():
     pytest.importorskip("tqdm")
     result = run("--help")
     assert result.returncode == 0, result.stderr
-    for (
-        option
-    ) in "data data-dir epochs batch-size lr optimizer init seed threads save checkpoint".split():
+    for option in "data data-dir epochs batch-size lr optimizer init seed device threads save checkpoint".split():
         assert f"--{option} " in result.stdout
 
 

@@ -37,7 +37,7 @@ LEVELS = [
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
-EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "pooch", "requests", "safetensors", "tqdm"}
+EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors", "tqdm"}
 
 
 def level(module: str) -> int | None:

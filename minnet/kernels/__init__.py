@@ -64,7 +64,12 @@ def like(device: Any) -> Any:
             f"cannot use device {str(place)!r}: minnet computes on one GPU, cuda:0; choose which "
             f"one that is by the environment variable CUDA_VISIBLE_DEVICES={place.index}"
         )
-    return import_module("minnet.kernels.cuda.array").PROTOTYPE
+    return _arrays_of_cuda().PROTOTYPE
+
+
+def _arrays_of_cuda() -> Any:
+    with forks.loading:
+        return import_module("minnet.kernels.cuda.array")
 
 
 def moved(array: Any, device: Any) -> Any:
@@ -89,7 +94,7 @@ def foreign(holder: Any) -> Any:
         TypeError, ValueError: if it cannot be read.
     """
     availability.require()
-    return import_module("minnet.kernels.cuda.array").as_array(holder)
+    return _arrays_of_cuda().as_array(holder)
 
 
 def on_host(array: Any) -> np.ndarray:

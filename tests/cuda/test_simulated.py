@@ -17,13 +17,15 @@ CHECKS = sorted(path.name for path in (HERE / "simulated").glob("check_*.py"))
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("numba.cuda") is None,
-    reason="needs a simulator: Numba's own numba.cuda, or numba-cuda",
+    importlib.util.find_spec("numba_cuda") is None,
+    reason="needs numba-cuda: pip install minnet[cuda]",
 )
 @pytest.mark.parametrize("name", CHECKS)
-def test_under_the_simulator(name):
+def test_under_the_simulator(name, tmp_path_factory):
     command = [sys.executable, "-m", "pytest", "-q", "-o", "python_files=check_*.py"]
-    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    # Kernels of the CPU are compiled anew: in a folder of their own, as they are not the same.
+    cache = str(tmp_path_factory.getbasetemp() / "cache")
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "NUMBA_CACHE_DIR": cache}
     run = subprocess.run(
         [*command, "-p", "no:cacheprovider", str(HERE / "simulated" / name)],
         cwd=HERE.parents[1],

@@ -18,6 +18,10 @@ from minnet.kernels.cuda.host_only import (
     digits,
     mersenne_twister,
 )
+from minnet.kernels.cuda.linear import (
+    linear,
+    linear_backward,
+)
 from minnet.kernels.cuda.loss import (
     bce_with_logits,
     bce_with_logits_backward,

@@ -17,7 +17,6 @@ from minnet.kernels import draws, parameters, rejection
 from minnet.kernels.cpu.fill import permutation as permutation_of_host
 from minnet.kernels.cuda.array import Array, empty, from_host
 from minnet.kernels.cuda.driver import THREADS, aligned, blocks, cuda, function, kernel, store4
-from minnet.kernels.jit import device
 from minnet.kernels.parameters import computing
 from minnet.kernels.philox import COUNTERS, Stream, counter_words
 from minnet.kernels.philox import stream as stream
@@ -34,14 +33,14 @@ Progress = Callable[[int, int], Any]
 def _plain(draw: Any) -> Any:
     """Return the elements that a distribution of `draws.py` makes of two words."""
 
-    @device
+    @function
     def both(a: Any, b: Any, e: Any, plane: Any, index: Any, stream: Any, numbers: Any) -> Any:
         return draw(a, b, *numbers)
 
     return both
 
 
-@device
+@function
 def _truncated_pair(a, b, e, plane, index, stream, numbers):
     x, y = draws.normal(a, b, numbers[0], numbers[1])
     return (
@@ -50,7 +49,7 @@ def _truncated_pair(a, b, e, plane, index, stream, numbers):
     )
 
 
-@device
+@function
 def _tail_pair(a, b, e, plane, index, stream, numbers):
     return (
         rejection.tail(e, False, index, stream, numbers),
@@ -58,7 +57,7 @@ def _tail_pair(a, b, e, plane, index, stream, numbers):
     )
 
 
-@device
+@function
 def _integer_pair(a, b, e, plane, index, stream, numbers):
     return (
         rejection.whole_number(a, e, False, index, stream, numbers),
@@ -85,7 +84,7 @@ def _put4(out, i, whole, a, b, c, d):
 def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[int, Any]:
     """Return the kernels that fill an array, from any `start` to any end, by elements' size."""
 
-    @device
+    @function
     def eight(counter, stream, numbers):
         """Return what an even counter and the next one give: four in each plane."""
         index = counter & ~uint64(COUNTERS - 1)
@@ -99,7 +98,7 @@ def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[i
         a3, b3 = both(v0, v2, e + uint64(3), plane, index, stream, numbers)
         return a0, a1, a2, a3, b0, b1, b2, b3
 
-    @device
+    @function
     def two(counter, stream, numbers):
         """Return what a counter gives: one in each plane."""
         index = counter & ~uint64(COUNTERS - 1)

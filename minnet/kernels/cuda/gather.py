@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.kernels.cpu.gather import _in_bounds as in_bounds
+from minnet.kernels.cpu.gather import in_bounds
 from minnet.kernels.cuda.array import Array, empty, to_host
 from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda, kernel, types
 from minnet.kernels.cuda.reduce import contiguous

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from minnet.kernels import engine
+from minnet.kernels.cuda import blas
 from minnet.kernels.cuda.array import Array, empty
 from minnet.kernels.cuda.driver import (
     SIMULATED,
@@ -279,6 +281,12 @@ def matmul(
     if not out.flags.c_contiguous:
         result = out.copy()
         out[...] = matmul(a, b, bias, result, accumulate)
+        return out
+    if engine.get_matmul() == "blas" and blas.library():
+        (x, a_by_k), (y, b_by_k) = _by_k(a), _by_k(b.T)
+        blas.product(x, a_by_k, y, b_by_k, depth, out, accumulate)
+        if bias is not None:
+            out += bias
         return out
     bias = empty(0, a.dtype) if bias is None else bias.reshape(-1)
     if a.dtype == np.float64:

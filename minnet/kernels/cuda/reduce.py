@@ -242,7 +242,8 @@ def total(x: Array, divisor: Any) -> Array:
 def sum(x: Array, axes: Axes = None, keepdims: bool = False) -> Array:
     """Return the sum over some axes, or all. Integers and booleans add up in int64."""
     if x.dtype.kind in "biu":
-        return np.sum(x, axis=axes, dtype=np.int64, keepdims=keepdims)
+        whole: Any = np.sum(x, axis=axes, dtype=np.int64, keepdims=keepdims)
+        return whole
     axes = normalized(axes, x.ndim)
     return total(outer_n_inner(x, axes), 1).reshape(reduced_shape(x.shape, axes, keepdims))
 
