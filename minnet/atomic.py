@@ -109,7 +109,7 @@ def _new_part(target: Path) -> tuple[BinaryIO, Path]:
 
 def _remove_leftovers(target: Path) -> None:
     """Delete the unfinished files of killed processes: those that nobody holds a lock on."""
-    pattern = f"{glob.escape(_parts(target))}*.part"
+    pattern = glob.escape(_parts(target)) + 8 * "[0-9a-f]" + ".part"
     for part in target.parent.glob(pattern):
         with contextlib.suppress(OSError):
             if fcntl is None:

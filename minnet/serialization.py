@@ -1,16 +1,9 @@
 """`save` and `load`: tensors, and what goes with them, in a safetensors file.
 
-The tensors lie in the file by name, where any program that reads safetensors finds them. All else
-is JSON in the file's metadata, under "minnet": an object with
-
-- "version": 1;
-- "content": what was saved. Numbers, strings, booleans, None and lists are JSON's own, NaN and the
-  infinities as Python writes them; a tensor is {"tensor": its name}, a tuple {"tuple": [...]}, a
-  dict {"dict": [[key, value], ...]}, for its keys need not be strings;
-- "blake2b": the hash of the content and the tensors, by which damage is noticed.
-
-The name of a tensor is the keys that lead to it, joined by dots: a plain `state_dict` keeps its own
-names. A file without this entry is a dict of its tensors.
+The tensors lie in the file by name, where any program that reads safetensors finds them: the name
+is the keys that lead to a tensor, joined by dots, so that a plain `state_dict` keeps its own. All
+else is JSON in the file's metadata, with a hash of everything, by which damage is noticed. The
+format is written down in docs/checkpoints.md.
 """
 
 from __future__ import annotations

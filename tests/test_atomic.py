@@ -178,9 +178,12 @@ def leftover(path):
 
 
 def test_only_leftovers_of_the_same_file_are_deleted(tmp_path):
-    mine, others = leftover(tmp_path / "file"), leftover(tmp_path / "other")
+    mine = leftover(tmp_path / "file")
+    others = {leftover(tmp_path / name) for name in ("other", "file.b")}
+    others.add(tmp_path / ".file.backup.part")
+    (tmp_path / ".file.backup.part").touch()
     write(tmp_path / "file", b"new")
-    assert not mine.exists() and others.exists()
+    assert set(tmp_path.iterdir()) == {tmp_path / "file", *others} and not mine.exists()
 
 
 @posix

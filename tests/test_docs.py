@@ -68,6 +68,13 @@ def test_links_and_named_files_exist(path):
 
 
 @every_page
+def test_named_tests_exist(path):
+    for file, name in re.findall(r"`(tests/[\w./]+\.py)::(\w+)`", path.read_text(encoding="utf-8")):
+        functions = re.findall(r"^def (test_\w+)\(", (ROOT / file).read_text("utf-8"), re.M)
+        assert name in functions, f"{path.name} names {file}::{name}"
+
+
+@every_page
 def test_examples_print_what_they_say(path):
     failed, _ = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
     assert failed == 0

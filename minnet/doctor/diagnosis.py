@@ -31,8 +31,7 @@ def diagnose(
     findings += _symmetric(layers)
     broken = [layer for layer in layers if not math.isfinite(layer.signal.measured)]
     if broken:
-        text = "the output is not finite"
-        return [*findings, _mended("overflow", broken[0].name, text, layers, prescribed)]
+        return findings + _not_finite(net, layers, broken[0], prescribed)
     findings += _inputs(layers[0], prescribed) if layers else []
     hidden = [layer for layer in layers if layer.activation is not None]
     findings += _drift("signal", "E[z²]", hidden, [h.signal.measured for h in hidden], prescribed)
@@ -46,6 +45,25 @@ def diagnose(
         text = f"the loss is {loss:.3g} before training, that of a uniform guess {chance_loss:.3g}"
         findings.append(_mended("confident guesses", name, text, layers[-1:], prescribed))
     return findings
+
+
+def _not_finite(
+    net: Any, layers: list[Layer], first: Layer, prescribed: Prescribed
+) -> list[Finding]:
+    """Return why a layer's output is not finite: its parameters, its inputs, or an overflow."""
+    findings = []
+    for name, parameter in net.named_parameters():
+        count = int((~np.isfinite(to_array(parameter))).sum())
+        if count:
+            text = f"{count} of its elements are not finite"
+            findings.append(Finding("not finite", name, text, f"initialize {name} again"))
+    if findings:
+        return findings
+    if first is layers[0] and first.sigma_weight is None and not first.why.startswith("no theory"):
+        text = "the batch, or what becomes of it there, is not finite"
+        return [Finding("not finite", first.name, text, "look for NaN in the inputs")]
+    text = "the output is not finite"
+    return [_mended("overflow", first.name, text, layers, prescribed)]
 
 
 def _drift(

@@ -58,8 +58,9 @@ def examine(
 
     Raises:
         ValueError: x is left out and the network has no Linear and no Embedding; or an optimizer
-            came without a loss.
-        TypeError: the network does not return one tensor, or the loss not a number.
+            came without a loss; or the batch is empty.
+        TypeError: `net` is no network, a batch neither a tensor nor an array, what the network
+            returns not one tensor, or the loss not one number.
 
     Example:
         >>> import minnet
@@ -107,7 +108,9 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     Weights that read a ReLU get He et al.'s initialization (2015); behind another activation the
     gain is 1/√E[f(z)²], or, where the network is so deep that signal or gradient would drift by
     more than a factor of 10, the gain that makes them drift least. A first layer gets the variance
-    that gives z a second moment of 1 on `x`. Biases become 0. All of it goes through `net.apply`.
+    that gives z a second moment of 1 on `x`, the last one a tenth of that, so that the first
+    guesses are cautious, and one that ends a residual branch its share of what all of them add.
+    Biases become 0. All of it goes through `net.apply`.
 
     Args:
         net: the network.
@@ -127,7 +130,10 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
 
 def _batch(library: Any, net: Any, x: Any) -> Any:
     if x is not None:
-        return to_tensor(library, x)
+        x = to_tensor(library, x)
+        if x.nelement() == 0:
+            raise ValueError(f"expected a batch of at least one sample, got {tuple(x.shape)}")
+        return x
     first = next((m for m in net.modules() if _says_its_size(library, m)), None)
     if first is None:
         raise ValueError(

@@ -25,10 +25,18 @@ def library_of(net: Any) -> Any:
 
 
 def to_tensor(library: Any, values: Any) -> Any:
-    """Return a tensor as it is, and one around an array."""
-    if not isinstance(values, np.ndarray):
+    """Return a tensor as it is, one around an array, and None for None.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if values is None or isinstance(values, library.Tensor):
         return values
-    return library.from_numpy(np.ascontiguousarray(values))
+    if isinstance(values, np.ndarray):
+        return library.from_numpy(np.ascontiguousarray(values))
+    raise TypeError(
+        f"expected a {library.__name__} tensor or a NumPy array, but got {type(values).__name__}"
+    )
 
 
 def to_array(tensor: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import math
 import re
@@ -233,15 +234,18 @@ class _Tape:
             self.calls[source].output if source is not None else moments(before),
             after,
             moments(after),
-            before.size == after.size and np.array_equal(before.ravel(), after.ravel()),
             unread=unread,
         )
+        same = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
         if isinstance(module, self.library.nn.Linear):
             call.weight = to_array(module.weight)
             call.bias = None if module.bias is None else to_array(module.bias)
-        elif not call.passes:
+        else:
             call.scaling = _scaling(module)
             call.function = None if call.scaling else elementwise(module)
+            # A ReLU hands positive numbers on, and is none the less a ReLU.
+            call.passes = same and (call.function is None or _is_identity(call.function))
+            call.function = None if call.passes else call.function
         self._add(result, call)
 
     def end(self, output: Any) -> int | None:
@@ -347,12 +351,18 @@ def elementwise(module: Any) -> Function | None:
     if known and key in _functions:
         return _functions[key]
     try:
-        function = of_arrays(module.forward, type(module).__name__)
+        # A copy: the user's module may change its mode while the function lives.
+        function = of_arrays(copy.copy(module).forward, type(module).__name__)
     except (TypeError, ValueError):
         function = None
     if known:
         _functions[key] = function
     return function
+
+
+def _is_identity(f: Function) -> bool:
+    z = np.linspace(-2.5, 3.5, 7)
+    return np.array_equal(f(z), z)
 
 
 def _value(library: Any, output: Any, y: Any, loss: Any) -> tuple[Any, Any, int | None]:

@@ -16,6 +16,7 @@ from minnet.nn import init
 from minnet.nn.init.elementwise import Function
 from minnet.nn.init.provenance import noted
 
+OUTPUT = 0.1  # E[z²] of logits: the loss is ln K + 0.05, and chance may make it some times larger
 LIMIT = 1e3  # what a network may do to a second moment between its first and last hidden layer
 
 
@@ -79,8 +80,8 @@ class Prescription:
 def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescription:
     """Return what is recommended for a network.
 
-    A first layer gets the scale that gives its outputs a second moment of 1 on this batch, a last
-    one a scale with which it is at most 1.
+    A first layer gets the scale that gives its outputs a second moment of 1 on this batch, the last
+    of several one that gives at most OUTPUT.
     """
     linear = [k for k, call in enumerate(calls) if call.weight is not None]
     branches = sum(call.kind == "sum" for call in calls)
@@ -139,15 +140,14 @@ def _after(
     found: Prescription,
 ) -> Any:
     """Return what fills the weights of a Linear that reads what a call gives."""
-    f = call.function
-    if call.kind in ("ReLU", "relu"):
-        return functools.partial(init.kaiming_normal_, nonlinearity="relu")
-    if call.kind in ("LeakyReLU", "leaky_relu") and f is not None:
-        slope = round(-float(f(np.array([-1.0]))[0]), 9)
-        return functools.partial(init.kaiming_normal_, a=slope)
+    f, q = call.function, 1.0
     if f is None:
-        return functools.partial(init.lecun_normal_)
+        return _with_scale(OUTPUT if last else 1.0)
     try:
+        if call.kind in ("ReLU", "relu", "LeakyReLU", "leaky_relu") and not last:
+            slope = round(-float(f(np.array([-1.0]))[0]), 9)
+            given = {"a": slope} if slope else {"nonlinearity": "relu"}
+            return functools.partial(init.kaiming_normal_, **given)
         if f not in gains:
             gains[f], least = stable_gain(f, depth - 1)
             if least > math.log(LIMIT):
@@ -158,10 +158,9 @@ def _after(
                 )
         if not last:
             return _with_scale(gains[f] ** 2)
-        q = 1.0
         for _ in range(depth - 1):
             q = mean_field.variance_map(f, q, gains[f] ** 2)
-        return _with_scale(1 / mean_field.second_moment(f, max(q, 1.0)))
+        return _with_scale(OUTPUT / mean_field.second_moment(f, max(q, 1.0)))
     except (ValueError, ZeroDivisionError):  # there are no moments, or they are 0
         return functools.partial(init.lecun_normal_)
 

@@ -122,12 +122,16 @@ def prescribed(fills: dict[str, str]) -> str:
     """Return in words what `prescribe` would do, equal calls together; "" for nothing."""
     groups: dict[str, list[str]] = {}
     for name, call in fills.items():
-        groups.setdefault(call, []).append(name or "the net")
+        groups.setdefault(call, []).append(name)
     parts = []
     for call, names in groups.items():
-        shown = ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]}, …, {names[-1]}"
-        parts.append(f"{call} for {shown}")
+        parts.append(f"{call} for {_listed(names)}")
     return f"doctor.prescribe: {'; '.join(parts)}" if parts else ""
+
+
+def _listed(names: list[str]) -> str:
+    names = list(dict.fromkeys(name or "the net" for name in names))
+    return ", ".join(names if len(names) <= 4 else [*names[:2], "…", names[-1]])
 
 
 class Unhealthy(AssertionError):
@@ -256,13 +260,21 @@ class Report:
         calls = {_initializer(layer) for layer in self.layers if layer.sigma_weight is not None}
         return calls.pop() if len(calls) == 1 else ""
 
+    @property
+    def _all_clear(self) -> str:
+        if not self.layers:
+            return "no layer was seen."
+        if all(layer.why for layer in self.layers):
+            return "nothing found, but there is no theory for these layers."
+        return "well initialized."
+
     def _summary(self, width: int) -> list[str]:
         lines = []
         if any(layer.signal.agrees is False for layer in self.layers):
             lines.append("* more than five standard errors from the theory")
-        reasons = [f"{x.name}: {x.why}; measured only" for x in self.layers if x.why]
-        for reason in dict.fromkeys(reasons):
-            lines += _wrapped("", reason, width)
+        for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
+            names = _listed([layer.name for layer in self.layers if layer.why == why])
+            lines += _wrapped("", f"{names}: {why}; measured only", width)
         if self._initializer:
             lines.append(f"weights: {self._initializer}")
         lines += [f"one parameter: {', '.join(names)}" for names in self.shared]
@@ -287,7 +299,7 @@ class Report:
         if self.jacobian is not None:
             lines += _wrapped("", str(self.jacobian), width)
         if not self.findings:
-            return [*lines, "Verdict: well initialized."]
+            return [*lines, f"Verdict: {self._all_clear}"]
         count = len(self.findings)
         lines.append(f"Verdict: {count} finding{'s' if count > 1 else ''}.")
         remedies: list[str] = []
@@ -333,7 +345,7 @@ def _row(layer: Layer) -> list[str]:
     )
     activation = f" {layer.activation}" if layer.activation not in (None, layer.kind) else ""
     return [
-        layer.name,
+        layer.name or "the net",
         layer.kind.removeprefix("Linear ") + activation,
         _number(layer.signal.measured) + ("*" if layer.signal.agrees is False else ""),
         _number(layer.signal.predicted),

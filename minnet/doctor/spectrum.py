@@ -57,7 +57,7 @@ class Jacobian:
         rms = math.sqrt(self.mean_square)
         text = f"Jacobian: singular values {smallest:.2g} to {self.largest:.2g}, rms {rms:.2g}"
         if self.mean_square_predicted is None:
-            return f"{text} (no theory: {self.why})"
+            return f"{text} ({self.why})"
         theory = f"rms {math.sqrt(self.mean_square_predicted):.2g}"
         if self.largest_predicted is not None:
             theory += f", largest {self.largest_predicted:.2g}"
@@ -79,7 +79,8 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
     inputs, outputs = math.prod(found.calls[0].values.shape[1:]), found.outputs
     if why:
         # What is no chain may have a theory of its gradients nevertheless.
-        if not (error and first.gradient and after and after.second):
+        known = _is_predicted(found, predictions)
+        if not (known and first.gradient and after and after.second):
             return Jacobian(values, mean, spread, largest, why=why)
         predicted = first.gradient / after.second * inputs / min(inputs, outputs)
         return Jacobian(values, mean, spread, largest, predicted, error, why=why)
@@ -101,6 +102,15 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
     )
 
 
+def _is_predicted(found: Observation, predictions: list[Prediction]) -> bool:
+    """Return whether the input's gradient is predicted from the output's, all the way."""
+    reached = {0}
+    for k, call in enumerate(found.calls):
+        if reached.intersection(call.sources):
+            reached.add(k)
+    return all(k == found.last or predictions[k].gradient_error for k in reached)
+
+
 def _path(found: Observation, predictions: list[Prediction]) -> tuple[list[int], str]:
     """Return the calls from the input to the output, if they are one chain with a theory."""
     path: list[int] = []
@@ -108,17 +118,17 @@ def _path(found: Observation, predictions: list[Prediction]) -> tuple[list[int],
     while k:
         call = found.calls[k]
         if len(call.sources) != 1:
-            return [], "the network is no chain of layers"
+            return [], "no theory where the network is no chain of layers"
         known = call.passes or predictions[k].weight is not None or predictions[k].means is not None
         if not known:
             return [], predictions[k].why or f"no theory for {call.kind}"
         path.append(k)
         k = call.sources[0]
     if k is None or not path:
-        return [], "the network is no chain of layers"
+        return [], "no theory where the network is no chain of layers"
     if found.calls[0].values.ndim != 2:
         if any(found.calls[i].values.ndim != 2 for i in path):
-            return [], "a layer is applied to several parts of a sample"
+            return [], "no theory where a layer is applied to several parts of a sample"
     return path[::-1], ""
 
 
@@ -151,7 +161,9 @@ def _factors(calls: list[Call], predictions: list[Prediction], path: list[int]) 
             n, m = call.weight.shape
             rows = from_numpy((call.weight if n <= m else call.weight.T).astype(np.float32))
             square = linear(rows, rows).numpy().astype(np.float64)  # W Wᵀ, or Wᵀ W
-            factors.append(LinearFactor(n, m, square.trace() / m, (square**2).sum() / m))
+            factors.append(
+                LinearFactor(n, m, float(square.trace()) / m, float((square**2).sum()) / m)
+            )
         elif call.function is not None and means is not None:
             q = predictions[call.sources[0]].second or 0.0
             factors.append(SlopeFactor(call.values.shape[-1], means, call.function, q))
@@ -179,7 +191,7 @@ def _moments(factors: list[Factor]) -> tuple[float, float]:
 
 def _edge(factors: list[Factor], inputs: int) -> float | None:
     """Return the largest singular value for infinite widths."""
-    t = inputs * np.geomspace(1e-4, 1e5, 120)
+    t = inputs * np.geomspace(1e-4, 1e4, 80)
     log_z = np.log(t / inputs) - np.log1p(t / inputs)  # of the identity
     known: dict[tuple[Function, float, int], np.ndarray | None] = {}
     for factor in factors:
@@ -213,12 +225,12 @@ def _kind(factor: LinearFactor) -> str:
         return ""
     # 0 for orthogonal weights and 1 for independent ones.
     excess = (b / a**2 - max(1.0, m / n)) / min(1.0, m / n)
-    return "orthogonal" if abs(excess) < 0.1 else "independent" if 0.5 < excess < 2 else ""
+    return "orthogonal" if abs(excess) < 0.1 else "independent" if 0.5 < excess < 1.5 else ""
 
 
 def _slopes(f: Function, q: float) -> np.ndarray:
     """Return values of f'(z)² of equal probability, z ~ N(0, q)."""
-    z = math.sqrt(q) * normal_values(100)
+    z = math.sqrt(q) * normal_values(60)
     step = 1e-5 * math.sqrt(q)
     return ((f(z + step) - f(z - step)) / (2 * step)) ** 2
 
@@ -230,8 +242,8 @@ def _inverse(values: np.ndarray, x: np.ndarray) -> np.ndarray | None:
         return None
     values, counts = np.unique(np.round(values / largest, 6), return_counts=True)
     shares = counts / counts.sum()
-    low, high = np.full(len(x), -40.0), np.full(len(x), 40.0)  # of the logit of z
-    for _ in range(30):
+    low, high = np.full(len(x), -20.0), np.full(len(x), 20.0)  # of the logit of z
+    for _ in range(24):
         middle = (low + high) / 2
         z = 1 / (1 + np.exp(-middle))
         # 1 - v z without the digits lost near z = 1

@@ -55,12 +55,6 @@ class Units(NamedTuple):
         return self.dead > p + 5 * math.sqrt(p * (1 - p) / self.units) + 0.05
 
 
-def steepness(f: Function, z: np.ndarray) -> np.ndarray:
-    """Return |f'(z)|, by differences, relative to the steepest slope between -10 and 10."""
-    steepest = _steepest(f)
-    return _slope(f, z) / steepest if steepest > 0 else np.zeros(z.shape)
-
-
 def _slope(f: Function, z: np.ndarray) -> np.ndarray:
     # Small beside z: a ReLU's kink is not to be stepped over where the signal has faded.
     scale = min(max(math.sqrt(np.mean(z**2)), 1e-6), 1.0) if z.size else 1.0
@@ -68,8 +62,10 @@ def _slope(f: Function, z: np.ndarray) -> np.ndarray:
     return np.abs(f((z + step).ravel()) - f((z - step).ravel())).reshape(z.shape) / (2 * step)
 
 
-def _steepest(f: Function) -> float:
-    return float(_slope(f, np.linspace(-10, 10, 401)).max())
+def steepness(f: Function) -> Function:
+    """Return |f'|, by differences, relative to the steepest slope between -10 and 10."""
+    steepest = float(_slope(f, np.linspace(-10, 10, 401)).max())
+    return lambda z: _slope(f, z) / steepest if steepest > 0 else np.zeros(z.shape)
 
 
 def examine_units(
@@ -91,23 +87,24 @@ def examine_units(
         q: the second moment that theory predicts for z.
     """
     z, outputs = z.reshape(-1, z.shape[-1]), outputs.reshape(-1, z.shape[-1])
-    measured = steepness(f, z)
+    relative = steepness(f)
+    measured = relative(z)
     return Units(
         z.shape[1],
         float((measured < OFF).all(axis=0).mean()),
-        _dead_by_chance(f, z if bias is None else z - bias),
+        _dead_by_chance(relative, z if bias is None else z - bias),
         float((measured < FLAT).mean()),
-        None if q is None else _flat_share(f, q),
-        _flat_share(f, 1.0),
+        None if q is None else _flat_share(relative, q),
+        _flat_share(relative, 1.0),
         float((outputs == outputs[:1]).all(axis=0).mean()),
     )
 
 
-def _flat_share(f: Function, q: float) -> float:
-    return float((steepness(f, math.sqrt(q) * normal_values()) < FLAT).mean())
+def _flat_share(steepness: Function, q: float) -> float:
+    return float((steepness(math.sqrt(q) * normal_values()) < FLAT).mean())
 
 
-def _dead_by_chance(f: Function, z: np.ndarray) -> float:
+def _dead_by_chance(steepness: Function, z: np.ndarray) -> float:
     """Return how likely no sample of a unit has a slope, if z is normal, with mean 0 in the end.
 
     A unit's values for different samples are correlated: z = √q (√ρ u + √(1-ρ) v), with one u for
@@ -115,16 +112,16 @@ def _dead_by_chance(f: Function, z: np.ndarray) -> float:
     """
     samples, q = len(z), float(np.mean(z**2))
     if q == 0:
-        return float((steepness(f, np.zeros(1)) < OFF)[0])
+        return float((steepness(np.zeros(1)) < OFF)[0])
     rho = 1.0
     if samples > 1:
-        # Of samples made equally large: their sizes differ, in deep networks much, but do not decide
-        # on which side of 0 a z lies.
+        # Of samples made equally large: their sizes differ, in deep networks much, but do not
+        # decide on which side of 0 a z lies.
         sizes = np.sqrt(np.mean(z**2, axis=1, keepdims=True))
         between = float(np.mean((z / np.where(sizes > 0, sizes, 1)).mean(axis=0) ** 2))
         rho = min(max((samples * between - 1) / (samples - 1), 0.0), 1.0)
     z = math.sqrt(q) * np.linspace(-12, 12, 2401)
-    off = steepness(f, z) < OFF
+    off = steepness(z) < OFF
     if not off.any():
         return 0.0
     # P(off | u) from the ends of the ranges of z without a slope.

@@ -197,7 +197,12 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def _remainder(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other)
-    if np.result_type(input, other).kind in "iu" and not np.all(other):
+    kind = np.result_type(input, other).kind
+    if kind == "b":
+        raise NotImplementedError(
+            "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
+        )
+    if kind in "iu" and not np.all(other):
         raise RuntimeError("ZeroDivisionError")
 
     def dother(dy: np.ndarray) -> np.ndarray:
@@ -233,7 +238,7 @@ def positive(input: Any) -> Any:
     return input
 
 
-def _sign(array: np.ndarray) -> np.ndarray:
+def sign_of(array: np.ndarray) -> np.ndarray:
     # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
     return (
         np.subtract(array > 0, array < 0, dtype=array.dtype)
@@ -251,13 +256,13 @@ def abs(input: np.ndarray) -> Any:
         >>> minnet.abs(minnet.tensor([-1.5, 2.0]))
         tensor([1.5000, 2.0000])
     """
-    return np.abs(input), (lambda dy: dy * _sign(input),)
+    return np.abs(input), (lambda dy: dy * sign_of(input),)
 
 
 @differentiable("SignBackward0")
 def sign(input: np.ndarray) -> Any:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0."""
-    return _sign(input), (_zero,)
+    return sign_of(input), (_zero,)
 
 
 def floating(array: np.ndarray) -> np.ndarray:

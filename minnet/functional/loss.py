@@ -11,7 +11,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable
-from minnet.functional.arithmetic import apply, promoted
+from minnet.functional.arithmetic import apply, promoted, sign_of
 from minnet.functional.reduce import axes_of
 from minnet.functional.shape import axis
 from minnet.size import Size
@@ -211,6 +211,11 @@ def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -
             f"Expected input batch_size ({shape[0]}) to match target batch_size ({got})."
         )
     expected = (shape[0], *shape[2:])
+    if ndim == 2 and target.ndim > 1:
+        raise RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported; got a target of shape "
+            f"{list(target.shape)}"
+        )
     if ndim > 1 and target.shape != expected:
         raise RuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
     if target.dtype not in (np.int64, np.uint8):
@@ -507,7 +512,7 @@ def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
 
 
 _mse = differentiable("MseLossBackward0", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
-_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, np.sign))
+_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, sign_of))
 _smooth_l1 = differentiable("SmoothL1LossBackward0", tensors=2)(
     _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))
 )

@@ -276,13 +276,14 @@ def _chosen(name: str, input: Any, where: np.ndarray, dim: int, keepdim: bool) -
 def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarray:
     # NumPy's argmax takes the first of equals, and a NaN before all, as torch's.
     if not array.ndim:
-        return np.zeros((), np.int64)
+        return np.zeros((), np.int64, like=array)
     return (np.argmax if largest else np.argmin)(array, dim, keepdims=keepdim)
 
 
 def _extreme_over(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, largest: bool) -> Any:
     kept = tuple(n if a not in axes else 1 for a, n in enumerate(input.shape))
-    rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), -1)
+    n = math.prod(input.shape[a] for a in axes)
+    rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), n)
     # By its place, since of 0.0 and -0.0 NumPy's maximum takes one or the other by SIMD width.
     result = np.take_along_axis(rows, _arg(rows, 1, largest, True), 1).reshape(kept)
 
@@ -339,6 +340,11 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 def _amax_or_amin(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     axes = axes_of(dim, input.array.ndim)
+    if dim == () and not input.array.size:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
+        )
     for a in axes:
         if not input.array.shape[a]:
             raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
@@ -424,7 +430,8 @@ def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     def dx(dy: np.ndarray) -> np.ndarray:
         # The product of the others: exact where an element is zero.
         moved = np.moveaxis(input, axes, tuple(range(len(axes))))
-        flat = moved.reshape(-1, *moved.shape[len(axes) :])
+        n = math.prod(moved.shape[: len(axes)])
+        flat = moved.reshape(n, *moved.shape[len(axes) :])
         before = np.ones_like(flat)
         after = np.ones_like(flat)
         for i in range(1, len(flat)):

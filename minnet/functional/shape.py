@@ -317,14 +317,15 @@ def _flip(input: np.ndarray, axes: tuple[int, ...]) -> Any:
 
 def flip(input: Any, *dims: Any) -> Any:
     """Return a copy with the order of elements reversed along the dims."""
-    return _flip(input, tuple(axis(d, input.array.ndim) for d in ints(dims)))
+    axes = tuple(axis(d, input.array.ndim) for d in ints(dims))
+    return _flip(input, axes if input.array.ndim else ())
 
 
 # Joining and splitting
 
 
 def _join(name: str, tensors: Sequence[Any], out: Any, vjps: list[Any]) -> Any:
-    result = wrap(np.asarray(out, order="C"))
+    result = wrap(kernels.contiguous(kernels.as_array(out)))
     if (
         is_grad_enabled()
         and result.array.dtype.kind == "f"
@@ -637,7 +638,7 @@ def _indexed(input: np.ndarray, key: Key) -> Any:
         return gradient
 
     result = key.get(input)  # NumPy may lay a selection out in another order than its shape's
-    return np.asarray(result, order="C") if key.selects else result, (dx,)
+    return kernels.contiguous(kernels.as_array(result)) if key.selects else result, (dx,)
 
 
 _slice = differentiable("SliceBackward0", view=True)(_indexed)
@@ -749,6 +750,8 @@ def index_select(input: Any, dim: int, at: Any) -> Any:
         RuntimeError: if `input` has no dims and there is not one index.
     """
     d = axis(dim, input.array.ndim)
+    if (at.array < 0).any():
+        raise IndexError("index out of range in self: index_select takes no index below 0")
     if input.array.ndim == 0:
         if at.array.size != 1:
             raise RuntimeError(
