@@ -277,7 +277,7 @@ def _chosen(name: str, input: Any, where: np.ndarray, dim: int, keepdim: bool) -
 def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarray:
     # NumPy's argmax takes the first of equals, and a NaN before all, as torch's.
     if not array.ndim:
-        return np.zeros((), np.int64)
+        return np.zeros((), np.int64, like=array)
     return (np.argmax if largest else np.argmin)(array, dim, keepdims=keepdim)
 
 

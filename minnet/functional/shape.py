@@ -325,7 +325,7 @@ def flip(input: Any, *dims: Any) -> Any:
 
 
 def _join(name: str, tensors: Sequence[Any], out: Any, vjps: list[Any]) -> Any:
-    result = wrap(kernels.contiguous(out))
+    result = wrap(kernels.contiguous(kernels.as_array(out)))
     if (
         is_grad_enabled()
         and result.array.dtype.kind == "f"
@@ -638,7 +638,7 @@ def _indexed(input: np.ndarray, key: Key) -> Any:
         return gradient
 
     result = key.get(input)  # NumPy may lay a selection out in another order than its shape's
-    return kernels.contiguous(result) if key.selects else result, (dx,)
+    return kernels.contiguous(kernels.as_array(result)) if key.selects else result, (dx,)
 
 
 _slice = differentiable("SliceBackward0", view=True)(_indexed)
