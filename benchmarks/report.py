@@ -3,7 +3,7 @@
     python benchmarks/report.py                           # all but the slow works, to the terminal
     python benchmarks/report.py --only matmul --rounds 15
     python benchmarks/report.py --slow --json results.json
-    python benchmarks/report.py --readme results.json     # the README's table from a file: no run
+    python benchmarks/report.py --docs results.json    # the tables in the docs, from a file: no run
 
 A round is a short turn of each peer, so that a machine's noise falls on all alike; a turn is summed
 up by its median. The ratio is the median over the rounds of (peer's turn / minnet's turn), with its
@@ -19,26 +19,20 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 from machine import describe, doubts
+from tables import HEADER, Result, everything, head, line, rendered, summary
 from workloads import ALL, NotInstalled, Workload
 from workloads.workload import Run
 
 # Idle threads of OpenBLAS spin for about a tenth of a second after a run, and those of OpenMP for
 # milliseconds. After 0.05 s, the next peer still has but one of two cores (measured).
 PAUSE = 0.2
-HEADER = ("work", "threads", "peer", "median", "peer / minnet", "target", "GFLOP/s")
-README = Path(__file__).parent.parent / "README.md"
-MARKERS = ("<!-- measured by benchmarks/report.py -->", "<!-- end of what was measured -->")
-
-Result = dict[str, Any]
-
-
-# Measuring
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = {ROOT / "README.md": summary, ROOT / "docs" / "benchmarks.md": everything}
 
 
 def turn(run: Run, seconds: float) -> float:
@@ -111,98 +105,6 @@ def spread(values: list[float]) -> list[float]:
     return [first, third]
 
 
-# Writing
-
-
-def quantity(value: float, unit: str) -> str:
-    """Return a time or a size with three digits and its unit.
-
-    Example:
-        >>> quantity(0.00123456, "s"), quantity(314159265, "B")
-        ('1.23 ms', '314 MB')
-    """
-    scales = {"s": (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)), "B": (("MB", 1e6),)}
-    name, scale = next((u for u in scales[unit] if value >= u[1]), scales[unit][-1])
-    return f"{value / scale:.3g} {name}"
-
-
-def row(cells: Iterable[Any]) -> str:
-    """Return a row of a Markdown table."""
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def head(header: Iterable[str]) -> str:
-    """Return the first two rows of a Markdown table."""
-    header = list(header)
-    return row(header) + "\n" + row("---" for _ in header)
-
-
-def verdict(result: Result) -> str:
-    """Return a result's target, and whether it was met."""
-    if result["met"] is None:
-        return ""
-    aim = f"≥ {result['target']:.3g}"
-    if result["most"] is not None:
-        aim = f"at most {quantity(result['most'], result['unit'])}"
-    return f"{aim}, {'met' if result['met'] else 'missed'}"
-
-
-def line(result: Result) -> str:
-    """Return one peer's row. A ratio says how many times minnet's time the peer takes."""
-    low, high = result["ratio quartiles"]
-    ratio = f"{result['ratio']:.3g} ({low:.3g} to {high:.3g})" if result["peer"] != "minnet" else 1
-    speed = "" if result["GFLOP/s"] is None else f"{result['GFLOP/s']:.1f}"
-    value = quantity(result["median"], result["unit"])
-    cells = (result["work"], result["threads"], result["peer"], value, ratio, verdict(result))
-    return row((*cells, speed))
-
-
-def table(report: dict[str, Any]) -> str:
-    """Return the README's table: a row for each group of works, its lowest and highest ratios."""
-    groups: dict[str, dict[str, list[Result]]] = {}
-    for result in report["results"]:
-        groups.setdefault(result["group"], {}).setdefault(result["peer"], []).append(result)
-    lines = [head(("work", "minnet", "how many times longer (or more) a peer takes", "target"))]
-    for group, peers in groups.items():
-        own = peers["minnet"]
-        values = [quantity(result["median"], result["unit"]) for result in own]
-        ratios, targets = [], [verdict(r) for r in own if r["met"] is not None]
-        for peer, results in peers.items():
-            if peer == "minnet":
-                continue
-            low, high = (f(r["ratio"] for r in results) for f in (min, max))
-            ratios.append(f"{peer} {low:.2g}" + (f" to {high:.2g}" if len(results) > 1 else ""))
-            aims = [r for r in results if r["met"] is not None]
-            if aims:
-                met = sum(r["met"] for r in aims)
-                said = "met" if met == len(aims) else "missed" if not met else "partly met"
-                said += f" ({met} of {len(aims)})" if len(aims) > 1 else ""
-                targets.append(f"{peer} ≥ {aims[0]['target']:.3g}, {said}")
-        cells = (group, values[0] if len(own) == 1 else "", ", ".join(ratios), "; ".join(targets))
-        lines.append(row(cells))
-    machine = report["machine"]
-    names = ("numpy", "numba", "torch", "jax", "scikit-learn", "mkl_random")
-    versions = ", ".join(f"{name} {machine[name]}" for name in names if name in machine)
-    lines.append(
-        f"\nMeasured on {machine['cores']} cores of {machine['processor']}, Python "
-        f"{machine['python']}, {versions}."
-    )
-    return "\n".join(lines)
-
-
-def rendered(text: str, report: dict[str, Any]) -> str:
-    """Return a text with the table between the markers replaced.
-
-    Raises:
-        ValueError: if the text has no such markers.
-    """
-    start, end = MARKERS
-    if start not in text or end not in text:
-        raise ValueError(f"expected a line {start} and after it a line {end}")
-    before, rest = text.split(start, 1)
-    return f"{before}{start}\n{table(report)}\n{end}{rest.split(end, 1)[1]}"
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Time minnet and its peers in turn.")
     add = parser.add_argument
@@ -211,15 +113,16 @@ def parse() -> argparse.Namespace:
     add("--rounds", type=int, default=7, metavar="N")
     add("--seconds", type=float, default=0.1, metavar="S", help="of a turn")
     add("--json", type=Path, metavar="FILE", help="write the results to a file")
-    add("--readme", type=Path, metavar="FILE", help="write such a file's table into README.md")
+    add("--docs", type=Path, metavar="FILE", help="write such a file's tables into the docs")
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
-    if options.readme:
-        report = json.loads(options.readme.read_text())
-        README.write_text(rendered(README.read_text(), report))
+    if options.docs:
+        report = json.loads(options.docs.read_text())
+        for document, table in DOCUMENTS.items():
+            document.write_text(rendered(document.read_text(), table(report)))
         return
     report = {"machine": describe(), "doubts": doubts(), "results": []}
     for name, value in report["machine"].items():

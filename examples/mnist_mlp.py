@@ -52,10 +52,12 @@ def train(
 ) -> float:
     """Train for one epoch and return the mean loss."""
     model.train()
+    device = next(model.parameters()).device
     total, seen = 0.0, 0
     # disable=None: a bar on a terminal only, so that logs stay clean
     with tqdm(loader, description, unit="batch", leave=False, disable=None) as bar:
         for images, labels in bar:
+            images, labels = images.to(device), labels.to(device)
             loss = F.cross_entropy(model(images), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -70,11 +72,24 @@ def train(
 def accuracy(model: nn.Module, loader: DataLoader) -> float:
     """Return the fraction of images whose largest output is their label's."""
     model.eval()
+    device = next(model.parameters()).device
     correct, seen = 0, 0
     for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
         correct += (model(images).argmax(1) == labels).sum().item()
         seen += len(labels)
     return correct / seen
+
+
+def resume(path: Path, model: nn.Module, optimizer: optim.Optimizer) -> int:
+    """Set everything as a checkpoint says, and return the number of epochs that were trained."""
+    checkpoint = minnet.load(path)
+    if not {"model", "optimizer", "generator", "epoch"} <= set(checkpoint):
+        raise ValueError(f"{path} is no checkpoint of this program")
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    minnet.set_rng_state(checkpoint["generator"])
+    return checkpoint["epoch"]
 
 
 def find_mnist(folder: Path | None, verify: bool) -> tuple[Dataset, Dataset, str]:
@@ -101,8 +116,8 @@ def find_data(options: argparse.Namespace) -> tuple[Dataset, Dataset, str]:
     if options.data != "generated":
         try:
             return find_mnist(options.data_dir, not options.no_verify)
-        except (ConnectionError, ImportError) as error:
-            if options.data == "mnist":
+        except (OSError, ImportError) as error:
+            if options.data == "mnist" or options.data_dir is not None:
                 raise
             reason = f"because MNIST is not at hand: {error}"
     both = [GeneratedDigits(train, transform=NORMALIZED) for train in (True, False)]
@@ -157,11 +172,8 @@ def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     return convert
 
 
-def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
-    parser = argparse.ArgumentParser(
-        usage="%(prog)s [options]",
-        description="Train a 784-128-10 MLP on handwritten digits.",
-    )
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the images come from, the seed and the threads."""
     add = parser.add_argument
     # fmt: off
     add("--data", choices=("auto", "mnist", "generated"), default="auto",
@@ -170,6 +182,31 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
         help="folder with MNIST's four IDX files, gzipped or not, instead of the cache")
     add("--no-verify", action="store_true",
         help="accept files that only look like MNIST's, such as Fashion-MNIST")
+    add("--seed", type=int, default=0, metavar="N",
+        help="of the weights and of the order of the images (%(default)s)")
+    add("--device", choices=("cpu", "cuda"), default="cpu",
+        help="where to train: cuda is the GPU (%(default)s)")
+    add("--threads", type=positive(int), metavar="N", help="threads to compute with (all)")
+    # fmt: on
+
+
+def check_data_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.device == "cuda" and not minnet.cuda.is_available():
+        parser.error(f"--device cuda: {minnet.cuda.why_not()}")
+    if options.data == "generated" and options.data_dir is not None:
+        parser.error("--data-dir has no meaning with --data generated; leave one of them out")
+    if not 0 <= options.seed < 2**64:
+        parser.error(f"--seed: expected a number from 0 to 2**64 - 1, got {options.seed}")
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s [options]",
+        description="Train a 784-128-10 MLP on handwritten digits.",
+    )
+    add_data_options(parser)
+    add = parser.add_argument
+    # fmt: off
     add("--epochs", type=positive(int), default=5, metavar="N",
         help="times through the data (%(default)s)")
     add("--batch-size", type=positive(int), default=64, metavar="N",
@@ -178,18 +215,15 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
     add("--lr", type=positive(float), metavar="X",
         help="learning rate (0.2 for sgd, 0.001 for adam); it falls from epoch to epoch")
     add("--init", choices=INITS, default=INITS[0], help="initial weights (%(default)s)")
-    add("--seed", type=int, default=0, metavar="N",
-        help="of the weights and of the order of the images (%(default)s)")
-    add("--threads", type=positive(int), metavar="N", help="threads to compute with (all)")
     add("--save", type=Path, metavar="FILE", help="write the trained weights, as safetensors")
+    add("--checkpoint", type=Path, metavar="FILE",
+        help="keep the state of the training there after each epoch, and go on from it")
     # fmt: on
     options = parser.parse_args(arguments)
-    if options.data == "generated" and options.data_dir is not None:
-        parser.error("--data-dir has no meaning with --data generated; leave one of them out")
-    if options.save is not None and not options.save.parent.is_dir():
-        parser.error(f"--save: there is no folder {options.save.parent}")
-    if not 0 <= options.seed < 2**64:
-        parser.error(f"--seed: expected a number from 0 to 2**64 - 1, got {options.seed}")
+    check_data_options(parser, options)
+    for name, path in (("save", options.save), ("checkpoint", options.checkpoint)):
+        if path is not None and not path.parent.is_dir():
+            parser.error(f"--{name}: there is no folder {path.parent}")
     return options, parser
 
 
@@ -212,11 +246,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = build_model()
     if options.init != "default":  # which is what nn.Linear starts from by itself
         model.apply(initializer(options.init))
+    model.to(options.device)
     make_optimizer, usual_rate = OPTIMIZERS[options.optimizer]
     rate = options.lr or usual_rate
     optimizer = make_optimizer(model.parameters(), lr=rate)
 
-    for epoch in range(1, options.epochs + 1):
+    done = 0
+    if options.checkpoint is not None and options.checkpoint.exists():
+        try:
+            done = resume(options.checkpoint, model, optimizer)
+        except (OSError, TypeError, ValueError, RuntimeError) as error:
+            parser.error(f"--checkpoint: {error}")
+        score = accuracy(model, test)
+        print(f"resumed from {options.checkpoint}: epoch {done}, test accuracy {score:.4f}")
+    for epoch in range(done + 1, options.epochs + 1):
         start = time.perf_counter()
         for group in optimizer.param_groups:  # large steps first, small ones to settle
             group["lr"] = rate * (1 - (epoch - 1) / options.epochs)
@@ -225,6 +268,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds = time.perf_counter() - start
         score = accuracy(model, test)
         print(f"{name}: loss {loss:.4f}, test accuracy {score:.4f}, {seconds:.1f} s", flush=True)
+        if options.checkpoint is not None:
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "generator": minnet.get_rng_state(),
+                "epoch": epoch,
+            }
+            minnet.save(state, options.checkpoint)
 
     if options.save is not None:
         minnet.save(model.state_dict(), options.save)

@@ -9,6 +9,7 @@ from minnet.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -25,7 +26,7 @@ from minnet.creation import (
     zeros,
     zeros_like,
 )
-from minnet.devices import device
+from minnet.devices import OutOfMemoryError, device
 from minnet.dtypes import bool_ as bool
 from minnet.dtypes import (
     dtype,
@@ -162,6 +163,7 @@ from minnet.functional import div as divide
 from minnet.functional import div as true_divide
 from minnet.functional import mul as multiply
 from minnet.functional import sub as subtract
+from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads
 from minnet.printing import set_printoptions
 from minnet.random import (
@@ -181,6 +183,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Generator",
+    "OutOfMemoryError",
     "Size",
     "Tensor",
     "__version__",
@@ -244,12 +247,14 @@ __all__ = [
     "float64",
     "floor",
     "floor_divide",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
     "gather",
     "ge",
     "get_default_dtype",
+    "get_matmul",
     "get_num_threads",
     "get_rng_state",
     "gt",
@@ -324,6 +329,7 @@ __all__ = [
     "selu",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_matmul",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",

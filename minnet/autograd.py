@@ -89,7 +89,7 @@ def wrap(array: Any) -> Any:
     """Return a tensor around an array, without a copy and without a graph."""
     tensor = _new(_tensor_class)
     # NumPy returns scalars where an array would have no dimension.
-    tensor.array = array if type(array) is np.ndarray else np.asarray(array)
+    tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)
     return tensor
 
 
@@ -329,7 +329,11 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 )
             if inplace and edges:
                 arrays[0] = arrays[0].copy()  # what the VJPs read must outlive the change
-            found = function(*arrays, **kwargs) if kwargs else function(*arrays)
+            try:
+                found = function(*arrays, **kwargs) if kwargs else function(*arrays)
+            except Exception:
+                kernels.one_device(arrays[:tensors])  # whatever a mixture of devices raised
+                raise
             out = wrap(found[0])
             if view and np.may_share_memory(out.array, arrays[0]):
                 source = args[0]
@@ -581,7 +585,7 @@ def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
         if gradient is None:
             if x.array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            array = np.full(x.array.shape, 1, x.array.dtype)
+            array = np.ones_like(x.array)
         elif not isinstance(gradient, Variable):
             raise TypeError(
                 f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
@@ -592,6 +596,7 @@ def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
                 f"and output[{i}] has a shape of {Size(x.array.shape)}."
             )
         else:
+            kernels.one_device((x.array, gradient.array))
             array = gradient.array.astype(x.array.dtype, copy=False)
         roots.append((x, array))
     return roots

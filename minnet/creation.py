@@ -9,15 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from minnet import devices, dtypes, random
+from minnet import dtypes, kernels, random
 from minnet.autograd import Variable, wrap
 from minnet.functional.shape import ints
 
+DLPACK_CPU = 1  # kDLCPU of dlpack.h
 
-def _finished(array: np.ndarray, requires_grad: bool, device: Any) -> Any:
-    devices.require_cpu(device)
+
+def _finished(array: Any, requires_grad: bool) -> Any:
     out = wrap(array)
     return out.requires_grad_(True) if requires_grad else out
+
+
+def _empty(size: tuple[Any, ...], dtype: np.dtype, device: Any) -> Any:
+    """Return an unset array for random numbers."""
+    return np.empty(_sizes(size), dtype, like=kernels.like(device))
 
 
 def _dtype(dtype: Any) -> np.dtype:
@@ -51,6 +57,8 @@ def _array(data: Any, dtype: Any) -> np.ndarray:
         array = data.array
     elif isinstance(data, np.ndarray | np.generic):
         array = np.asarray(data)
+    elif hasattr(data, "__cuda_array_interface__"):
+        array = kernels.foreign(data)
     else:
         try:
             array = np.asarray(_plain(data))
@@ -104,14 +112,15 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             stacklevel=2,
         )
     array = _array(data, dtype)
-    return _finished(np.array(array, order="C"), requires_grad, device)
+    there = kernels.moved(array, device)
+    return _finished(there.copy() if there is array else there, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """Return the data as a tensor that shares memory with it, if it is an array of the dtype."""
     if isinstance(data, Variable):
-        return data.to(dtype, device=device) if dtype is not None else data  # type: ignore[attr-defined]
-    return _finished(_array(data, dtype), False, device)
+        return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
+    return _finished(kernels.moved(_array(data, dtype), device), False)
 
 
 def from_numpy(array: np.ndarray) -> Any:
@@ -134,19 +143,42 @@ def from_numpy(array: np.ndarray) -> Any:
     return wrap(array)
 
 
+def from_dlpack(ext_tensor: Any) -> Any:
+    """Return a tensor that shares memory with another library's tensor, on the CPU or the GPU.
+
+    Raises:
+        TypeError: if it does not speak DLPack, or has a dtype that minnet lacks.
+
+    Example:
+        >>> import minnet, numpy
+        >>> a = numpy.zeros(2, numpy.float32)
+        >>> x = minnet.from_dlpack(a)
+        >>> a[0] = 7
+        >>> x
+        tensor([7., 0.])
+    """
+    if not hasattr(ext_tensor, "__dlpack_device__"):
+        raise TypeError(f"expected a tensor that speaks DLPack, got {type(ext_tensor).__name__}")
+    on_cpu = int(ext_tensor.__dlpack_device__()[0]) == DLPACK_CPU
+    array = np.from_dlpack(ext_tensor) if on_cpu else kernels.foreign(ext_tensor)
+    dtypes.of(array)
+    return wrap(array)
+
+
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """Return a tensor of zeros."""
-    return _finished(np.zeros(_sizes(size), _dtype(dtype)), requires_grad, device)
+    array = np.zeros(_sizes(size), _dtype(dtype), like=kernels.like(device))
+    return _finished(array, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """Return a tensor of ones."""
-    return _finished(np.ones(_sizes(size), _dtype(dtype)), requires_grad, device)
+    return _finished(np.ones(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """Return a tensor whose elements are not set."""
-    return _finished(np.empty(_sizes(size), _dtype(dtype)), requires_grad, device)
+    return _finished(_empty(size, _dtype(dtype), device), requires_grad)
 
 
 def full(
@@ -165,13 +197,15 @@ def full(
         tensor([7, 7])
     """
     value = _array(fill_value, dtype)
-    return _finished(np.full(_sizes((size,)), value, value.dtype), requires_grad, device)
+    array = np.full(_sizes((size,)), value, value.dtype, like=kernels.like(device))
+    return _finished(array, requires_grad)
 
 
 def _like(
     make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, *first: Any
 ) -> Any:
     d = dtypes.of(input.array) if dtype is None else dtype
+    device = kernels.device_of(input.array) if device is None else device
     return make(input.array.shape, *first, dtype=d, device=device, requires_grad=requires_grad)
 
 
@@ -217,7 +251,7 @@ def eye(
     requires_grad: bool = False,
 ) -> Any:
     """Return the matrix with ones on the main diagonal."""
-    return _finished(np.eye(n, m, dtype=_dtype(dtype)), requires_grad, device)
+    return _finished(np.eye(n, m, dtype=_dtype(dtype), like=kernels.like(device)), requires_grad)
 
 
 def arange(
@@ -255,7 +289,7 @@ def arange(
         values = start + np.arange(n, dtype=np.int64) * step
     else:
         values = start + np.arange(n, dtype=np.float64) * step
-    return _finished(values.astype(_dtype(dtype)), requires_grad, device)
+    return _finished(kernels.moved(values.astype(_dtype(dtype)), device), requires_grad)
 
 
 def linspace(
@@ -270,7 +304,8 @@ def linspace(
     """Return `steps` numbers from start to end, both included, at equal distances."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    return _finished(np.linspace(start, end, steps).astype(_dtype(dtype)), requires_grad, device)
+    values = np.linspace(start, end, steps).astype(_dtype(dtype))
+    return _finished(kernels.moved(values, device), requires_grad)
 
 
 # Random tensors
@@ -293,9 +328,9 @@ def rand(
     requires_grad: bool = False,
 ) -> Any:
     """Return draws from U[0, 1)."""
-    array = np.empty(_sizes(size), _floating(dtype, "rand"))
+    array = _empty(size, _floating(dtype, "rand"), device)
     random.resolve(generator).uniform(array, 0.0, 1.0)
-    return _finished(array, requires_grad, device)
+    return _finished(array, requires_grad)
 
 
 def randn(
@@ -313,9 +348,9 @@ def randn(
         >>> minnet.randn(2, 2).shape
         torch.Size([2, 2])
     """
-    array = np.empty(_sizes(size), _floating(dtype, "randn"))
+    array = _empty(size, _floating(dtype, "randn"), device)
     random.resolve(generator).normal(array, 0.0, 1.0)
-    return _finished(array, requires_grad, device)
+    return _finished(array, requires_grad)
 
 
 def rand_like(
@@ -357,9 +392,9 @@ def randint(
         low, high, size = 0, low, high
     if size is None:
         raise TypeError("randint() missing required argument: 'size'")
-    array = np.empty(_sizes((size,)), _dtype(dtypes.int64 if dtype is None else dtype))
+    array = _empty((size,), _dtype(dtypes.int64 if dtype is None else dtype), device)
     random.resolve(generator).integers(array, low, high)
-    return _finished(array, requires_grad, device)
+    return _finished(array, requires_grad)
 
 
 def randperm(
@@ -387,7 +422,7 @@ def randperm(
             f"n cannot be greater than {largest + 1} for {dtypes.OF_NUMPY[d].tensor_type} type."
         )
     order = random.resolve(generator).permutation(n)
-    return _finished(order.astype(d, copy=False), requires_grad, device)
+    return _finished(kernels.moved(order.astype(d, copy=False), device), requires_grad)
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:

@@ -52,17 +52,8 @@ class device:
 
 
 CPU = device("cpu")
+CUDA = device("cuda", 0)  # the one GPU that is computed on
 
 
-def require_cpu(where: Any) -> None:
-    """Check that a requested device is one this installation can use.
-
-    Raises:
-        RuntimeError: if it is not the CPU.
-    """
-    if where is not None and device(where).type != "cpu":
-        raise RuntimeError(
-            f"cannot use device {str(device(where))!r}: this version of minnet computes on the CPU "
-            "only; "
-            "leave `device` out, or guard it with minnet.cuda.is_available()"
-        )
+class OutOfMemoryError(RuntimeError):
+    """A device has not enough memory left. The process, and what it holds there, go on."""

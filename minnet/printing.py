@@ -92,13 +92,15 @@ def format_tensor(
     grad_fn: str | None = None,
     prefix: str = "tensor(",
     default_dtype: DTypeLike = np.float32,
+    device: str | None = None,
 ) -> str:
     """Return the text torch prints for a tensor of these elements.
 
-    `array` is of any shape and of floats, integers or bool. The dtype shows where the elements
-    leave it open: when it is none of `default_dtype`, int64 and bool, or the tensor is empty and it
-    is not `default_dtype`. `grad_fn` is shown as given and stands in for `requires_grad`. Wrapped
-    lines are indented by the length of `prefix`. Of a summarised tensor only the edges are read.
+    `array` is of any shape and of floats, integers or bool. `device` is named where there is one.
+    The dtype shows where the elements leave it open: when it is none of `default_dtype`, int64 and
+    bool, or the tensor is empty and it is not `default_dtype`. `grad_fn` is shown as given and
+    stands in for `requires_grad`. Wrapped lines are indented by the length of `prefix`. Of a
+    summarised tensor only the edges are read.
 
     Example:
         >>> import numpy as np
@@ -116,6 +118,8 @@ def format_tensor(
         show_size = array.ndim != 1
 
     suffixes = []
+    if device is not None:
+        suffixes.append(f"device='{device}'")
     if show_size:
         suffixes.append(f"size={array.shape}")
     if array.dtype not in evident:

@@ -1,18 +1,32 @@
-"""`save` and `load`: tensors by name in a safetensors file, which other frameworks read too."""
+"""`save` and `load`: tensors, and what goes with them, in a safetensors file.
+
+The tensors lie in the file by name, where any program that reads safetensors finds them: the name
+is the keys that lead to a tensor, joined by dots, so that a plain `state_dict` keeps its own. All
+else is JSON in the file's metadata, with a hash of everything, by which damage is noticed. The
+format is written down in docs/checkpoints.md.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minnet import devices
+from minnet import atomic, kernels
 from minnet.autograd import Variable
 from minnet.creation import from_numpy
+
+VERSION = 1
+ENTRY = "minnet"
+DEEPEST = 100  # levels of nesting
+LONGEST = 100_000_000  # bytes of a header that safetensors reads
+DTYPES = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "U8": np.uint8, "BOOL": np.bool_}
+SCALARS = (str, int, float, bool, type(None))
+TORCH = (b"PK\x03\x04", b"\x80")  # how a zip archive and a pickle begin
 
 
 def _library() -> Any:
@@ -25,19 +39,70 @@ def _library() -> Any:
     return safetensors
 
 
-def save(obj: Mapping[str, Any], f: str | os.PathLike[str]) -> None:
-    """Write tensors by name, such as a `state_dict`, to a safetensors file.
+def save(obj: Any, f: Any) -> None:
+    """Write a `state_dict`, or a whole checkpoint, to a safetensors file.
 
-    The file appears whole or not at all: an older one stays until the new one is complete.
+    The file appears whole or not at all: an older one stays until the new one is complete and on
+    the disk, whether the process is killed, the disk full, or the power gone.
 
     Args:
-        obj: a mapping from names to tensors.
-        f: the path of the file.
+        obj: tensors, numbers, strings, booleans and None, in dicts, lists and tuples, as deep as
+            you like. Of a model, an optimizer or a scheduler that is its `state_dict()`, of a
+            generator its `get_state()`.
+        f: the path of the file, or an object with `write`.
 
     Raises:
-        TypeError: if `obj` is anything else.
+        TypeError: if there is anything else in `obj`.
+        ValueError: if it contains itself, or what is not tensors is larger than a header may be.
         ImportError: if safetensors is not installed.
         OSError: if the file cannot be written.
+
+    Example:
+        >>> import minnet, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "checkpoint.safetensors")
+        >>> model = minnet.nn.Linear(2, 1)
+        >>> optimizer = minnet.optim.Adam(model.parameters(), lr=0.01)
+        >>> state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}
+        >>> minnet.save(state, path)
+        >>> loaded = minnet.load(path)
+        >>> loaded["epoch"], loaded["optimizer"]["param_groups"][0]["betas"]
+        (3, (0.9, 0.999))
+        >>> model.load_state_dict(loaded["model"])
+        <All keys matched successfully>
+    """
+    arrays: dict[str, np.ndarray] = {}
+    content = _described(obj, "", arrays, 0)
+    entry = {"version": VERSION, "blake2b": _hash(content, arrays), "content": content}
+    data = _library().numpy.save(arrays, {ENTRY: json.dumps(entry)})
+    header = int.from_bytes(data[:8], "little")
+    if header > LONGEST:
+        raise ValueError(
+            f"what is not tensors takes {header} bytes, and a header has at most {LONGEST}: "
+            "make tensors of long lists of numbers"
+        )
+    if hasattr(f, "write"):
+        f.write(data)
+        return
+    with atomic.replacing(f) as file:
+        file.write(data)
+
+
+def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) -> Any:
+    """Read what `save` wrote, or the tensors of any other safetensors file, a dict by their names.
+
+    Nothing in a file is run, whatever it holds.
+
+    Args:
+        f: the path of the file, or an object with `read`.
+        map_location: the device for the tensors: the CPU, wherever they were, unless it is given.
+        weights_only: accepted for torch's sake; there is no other way.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        RuntimeError: if the device cannot be used.
+        ValueError: if it is not a whole safetensors file, or is damaged.
+        TypeError: if it holds a dtype that minnet lacks.
+        ImportError: if safetensors is not installed.
 
     Example:
         >>> import minnet, os, tempfile
@@ -46,52 +111,114 @@ def save(obj: Mapping[str, Any], f: str | os.PathLike[str]) -> None:
         >>> minnet.load(path)
         {'weight': tensor([1., 1.])}
     """
-    if not isinstance(obj, Mapping):
-        raise TypeError(
-            "save expects a mapping from names to tensors, such as model.state_dict(), got "
-            f"{type(obj).__name__}"
-        )
-    arrays = {}
-    for name, value in obj.items():
-        if not isinstance(name, str) or not isinstance(value, Variable):
-            raise TypeError(
-                "save expects a mapping from names to tensors, got "
-                f"{type(name).__name__} {name!r}: {type(value).__name__}"
-            )
-        arrays[name] = np.asarray(value.array, order="C")
-    content = _library().numpy.save(arrays)
-    path = Path(f)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def load(f: str | os.PathLike[str], map_location: Any = None) -> dict[str, Any]:
-    """Read the tensors of a safetensors file.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not a whole safetensors file.
-        TypeError: if it holds a dtype that minnet lacks.
-        ImportError: if safetensors is not installed.
-    """
-    devices.require_cpu(map_location)
+    device = kernels.checked(map_location)
     library = _library()
-    content = Path(f).read_bytes()
+    data = f.read() if hasattr(f, "read") else Path(f).read_bytes()
     try:
-        arrays = library.numpy.load(content)
+        views = library.deserialize(data)
     except library.SafetensorError as error:
-        raise ValueError(f"{f} is not a whole safetensors file: {error}") from None
-    return {name: from_numpy(array) for name, array in arrays.items()}
+        if data.startswith(TORCH):
+            raise ValueError(
+                f"{f} is no safetensors file but one of torch.save, whose loading could run any "
+                "code; convert it with torch: safetensors.torch.save_file(torch.load(...), ...)"
+            ) from None
+        raise ValueError(
+            f"{f} is not a whole safetensors file, but damaged, cut short or another kind of file "
+            f"({len(data)} bytes; {error}); save it again, or take an older one"
+        ) from None
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    entry = header.pop("__metadata__", {}).get(ENTRY)
+    found = dict(views)  # in an order that differs from call to call
+    arrays = {name: _array(f, name, **found[name]) for name in header}
+    tensors = {name: from_numpy(array).to(device) for name, array in arrays.items()}
+    if entry is None:
+        return tensors
+    newer = False
+    try:
+        known = json.loads(entry)
+        newer = known["version"] > VERSION
+        if not newer and known["blake2b"] == _hash(known["content"], arrays):
+            return _restored(known["content"], tensors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # not what `save` writes
+    if newer:
+        raise ValueError(
+            f"{f} is in version {known['version']} of minnet's format, and this minnet reads "
+            f"version {VERSION}: install a newer one"
+        )
+    raise ValueError(
+        f"{f} is damaged: its content is not what minnet.save wrote; save it again, or take an "
+        "older one"
+    )
+
+
+def _described(value: Any, name: str, arrays: dict[str, np.ndarray], depth: int) -> Any:
+    """Return a value as JSON holds it, and put its tensors into `arrays` by their names."""
+    if isinstance(value, SCALARS):
+        return value
+    if depth > DEEPEST:
+        raise ValueError(f"{name[:50]}... is nested deeper than {DEEPEST} levels, or holds itself")
+    if isinstance(value, Variable):
+        name = name or "tensor"
+        while name in arrays:  # {"a": {"b": x}, "a.b": y}
+            name += "_"
+        arrays[name] = np.asarray(kernels.moved(value.array, "cpu"), order="C")
+        return {"tensor": name}
+
+    def inner(key: Any, item: Any) -> Any:
+        return _described(item, f"{name}.{key}" if name else str(key), arrays, depth + 1)
+
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, SCALARS):
+                raise TypeError(
+                    f"save expects strings and numbers as keys, got {type(key).__name__}{_at(name)}"
+                )
+        return {"dict": [[key, inner(key, item)] for key, item in value.items()]}
+    if type(value) in (list, tuple):
+        items = [inner(i, item) for i, item in enumerate(value)]
+        return items if type(value) is list else {"tuple": items}
+    method = next((m for m in ("state_dict", "get_state", "tolist") if hasattr(value, m)), None)
+    raise TypeError(
+        "save expects tensors, numbers, strings, booleans and None, in dicts, lists and tuples, "
+        f"got {type(value).__name__}{_at(name)}" + (f"; give its {method}()" if method else "")
+    )
+
+
+def _at(name: str) -> str:
+    return f" at {name}" if name else ""
+
+
+def _restored(node: Any, tensors: dict[str, Any]) -> Any:
+    """Return the value that `_described` described; ValueError, KeyError or TypeError if none."""
+    if isinstance(node, SCALARS):
+        return node
+    if isinstance(node, list):
+        return [_restored(item, tensors) for item in node]
+    ((kind, inner),) = node.items()
+    if kind == "tensor":
+        return tensors[inner]
+    if kind == "tuple":
+        return tuple(_restored(item, tensors) for item in inner)
+    if kind == "dict":
+        return {key: _restored(item, tensors) for key, item in inner}
+    raise ValueError(kind)
+
+
+def _hash(content: Any, arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.blake2b(json.dumps(content).encode(), digest_size=16)
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _array(f: Any, name: str, dtype: str, shape: list[int], data: Any) -> np.ndarray:
+    if dtype not in DTYPES:
+        raise TypeError(
+            f"{f} holds {name} in {dtype}, and minnet has {', '.join(DTYPES)} only: convert it in "
+            "the program that wrote it, with tensor.float() say"
+        )
+    array: np.ndarray = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
+    return np.require(array, requirements="W")

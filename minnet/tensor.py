@@ -10,8 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from minnet import autograd, devices, dtypes, functional, printing, random
-from minnet.autograd import Variable, in_place, is_grad_enabled, wrap, writable
+from minnet import autograd, devices, dtypes, functional, kernels, printing, random
+from minnet.autograd import (
+    Variable,
+    differentiable,
+    in_place,
+    is_grad_enabled,
+    wrap,
+    writable,
+)
 from minnet.functional import arithmetic
 from minnet.functional import shape as shapes
 from minnet.size import Size
@@ -95,7 +102,7 @@ class Tensor(Variable):
     @property
     def device(self) -> devices.device:
         """Where the elements are."""
-        return devices.CPU
+        return kernels.device_of(self.array)
 
     @property
     def ndim(self) -> int:
@@ -120,7 +127,11 @@ class Tensor(Variable):
     @property
     def is_cuda(self) -> bool:
         """Whether the elements are on a GPU."""
-        return False
+        return self.device.type == "cuda"
+
+    def get_device(self) -> int:
+        """Return the number of the GPU, or -1 on the CPU."""
+        return -1 if self.device.index is None else self.device.index
 
     @property
     def layout(self) -> str:
@@ -164,11 +175,12 @@ class Tensor(Variable):
         """Return torch's name for the tensor's type; given a dtype, the tensor in that dtype."""
         if dtype is not None:
             return self.to(dtype)
-        return f"torch.{self.dtype.tensor_type}Tensor"
+        return f"torch.{'cuda.' if self.is_cuda else ''}{self.dtype.tensor_type}Tensor"
 
     def __repr__(self) -> str:
         return printing.format_tensor(
-            self.array,
+            kernels.moved(self.array, "cpu"),
+            device=str(self.device) if self.is_cuda else None,
             default_dtype=dtypes.get_default_dtype().numpy,
             requires_grad=self._requires_grad,
             grad_fn=None if self.grad_fn is None else f"<{self.grad_fn.name}>",
@@ -241,19 +253,42 @@ class Tensor(Variable):
 
         Raises:
             RuntimeError: if the tensor requires grad, unless `force`.
+            TypeError: if it is on a GPU, unless `force`, which makes a copy of it then.
         """
         if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."
             )
-        return self.array
+        return kernels.moved(self.array, "cpu") if force else kernels.on_host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    @property
+    def __cuda_array_interface__(self) -> Any:
+        """What CuPy, Numba and torch read a tensor on the GPU from without a copy."""
+        if not self.is_cuda:
+            raise AttributeError(
+                "Can't get __cuda_array_interface__ on non-CUDA tensor type: "
+                f"{self.type()} If CUDA data is required use tensor.cuda() to copy tensor to "
+                "device memory."
+            )
+        return self._exported().__cuda_array_interface__
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._exported().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def _exported(self) -> Any:
+        if self.requires_grad:
+            raise RuntimeError("Can't export tensors that require gradient, use tensor.detach()")
+        return self.array
 
     def __reduce__(self) -> Any:
         return _rebuilt, (type(self), self.array, self._requires_grad)
@@ -318,6 +353,11 @@ class Tensor(Variable):
                 )
             if value.array.dtype != self.array.dtype:
                 raise RuntimeError("assigned grad has data of a different type")
+            if value.device != self.device:
+                raise RuntimeError(
+                    "assigned grad has data located on a different device: expected "
+                    f"{self.device}, got {value.device}"
+                )
         self._grad = value
 
     @property
@@ -400,7 +440,7 @@ class Tensor(Variable):
         Takes a dtype, a device, another tensor, or several of them, as torch does.
 
         Raises:
-            RuntimeError: for a device other than the CPU.
+            RuntimeError: for a device that cannot be used.
 
         Example:
             >>> import minnet
@@ -414,7 +454,7 @@ class Tensor(Variable):
             raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
         for arg in args:
             if isinstance(arg, Variable):
-                dtype = dtypes.of(arg.array)
+                dtype, device = dtypes.of(arg.array), kernels.device_of(arg.array)
             elif isinstance(arg, dtypes.dtype) or arg in (
                 builtins.float,
                 builtins.int,
@@ -427,24 +467,26 @@ class Tensor(Variable):
                 raise TypeError(
                     f"to() expects a dtype, a device or a tensor, got {type(arg).__name__}"
                 )
-        devices.require_cpu(device)
-        target = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
-        if target == self.array.dtype:
-            return functional.clone(self) if copy else self
-        return functional.cast(self, target)
+        out = self
+        if dtype is not None and dtypes.numpy_of(dtype) != self.array.dtype:
+            out = functional.cast(out, dtypes.numpy_of(dtype))
+        if device is not None and kernels.checked(device) != self.device:
+            out = _moved(out, kernels.checked(device))
+        return functional.clone(self) if copy and out is self else out
 
-    def cpu(self) -> Any:
-        """Return the tensor on the CPU: itself."""
-        return self
+    def cpu(self, memory_format: Any = None) -> Any:
+        """Return the tensor on the CPU: itself if it is there, else a copy."""
+        return self.to(devices.CPU)
 
-    def cuda(self, device: Any = None) -> Any:
-        """Return the tensor on a GPU.
+    def cuda(self, device: Any = None, non_blocking: builtins.bool = False) -> Any:
+        """Return the tensor on the GPU: itself if it is there, else a copy.
 
         Raises:
-            RuntimeError: always, for this version computes on the CPU only.
+            RuntimeError: if there is no GPU to use; `minnet.cuda.why_not()` says the reason too.
         """
-        devices.require_cpu("cuda" if device is None else device)
-        return self
+        if isinstance(device, builtins.int):
+            device = devices.device("cuda", device)
+        return self.to("cuda" if device is None else device)
 
     def float(self) -> Any:
         """Return the tensor in float32."""
@@ -514,6 +556,8 @@ class Tensor(Variable):
         if not isinstance(src, Variable):
             raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
         writable(self)
+        if type(src.array) is not type(self.array):
+            src = src.to(self.device)  # type: ignore[attr-defined]
         if src.array.shape != self.array.shape:
             src = functional.expand(src, *self.array.shape)
         if src.array.dtype != self.array.dtype:
@@ -607,7 +651,7 @@ class Tensor(Variable):
                 )
             if not ((chances >= 0) & (chances <= 1)).all():
                 raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-            uniform = np.empty_like(self.array, chances.dtype)
+            uniform = np.empty_like(self.array, dtype=chances.dtype)
             random.resolve(generator).uniform(uniform, 0.0, 1.0)
             self.array[...] = uniform < chances
         self.bump()
@@ -686,9 +730,10 @@ class Tensor(Variable):
         requires_grad: builtins.bool = False,
     ) -> Any:
         """Return a tensor of one value, in this tensor's dtype unless one is given."""
-        devices.require_cpu(device)
+        like = self.array if device is None else kernels.like(device)
         d = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
-        return wrap(np.full(functional.ints(size), fill_value, d)).requires_grad_(requires_grad)
+        full = np.full(functional.ints(size), fill_value, d, like=like)
+        return wrap(full).requires_grad_(requires_grad)
 
     def new_zeros(self, *size: Any, **options: Any) -> Any:
         """Return zeros, in this tensor's dtype unless one is given. Options are `new_full`'s."""
@@ -839,6 +884,13 @@ class Tensor(Variable):
         functional.gather, functional.index_select, functional.size, functional.tril,
         functional.triu, functional.diag,
     )  # fmt: skip
+
+
+@differentiable("ToCopyBackward0")
+def _moved(input: np.ndarray, device: devices.device) -> Any:
+    """Return a copy on another device."""
+    source = kernels.device_of(input)
+    return kernels.moved(input, device), (lambda dy: kernels.moved(dy, source),)
 
 
 def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:

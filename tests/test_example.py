@@ -110,6 +110,62 @@ def test_saved_weights_give_the_same_accuracy(example, capsys, tmp_path):
     assert printed == f"test accuracy: {score:.4f}"
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(
+    example, capsys, tmp_path, monkeypatch, optimizer
+):
+    pytest.importorskip("safetensors")
+    options = ["--data", "generated", "--epochs", "3", "--optimizer", optimizer]
+    whole, stopped, path = tmp_path / "whole", tmp_path / "stopped", tmp_path / "checkpoint"
+    example.main([*options, "--save", str(whole)])
+    expected = lines(capsys)
+
+    def stop(model, loader, optimizer, name, train=example.train):
+        if name == "epoch 2/3":
+            raise KeyboardInterrupt
+        return train(model, loader, optimizer, name)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(example, "train", stop)
+        example.main([*options, "--checkpoint", str(path)])
+    capsys.readouterr()
+    example.main([*options, "--seed", "9", "--checkpoint", str(path), "--save", str(stopped)])
+    found = lines(capsys)
+    assert found[1].startswith(f"resumed from {path}: epoch 1, test accuracy 0.")
+    assert found[2:4] == expected[2:4] and found[-1] == expected[-1]
+    assert stopped.read_bytes() == whole.read_bytes()
+    example.main([*options, "--checkpoint", str(path)])  # nothing is left to do
+    found = lines(capsys)
+    assert len(found) == 3 and "epoch 3" in found[1] and found[-1] == expected[-1]
+
+
+@pytest.mark.parametrize("content", ["damaged", "weights", "another optimizer"])
+def test_a_checkpoint_that_does_not_fit_is_refused(example, capsys, tmp_path, content):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "checkpoint"
+    options = ["--data", "generated", "--checkpoint", str(path)]
+    if content == "damaged":
+        path.write_bytes(b"damaged")
+        message = "is not a whole safetensors file"
+    elif content == "weights":
+        minnet.save(example.build_model().state_dict(), path)
+        message = "is no checkpoint of this program"
+    else:
+        options += ["--optimizer", "adam"]
+        model = example.build_model()
+        sgd = minnet.optim.SGD(model.parameters(), momentum=0.9)
+        model(minnet.ones(1, 784)).sum().backward()
+        sgd.step()
+        state = {"model": model.state_dict(), "optimizer": sgd.state_dict(), "epoch": 1}
+        minnet.save({**state, "generator": minnet.get_rng_state()}, path)
+        message = "is it of another kind of optimizer than Adam?"
+    before = path.read_bytes()
+    with pytest.raises(SystemExit):
+        example.main(options)
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert path.read_bytes() == before
+
+
 # Data
 
 
@@ -158,6 +214,17 @@ def refusal(example, capsys, *options) -> str:
     return line
 
 
+def test_where_nothing_can_be_downloaded_to_it_draws_digits_too(
+    example, capsys, tmp_path, monkeypatch
+):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("MINNET_DATA_DIR", str(blocked / "folder"))
+    example.main(["--epochs", "1"])
+    assert "Not a directory" in lines(capsys)[1]
+    assert "Not a directory" in refusal(example, capsys, "--data", "mnist")
+
+
 def test_with_data_mnist_it_insists(example, capsys, tmp_path):
     line = refusal(example, capsys, "--data", "mnist")
     assert "could not download train-images-idx3-ubyte.gz" in line and "refused" in line
@@ -188,6 +255,7 @@ def test_a_truncated_file_is_refused(example, capsys, folder):
         (["--epochs", "0"], "argument --epochs: expected a number above 0, got 0"),
         (["--epochs", "two"], "argument --epochs: invalid int value: 'two'"),
         (["--batch-size", "-64"], "argument --batch-size: expected a number above 0, got -64"),
+        (["--device", "gpu"], "argument --device: invalid choice: 'gpu'"),
         (["--lr", "0"], "argument --lr: expected a number above 0, got 0"),
         (["--lr", "nan"], "argument --lr: expected a number above 0, got nan"),
         (["--lr", "inf"], "argument --lr: expected a number above 0, got inf"),
@@ -199,11 +267,20 @@ def test_a_truncated_file_is_refused(example, capsys, folder):
         (["--data", "cifar"], "argument --data: invalid choice: 'cifar'"),
         (["--data", "generated", "--data-dir", "x"], "--data-dir has no meaning with"),
         (["--save", "no/such/folder/file"], "--save: there is no folder no/such/folder"),
+        (["--checkpoint", "no/such/file"], "--checkpoint: there is no folder no/such"),
         (["--what"], "unrecognized arguments: --what"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(example, capsys, options, message):
     assert message in refusal(example, capsys, *options)
+
+
+def test_a_gpu_that_cannot_be_used_is_refused_with_the_reason(example, capsys, monkeypatch):
+    monkeypatch.setattr(minnet.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(minnet.cuda, "why_not", lambda: "there is no NVIDIA driver")
+    assert "--device cuda: there is no NVIDIA driver" in refusal(
+        example, capsys, "--device", "cuda"
+    )
 
 
 # The program as a whole
@@ -219,7 +296,7 @@ def test_help_names_every_option():
     pytest.importorskip("tqdm")
     result = run("--help")
     assert result.returncode == 0, result.stderr
-    for option in "data data-dir epochs batch-size lr optimizer init seed threads save".split():
+    for option in "data data-dir epochs batch-size lr optimizer init seed device threads save checkpoint".split():
         assert f"--{option} " in result.stdout
 
 

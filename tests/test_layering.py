@@ -20,13 +20,13 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["cuda", "devices", "dtypes", "printing", "size"],
+    ["atomic", "devices", "dtypes", "printing", "size"],
     ["kernels"],
     ["autograd"],
     ["random"],
     ["functional"],
     ["tensor"],
-    ["creation"],
+    ["creation", "cuda"],
     ["nn.init"],
     ["nn"],
     ["optim"],
@@ -37,7 +37,7 @@ LEVELS = [
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
-EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "pooch", "safetensors", "tqdm"}
+EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors", "tqdm"}
 
 
 def level(module: str) -> int | None:

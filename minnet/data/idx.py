@@ -7,7 +7,7 @@ import math
 import os
 import struct
 import zlib
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,28 +19,61 @@ DTYPES: dict[int, np.dtype] = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
+PIECE = 1 << 20  # bytes read at a time
 
 
-def content(path: str | os.PathLike[str]) -> bytes:
-    """Return what a file holds, decompressed if it is gzipped, whatever its name.
+def content(path: str | os.PathLike[str]) -> bytearray:
+    """Return what an IDX file holds, decompressed if it is gzipped, whatever its name.
+
+    Of a file that is longer than its header says, one byte too many is read, so that neither a
+    large file of another kind nor one that inflates to terabytes fills the memory.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if the compressed data is damaged or cut short.
     """
-    data = Path(path).read_bytes()
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"{path} is a damaged or truncated gzip file of {len(data)} bytes ({error}); "
-            "get the file again"
-        ) from error
+    with open(path, "rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        try:
+            with gzip.GzipFile(fileobj=raw) if packed else raw as file:
+                data = _up_to(file, 4)
+                if _is_idx(data):
+                    data += _up_to(file, 4 * data[3])
+                    data += _up_to(file, _size(data) + 1 - len(data))
+                return data
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(
+                f"{path} is a damaged or truncated gzip file of {os.path.getsize(path)} bytes "
+                f"({error}); get the file again"
+            ) from error
 
 
-def parse(data: bytes, name: object) -> np.ndarray:
+def _up_to(file: Any, n: int) -> bytearray:
+    """Read n bytes, or as many as there are: read(n) would set memory aside for n."""
+    data = bytearray()
+    while len(data) < n and (piece := file.read(min(n - len(data), PIECE))):
+        data += piece
+    return data
+
+
+def _is_idx(data: bytes | bytearray) -> bool:
+    return len(data) >= 4 and data[:2] == b"\0\0" and data[2] in DTYPES
+
+
+def _shape(data: bytes | bytearray) -> tuple[int, ...]:
+    return struct.unpack_from(f">{data[3]}I", data, 4)
+
+
+def _size(data: bytes | bytearray) -> int:
+    """Return how many bytes there should be, by the header; 0 if that is cut short."""
+    start = 4 + 4 * data[3]
+    if len(data) < start:
+        return 0
+    return start + DTYPES[data[2]].itemsize * math.prod(_shape(data))
+
+
+def parse(data: bytes | bytearray, name: object) -> np.ndarray:
     """Return the array that IDX data describes, in the machine's byte order.
 
     `name` is what an error calls the data.
@@ -48,25 +81,24 @@ def parse(data: bytes, name: object) -> np.ndarray:
     Raises:
         ValueError: if the magic number is not IDX's, or the sizes do not fit the data's length.
     """
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in DTYPES:
+    if not _is_idx(data):
         raise ValueError(
             f"{name} is not an IDX file: expected the bytes 00 00, a type (08, 09, 0b to 0e) and "
             f"the number of dimensions, found {data[:4].hex(' ') or 'nothing'}"
         )
-    dtype, dimensions = DTYPES[data[2]], data[3]
-    start = 4 + 4 * dimensions
+    start = 4 + 4 * data[3]
     if len(data) < start:
         raise ValueError(
             f"{name} is truncated: expected a header of {start} bytes, found {len(data)} bytes"
         )
-    shape = struct.unpack(f">{dimensions}I", data[4:start])
-    expected = start + dtype.itemsize * math.prod(shape)
+    shape, dtype, expected = _shape(data), DTYPES[data[2]], _size(data)
     if len(data) != expected:
+        long = len(data) > expected
         raise ValueError(
-            f"{name} is {'truncated' if len(data) < expected else 'too long'}: expected {expected} "
-            f"bytes for shape {shape} and dtype {dtype.name}, found {len(data)} bytes"
+            f"{name} is {'too long' if long else 'truncated'}: expected {expected} bytes for shape "
+            f"{shape} and dtype {dtype.name}, found {'more' if long else f'{len(data)} bytes'}"
         )
-    values = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    values: np.ndarray = np.frombuffer(data, dtype, offset=start).reshape(shape)
     return values.astype(dtype.newbyteorder("="))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet import atomic
 from minnet.data import idx
 from minnet.data.images import LabelledImages
 
@@ -66,6 +67,7 @@ class MNIST(LabelledImages):
     Raises:
         FileNotFoundError: if a file is missing and `download` is false.
         ConnectionError: if no mirror gave the right file. Nothing unfinished is left on disk.
+        OSError: if the files cannot be read, or no file can be written into the folder.
         ImportError: if a download needs a package that is not installed.
         ValueError: if a file is damaged, truncated, or not MNIST's.
     """
@@ -114,6 +116,9 @@ class MNIST(LabelledImages):
 def cache_folder() -> Path:
     """Return the folder that holds downloaded data: `MINNET_DATA_DIR`, or the user's cache.
 
+    Raises:
+        FileNotFoundError: if there is neither that variable nor a home directory.
+
     Example:
         >>> import os
         >>> from minnet.data.mnist import cache_folder
@@ -125,12 +130,18 @@ def cache_folder() -> Path:
     chosen = os.environ.get("MINNET_DATA_DIR")
     if chosen:
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise FileNotFoundError(
+            "there is no home directory to look for data in: name the folder of the data, as "
+            "`root` or by the environment variable MINNET_DATA_DIR"
+        ) from None
     return base / "minnet" / "data"
 
 
@@ -161,6 +172,7 @@ def _download(root: Path) -> None:
         return
     try:
         import pooch
+        import requests  # which pooch downloads by
         import tqdm  # noqa: F401, pooch's progress bar
     except ImportError as error:
         raise ImportError(
@@ -169,9 +181,12 @@ def _download(root: Path) -> None:
     folder = root / "MNIST" / "raw"
     new = [path for path in (folder, *folder.parents) if not path.exists()]  # innermost first
     mirrors = list(MIRRORS)
+    download = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty(), chunk_size=1 << 16, timeout=TIMEOUT
+    )
     try:
         for name in missing:
-            _fetch(name, folder, mirrors, pooch)
+            _fetch(name, folder, mirrors, download, requests.RequestException)
     except BaseException:
         for path in new:
             with contextlib.suppress(OSError):  # absent, or it holds a file that came through
@@ -179,30 +194,36 @@ def _download(root: Path) -> None:
         raise
 
 
-def _fetch(name: str, folder: Path, mirrors: list[str], pooch: Any) -> None:
+def _fetch(
+    name: str, folder: Path, mirrors: list[str], download: Any, failure: type[Exception]
+) -> None:
     """Download one file from the first mirror that gives it right; put the others behind it."""
-    loader = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty(), chunk_size=1 << 16, timeout=TIMEOUT
-    )
     failures = []
     for mirror in tuple(mirrors):
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            # It writes to a temporary file, moved to its name once the checksum is right.
-            pooch.retrieve(
-                url=f"{mirror}{name}.gz",
-                known_hash=f"md5:{FILES[name][1]}",
-                fname=f"{name}.gz",
-                path=folder,
-                downloader=loader,
-            )
+            with atomic.replacing(folder / f"{name}.gz") as file:
+                download(f"{mirror}{name}.gz", file, None)
+                file.flush()
+                _check(Path(file.name), FILES[name][1])
             return
-        except (OSError, ValueError) as error:  # no network, no such file; wrong checksum
+        except (failure, ValueError) as error:  # no network, no such file; another file
             failures.append(f"{mirror}: {_innermost(error)}")
             mirrors.append(mirrors.pop(0))
     raise ConnectionError(
         f"could not download {name}.gz ({'; '.join(failures)}); "
         f"to do without, put MNIST's four files into {folder}"
     )
+
+
+def _check(path: Path, expected: str) -> None:
+    data = path.read_bytes()
+    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if found != expected:
+        raise ValueError(
+            f"the answer is another file: {len(data)} bytes that begin with {data[:20]!r}, whose "
+            f"MD5 hash is {found} and not {expected}"
+        )
 
 
 def _innermost(error: BaseException) -> BaseException:

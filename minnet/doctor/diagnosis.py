@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from minnet.doctor.library import to_array
 from minnet.doctor.prescription import LIMIT, Prescription, written
 from minnet.doctor.report import Finding, Layer
-from minnet.nn import Linear, Module
+from minnet.doctor.report import prescribed as in_words
 from minnet.nn.init.provenance import Provenance
 
+COLLAPSED = 1.05  # of an effective rank: all but one dimension hold a hundredth
 Prescribed = Callable[[], Prescription]  # made only where something is wrong
 
 
 def diagnose(
-    net: Module,
+    net: Any,
     layers: list[Layer],
     prescribed: Prescribed,
     provenance: Provenance,
@@ -25,11 +28,10 @@ def diagnose(
 ) -> list[Finding]:
     """Return what is wrong with a network, by what was found about its layers."""
     findings = _provenance(net, provenance)
-    findings += _symmetric(net, layers)
+    findings += _symmetric(layers)
     broken = [layer for layer in layers if not math.isfinite(layer.signal.measured)]
     if broken:
-        text = "the output is not finite"
-        return [*findings, Finding("overflow", broken[0].name, text, _remedy(layers, prescribed))]
+        return findings + _not_finite(net, layers, broken[0], prescribed)
     findings += _inputs(layers[0], prescribed) if layers else []
     hidden = [layer for layer in layers if layer.activation is not None]
     findings += _drift("signal", "E[z²]", hidden, [h.signal.measured for h in hidden], prescribed)
@@ -37,11 +39,31 @@ def diagnose(
     backward = [layer.gradient.measured for layer in flowing if layer.gradient is not None]
     findings += _drift("gradient", "E[δ²]", flowing[::-1], backward[::-1], prescribed)
     findings += _units(hidden, prescribed)
+    findings += _collapse(hidden, prescribed)
     if loss is not None and chance_loss is not None and loss > 2 * chance_loss:
         name = layers[-1].name if layers else ""
         text = f"the loss is {loss:.3g} before training, that of a uniform guess {chance_loss:.3g}"
-        findings.append(Finding("confident guesses", name, text, _remedy(layers[-1:], prescribed)))
+        findings.append(_mended("confident guesses", name, text, layers[-1:], prescribed))
     return findings
+
+
+def _not_finite(
+    net: Any, layers: list[Layer], first: Layer, prescribed: Prescribed
+) -> list[Finding]:
+    """Return why a layer's output is not finite: its parameters, its inputs, or an overflow."""
+    findings = []
+    for name, parameter in net.named_parameters():
+        count = int((~np.isfinite(to_array(parameter))).sum())
+        if count:
+            text = f"{count} of its elements are not finite"
+            findings.append(Finding("not finite", name, text, f"initialize {name} again"))
+    if findings:
+        return findings
+    if first is layers[0] and first.sigma_weight is None and not first.why.startswith("no theory"):
+        text = "the batch, or what becomes of it there, is not finite"
+        return [Finding("not finite", first.name, text, "look for NaN in the inputs")]
+    text = "the output is not finite"
+    return [_mended("overflow", first.name, text, layers, prescribed)]
 
 
 def _drift(
@@ -65,7 +87,7 @@ def _drift(
     kind = f"{'vanishing' if ratio < 1 else 'exploding'} {what}"
     if prescribed().unstable:
         return [Finding(kind, layers[-1].name, text, prescribed().unstable)]
-    return [Finding(kind, layers[-1].name, text, _remedy(in_order, prescribed))]
+    return [_mended(kind, layers[-1].name, text, in_order, prescribed)]
 
 
 def _inputs(first: Layer, prescribed: Prescribed) -> list[Finding]:
@@ -74,8 +96,8 @@ def _inputs(first: Layer, prescribed: Prescribed) -> list[Finding]:
     if weight is None or bias is None or not 0.1 < weight < 10 or 0.01 < q < 100:
         return []
     text = f"E[x²] is about {max(q - bias, 0) / weight:.2g}, and so E[z²] {q:.2g}"
-    remedy = f"normalize the inputs to mean 0 and std 1, or {_remedy([first], prescribed)}"
-    return [Finding("unscaled inputs", first.name, text, remedy)]
+    before = "normalize the inputs to mean 0 and std 1"
+    return [_mended("unscaled inputs", first.name, text, [first], prescribed, before)]
 
 
 def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
@@ -84,38 +106,52 @@ def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
         units = layer.units
         if units is None:
             continue
-        remedy = _remedy([layer], prescribed)
         if units.too_many_dead:
             text = (
                 f"{100 * units.dead:.0f}% of its {units.units} units are dead on this batch; "
                 f"the weights' chance makes {100 * units.dead_by_chance:.0f}%"
             )
-            findings.append(Finding("dead units", layer.name, text, remedy))
+            findings.append(_mended("dead units", layer.name, text, [layer], prescribed))
         elif units.flat > units.flat_at_unit_variance + 0.25:
             text = (
                 f"{layer.activation} is flat for {100 * units.flat:.0f}% of its inputs, whose std "
                 f"is {layer.std:.3g}; at 1 it would be for {100 * units.flat_at_unit_variance:.0f}%"
             )
-            findings.append(Finding("saturated units", layer.name, text, remedy))
+            findings.append(_mended("saturated units", layer.name, text, [layer], prescribed))
+        elif units.constant is not None and units.constant > units.dead + 0.05:
+            share = f"{100 * units.constant:.0f}% of its {units.units} units"
+            text = f"{share} give the same for every sample"
+            findings.append(_mended("constant units", layer.name, text, [layer], prescribed))
     return findings
 
 
-def _symmetric(net: Module, layers: list[Layer]) -> list[Finding]:
+def _collapse(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
+    """Return where the samples, told apart by the first layer, have become all alike."""
+    ranks = [layer.features.effective_rank if layer.features else math.inf for layer in hidden]
+    if not ranks or ranks[0] < 2:
+        return []
+    for layer, rank in zip(hidden, ranks, strict=True):
+        if rank < COLLAPSED and layer.features is not None:
+            text = (
+                f"its outputs have an effective rank of {rank:.3g}, of {layer.features.possible} "
+                "possible: all samples look alike"
+            )
+            before = hidden[: hidden.index(layer) + 1]
+            return [_mended("collapsed features", layer.name, text, before, prescribed)]
+    return []
+
+
+def _symmetric(layers: list[Layer]) -> list[Finding]:
     """Return the hidden layers whose units all compute the same, and so always will."""
-    findings = []
-    for layer in layers:
-        module = net.get_submodule(layer.name) if layer.activation is not None else None
-        if not isinstance(module, Linear) or module.out_features < 2:
-            continue
-        weight = module.weight.array
-        if weight.size and (weight == weight[:1]).all():
-            text = "all its units have the same weights, and so get the same gradient"
-            remedy = f"fill {layer.name}.weight at random"
-            findings.append(Finding("equal units", layer.name, text, remedy))
-    return findings
+    text = "all its units have the same weights, and so get the same gradient"
+    return [
+        Finding("equal units", layer.name, text, f"fill {layer.name}.weight at random")
+        for layer in layers
+        if layer.equal_units and layer.activation is not None
+    ]
 
 
-def _provenance(net: Module, provenance: Provenance) -> list[Finding]:
+def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
     findings = [
         Finding("never initialized", name, "its values are those memory held", f"initialize {name}")
         for name in provenance.never
@@ -125,15 +161,16 @@ def _provenance(net: Module, provenance: Provenance) -> list[Finding]:
         text = f"by {found.before}, then by {found.function} at {found.where}"
         findings.append(Finding("initialized twice", name, text, "leave one of them out"))
     for name, parameter in net.named_parameters():
-        found, values = provenance[name], parameter.array.astype(np.float64)
+        found, values = provenance[name], to_array(parameter)
         if found.std is None or found.changed or found.state == "in part" or values.size < 2:
             continue
-        mean = values.mean()
-        std = float(values.std())
+        squares = (values - values.mean()) ** 2
+        variance = float(squares.mean())
+        std = math.sqrt(variance)
         if found.std == 0 or std == 0:
             off, error = (0.0, 1.0) if found.std == std else (math.inf, 1.0)
         else:
-            kurtosis = float(np.mean((values - mean) ** 4)) / std**4
+            kurtosis = float(np.mean(squares * squares)) / variance**2
             # A finite sample's own kurtosis may be as low as 1.
             error = math.sqrt(max(kurtosis - 1, 0.8) / (4 * values.size)) + 1 / values.size
             off = abs(std / found.std - 1)
@@ -144,15 +181,16 @@ def _provenance(net: Module, provenance: Provenance) -> list[Finding]:
     return findings
 
 
-def _remedy(layers: list[Layer], prescribed: Prescribed) -> str:
-    """Return the prescription for some layers, in words; equal ones together."""
-    groups: dict[str, list[str]] = {}
+def _mended(
+    kind: str, where: str, text: str, layers: list[Layer], prescribed: Prescribed, before: str = ""
+) -> Finding:
+    """Return a finding that the prescription for some layers mends, or what is said before it."""
+    fills = {}
     for layer in layers:
         name = f"{layer.name}.weight" if layer.name else "weight"
         if name in prescribed().fills:
-            groups.setdefault(written(prescribed().fills[name]), []).append(layer.name or "the net")
-    parts = []
-    for call, names in groups.items():
-        shown = ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]}, …, {names[-1]}"
-        parts.append(f"{call} for {shown}")
-    return f"doctor.prescribe: {'; '.join(parts)}" if parts else ""
+            fills[layer.name] = written(prescribed().fills[name])
+    remedy = in_words(fills)
+    if before:
+        return Finding(kind, where, text, f"{before}, or {remedy}" if remedy else before)
+    return Finding(kind, where, text, remedy, fills)

@@ -13,23 +13,24 @@ import numpy as np
 from minnet.creation import randn
 from minnet.doctor import mean_field
 from minnet.doctor.diagnosis import diagnose
+from minnet.doctor.features import features
+from minnet.doctor.library import library_of, to_array, to_tensor
 from minnet.doctor.observation import Call, Observation, observe
 from minnet.doctor.prediction import Prediction, predict
-from minnet.doctor.prescription import apply, prescription
+from minnet.doctor.prescription import apply, origin, prescription
 from minnet.doctor.report import Compared, Layer, Report
+from minnet.doctor.spectrum import compare
 from minnet.doctor.units import examine_units
-from minnet.nn import Linear, Module
 from minnet.nn.init.provenance import Provenance, provenance
 from minnet.random import Generator
-from minnet.tensor import Tensor
 
 SAMPLES = 256  # of a synthetic batch
 
 
 def examine(
-    net: Module,
-    x: Tensor | None = None,
-    y: Tensor | None = None,
+    net: Any,
+    x: Any = None,
+    y: Any = None,
     loss: Callable[..., Any] | None = None,
     optimizer: Any = None,
 ) -> Report:
@@ -47,7 +48,8 @@ def examine(
 
     Args:
         net: the network.
-        x: a batch, (samples, ...); without one, 256 samples of standard normal numbers.
+        x: a batch, (samples, ...), a tensor or an array; without one, 256 samples of standard
+            normal numbers, or of an Embedding's first indices.
         y: its targets.
         loss: called with the output and `y`. By default `cross_entropy` for integer targets and
             `mse_loss` for others; without targets too, the gradients are those for a standard
@@ -55,9 +57,10 @@ def examine(
         optimizer: the optimizer, to compare its first step with the weights; it takes none.
 
     Raises:
-        ValueError: x is left out and the network has no Linear; or an optimizer came without a
-            loss.
-        TypeError: the network does not return one tensor, or the loss not a number.
+        ValueError: x is left out and the network has no Linear and no Embedding; or an optimizer
+            came without a loss; or the batch is empty.
+        TypeError: `net` is no network, a batch neither a tensor nor an array, what the network
+            returns not one tensor, or the loss not one number.
 
     Example:
         >>> import minnet
@@ -74,25 +77,40 @@ def examine(
     """
     if optimizer is not None and y is None and loss is None:
         raise ValueError("to see the optimizer's step, give targets or a loss")
-    found = observe(net, _batch(net, x), y, loss)
+    library = library_of(net)
+    x, y = _batch(library, net, x), to_tensor(library, y)
+    found = observe(net, x, y, loss, jacobian=True)
     predictions = predict(found.calls)
-    origin = provenance(net)
+    initialized = provenance(net)
     with np.errstate(all="ignore"):
-        layers = _layers(found, predictions, origin, _updates(net, found, optimizer))
+        layers = _layers(
+            net, found, predictions, initialized, _updates(library, net, found, optimizer)
+        )
+        jacobian = compare(found, predictions)
     chance = None if found.classes is None else math.log(found.classes)
     prescribed = functools.cache(lambda: prescription(found.calls, predictions))
-    findings = diagnose(net, layers, prescribed, origin, found.loss, chance)
-    limit, shared = _fixed_point(layers, predictions), _shared(net)
-    return Report(layers, findings, found.loss, chance, found.output.std, limit, shared)
+    findings = diagnose(net, layers, prescribed, initialized, found.loss, chance)
+    return Report(
+        layers,
+        findings,
+        found.loss,
+        chance,
+        found.output.std,
+        _fixed_point(found.calls, layers),
+        _shared(net),
+        jacobian,
+    )
 
 
-def prescribe(net: Module, x: Tensor | None = None, generator: Any = None) -> Module:
+def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     """Initialize a network's Linears as the theory recommends, and return it.
 
     Weights that read a ReLU get He et al.'s initialization (2015); behind another activation the
     gain is 1/√E[f(z)²], or, where the network is so deep that signal or gradient would drift by
     more than a factor of 10, the gain that makes them drift least. A first layer gets the variance
-    that gives z a second moment of 1 on `x`. Biases become 0. All of it goes through `net.apply`.
+    that gives z a second moment of 1 on `x`, the last one a tenth of that, so that the first
+    guesses are cautious, and one that ends a residual branch its share of what all of them add.
+    Biases become 0. All of it goes through `net.apply`.
 
     Args:
         net: the network.
@@ -102,49 +120,73 @@ def prescribe(net: Module, x: Tensor | None = None, generator: Any = None) -> Mo
     Raises:
         ValueError: there is no Linear to initialize.
     """
-    found = observe(net, _batch(net, x))
+    library = library_of(net)
+    found = observe(net, _batch(library, net, x))
     fills = prescription(found.calls, predict(found.calls)).fills
     if not fills:
         raise ValueError(f"no Linear of the {type(net).__name__} was called")
     return apply(net, fills, generator)
 
 
-def _batch(net: Module, x: Tensor | None) -> Tensor:
+def _batch(library: Any, net: Any, x: Any) -> Any:
     if x is not None:
+        x = to_tensor(library, x)
+        if x.nelement() == 0:
+            raise ValueError(f"expected a batch of at least one sample, got {tuple(x.shape)}")
         return x
-    first = next((m for m in net.modules() if isinstance(m, Linear)), None)
+    first = next((m for m in net.modules() if _says_its_size(library, m)), None)
     if first is None:
-        raise ValueError(f"give a batch: the {type(net).__name__} has no Linear that says its size")
-    return randn(SAMPLES, first.in_features, generator=Generator(seed=0), dtype=first.weight.dtype)
+        raise ValueError(
+            f"give a batch: the {type(net).__name__} has no Linear or Embedding that says its size"
+        )
+    weight = first.weight
+    if hasattr(first, "num_embeddings"):
+        return library.from_numpy(np.arange(SAMPLES) % first.num_embeddings).to(weight.device)
+    normal = randn(SAMPLES, first.in_features, generator=Generator(seed=0))
+    return library.from_numpy(normal.numpy()).to(weight.device, weight.dtype)
+
+
+def _says_its_size(library: Any, module: Any) -> bool:
+    return isinstance(module, library.nn.Linear) or hasattr(module, "num_embeddings")
 
 
 def _layers(
+    net: Any,
     found: Observation,
     predictions: list[Prediction],
-    origin: Provenance,
+    provenance: Provenance,
     updates: dict[str, float],
 ) -> list[Layer]:
     calls, layers = found.calls, []
-    reads = [_source(calls, k) for k in range(len(calls))]
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    origins = [origin(calls, k) for k in range(len(calls))]
     for k, (call, predicted) in enumerate(zip(calls, predictions, strict=True)):
-        before = reads[k]
-        linear = isinstance(call.module, Linear)
-        follows = before is not None and isinstance(calls[before].module, Linear)
-        if call.passes or (predicted.function is not None and follows):
+        before = origins[k]
+        follows = before is not None and calls[before].weight is not None
+        if call.passes or call.kind == "input" or (call.function is not None and follows):
             continue  # it is part of the layer before
         path = f"{call.name}." if call.name else ""
         own = {
             name.removeprefix(path): each
-            for name, each in origin.items()
-            if name.startswith(path) and "." not in name.removeprefix(path)
+            for name, each in provenance.items()
+            if call.module is not None
+            and name.startswith(path)
+            and "." not in name.removeprefix(path)
         }
-        kind = type(call.module).__name__
+        kind = call.kind
         values: dict[str, Any] = {}
-        if isinstance(call.module, Linear):
-            kind += f" {call.module.in_features}→{call.module.out_features}"
-            values |= _of_linear(k, found, predictions, reads)
-            values["gradient_to_weight"] = _ratio(call, found)
-            values["update_to_weight"] = updates.get(f"{path}weight")
+        if call.weight is not None:
+            kind += f" {call.weight.shape[1]}→{call.weight.shape[0]}"
+            values |= _of_linear(k, calls, predictions, origins)
+            weight = names.get(id(call.module.weight), "")
+            if found.loss is not None and weight in found.gradients:
+                values["gradient_to_weight"] = _relative(found.gradients[weight], call.weight)
+            values["update_to_weight"] = updates.get(weight)
+        elif call.function is not None:
+            values["activation"] = call.kind
+        why = predicted.why
+        if call.unread:
+            why = f"its input comes from {call.unread}, which no module shows"
         layers.append(
             Layer(
                 call.name,
@@ -153,49 +195,52 @@ def _layers(
                 call.output.std,
                 Compared(call.output.second, predicted.second, predicted.error),
                 sigma_weight=predicted.weight,
-                sigma_bias=predicted.bias if linear else None,
+                sigma_bias=predicted.bias if call.weight is not None else None,
                 gradient=_gradient(call, predicted),
                 provenance=own,
-                **{"why": predicted.why, **values},
+                **{"why": why, **values},
             )
         )
     return layers
 
 
-def _source(calls: list[Call], k: int) -> int | None:
-    """Return the call that a call's input comes from, modules that only hand it on passed over."""
-    source = calls[k].source
-    while source is not None and calls[source].passes:
-        source = calls[source].source
-    return source
-
-
 def _of_linear(
-    k: int, found: Observation, predictions: list[Prediction], reads: list[int | None]
+    k: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
 ) -> dict[str, Any]:
-    """Return what there is to say about the activation that follows a Linear, if one does."""
-    calls = found.calls
-    j = next((j for j, source in enumerate(reads) if source == k), None)
-    if j is None or predictions[j].function is None:
-        return {}
-    call, predicted = calls[j], predictions[j]
+    """Return what there is to say about a Linear's weights and the activation that follows it."""
+    weight = calls[k].weight
     values: dict[str, Any] = {
-        "activation": type(call.module).__name__,
+        "equal_units": weight is not None and len(weight) > 1 and bool((weight == weight[0]).all())
+    }
+    j = _reader(k, calls, origins)
+    if j is None or calls[j].function is None:
+        return values
+    call, predicted = calls[j], predictions[j]
+    values |= {
+        "activation": call.kind,
         "activation_mean": call.output.mean,
         "activation_std": call.output.std,
         "activation_signal": Compared(call.output.second, predicted.second, predicted.error),
+        "features": features(call.values),
         "why": predictions[k].why or predicted.why,
     }
-    z, bias = calls[k].result.array, calls[k].module.bias
-    f = predicted.function
+    z, f = calls[k].values, call.function
     if f is not None and z.ndim > 0 and np.isfinite(z).all():
-        values["units"] = examine_units(f, z, None if bias is None else bias.array)
-    after = next((i for i, source in enumerate(reads) if source == j), None)
-    weight = None if after is None else predictions[after].weight
-    if predicted.slope is not None and weight is not None:
-        chi = weight * predicted.slope
+        units = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
+        alike = bool((calls[0].values == calls[0].values[:1]).all())
+        values["units"] = units._replace(constant=None) if alike else units
+    after = _reader(j, calls, origins)
+    next_weight = None if after is None else predictions[after].weight
+    if predicted.means is not None and next_weight is not None:
+        chi = next_weight * predicted.means.slope
         values |= {"chi": chi, "depth_scale": mean_field.depth_scale(chi)}
     return values
+
+
+def _reader(k: int, calls: list[Call], origins: list[int | None]) -> int | None:
+    """Return the first call that reads what another gives, and does not only hand it on."""
+    readers = (i for i, source in enumerate(origins) if source == k and not calls[i].passes)
+    return next(readers, None)
 
 
 def _gradient(call: Call, predicted: Prediction) -> Compared | None:
@@ -204,19 +249,17 @@ def _gradient(call: Call, predicted: Prediction) -> Compared | None:
     return Compared(call.gradient.second, predicted.gradient, predicted.gradient_error)
 
 
-def _ratio(call: Call, found: Observation) -> float | None:
-    name = f"{call.name}.weight" if call.name else "weight"
-    if found.loss is None or name not in found.gradients:
-        return None
-    return _relative(found.gradients[name], call.module.weight.array)
+def _norm(values: np.ndarray) -> float:
+    flat = values.ravel()
+    return math.sqrt(np.einsum("i,i->", flat, flat))
 
 
 def _relative(change: np.ndarray, weight: np.ndarray) -> float | None:
-    size = float(np.linalg.norm(weight.astype(np.float64)))
-    return float(np.linalg.norm(change.astype(np.float64))) / size if size else None
+    size = _norm(weight)
+    return _norm(change) / size if size else None
 
 
-def _updates(net: Module, found: Observation, optimizer: Any) -> dict[str, float]:
+def _updates(library: Any, net: Any, found: Observation, optimizer: Any) -> dict[str, float]:
     """Return the size of the optimizer's step against each weight's, made by a copy of both."""
     if optimizer is None:
         return {}
@@ -224,16 +267,18 @@ def _updates(net: Module, found: Observation, optimizer: Any) -> dict[str, float
     parameters = dict(twin.named_parameters())
     for name, parameter in parameters.items():
         gradient = found.gradients.get(name)
-        parameter.grad = None if gradient is None else Tensor(gradient.copy())
-    before = {name: p.array.copy() for name, p in parameters.items()}
+        parameter.grad = None
+        if gradient is not None:
+            parameter.grad = library.from_numpy(gradient).to(parameter.device, parameter.dtype)
+    before = {name: to_array(p) for name, p in parameters.items()}
     stepping.step()
     changes = {
-        name: _relative(p.array - before[name], before[name]) for name, p in parameters.items()
+        name: _relative(to_array(p) - before[name], before[name]) for name, p in parameters.items()
     }
     return {name: change for name, change in changes.items() if change is not None}
 
 
-def _shared(net: Module) -> list[list[str]]:
+def _shared(net: Any) -> list[list[str]]:
     """Return the names of each parameter that has several."""
     names: dict[int, list[str]] = {}
     for name, parameter in net.named_parameters(remove_duplicate=False):
@@ -241,15 +286,15 @@ def _shared(net: Module) -> list[list[str]]:
     return [several for several in names.values() if len(several) > 1]
 
 
-def _fixed_point(layers: list[Layer], predictions: list[Prediction]) -> float | None:
+def _fixed_point(calls: list[Call], layers: list[Layer]) -> float | None:
     """Return where more hidden layers would lead E[z²], if they are all of one kind."""
     hidden = [layer for layer in layers if layer.chi is not None]
-    functions = [p.function for p in predictions if p.function is not None]
-    if len(hidden) < 2 or len({layer.activation for layer in hidden}) > 1:
+    functions = {call.function for call in calls if call.function is not None}
+    if len(hidden) < 2 or len(functions) > 1:
         return None
     weight = float(np.mean([h.sigma_weight for h in hidden[1:]]))
     bias = float(np.mean([h.sigma_bias for h in hidden[1:]]))
     try:
-        return mean_field.fixed_point(functions[0], weight, bias, hidden[-1].signal.measured)
+        return mean_field.fixed_point(functions.pop(), weight, bias, hidden[-1].signal.measured)
     except ValueError:
         return None

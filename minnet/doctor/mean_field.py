@@ -10,26 +10,99 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from minnet.nn.init.quadrature import expectation
-
-Function = Callable[[np.ndarray], np.ndarray]
+from minnet.nn.init.elementwise import Function
+from minnet.nn.init.quadrature import expectations
 
 LARGEST = 1e12  # beyond this, or below its reciprocal, a q counts as infinite or 0
+TOLERANCE = 1e-9  # of the integrals
+
+
+class Means(NamedTuple):
+    """What an activation does to z ~ N(0, q).
+
+    Attributes:
+        mean: E[f(z)].
+        second: E[f(z)²].
+        second_by_q: d ln E[f(z)²] / d ln q.
+        slope: E[f'(z)²].
+        slope_by_q: d ln E[f'(z)²] / d ln q.
+        slope_fourth: E[f'(z)⁴].
+    """
+
+    mean: float
+    second: float
+    second_by_q: float
+    slope: float
+    slope_by_q: float
+    slope_fourth: float
+
+
+_known: WeakKeyDictionary[Function, dict[float, Means]] = WeakKeyDictionary()
+
+
+def means(f: Function, q: float) -> Means:
+    """Return the means of an activation and its slope for z ~ N(0, q), q above 0.
+
+    They are integrated together, and kept for as long as f lives.
+
+    Raises:
+        ValueError: they are not finite, or f jumps.
+
+    Example:
+        >>> import numpy as np
+        >>> found = means(lambda z: np.maximum(z, 0), 4.0)
+        >>> round(found.second, 6), round(found.slope, 6), round(found.second_by_q, 6)
+        (2.0, 0.5, 1.0)
+    """
+    try:
+        known = _known.setdefault(f, {})
+    except TypeError:  # one of NumPy's own functions
+        known = {}
+    if q in known:
+        return known[q]
+    if q != 1 and is_homogeneous(f):
+        at_1 = means(f, 1.0)
+        found = at_1._replace(mean=at_1.mean * math.sqrt(q), second=at_1.second * q)
+    else:
+        found = _integrated(f, q)
+    known[q] = found
+    return found
+
+
+def is_homogeneous(f: Function) -> bool:
+    """Return whether f(az) = a f(z) for positive a, as for ReLU."""
+    z = np.array([-3.0, -1.0, -0.25, 0.25, 1.0, 3.0])
+    return np.array_equal(f(8 * z), 8 * f(z))
+
+
+def _integrated(f: Function, q: float) -> Means:
+    def integrand(z: np.ndarray, y: np.ndarray, slope: Callable[[], np.ndarray]) -> Any:
+        # The derivative by ln q of the mean of any g(√q z) is the mean of g · (z² - 1) / 2.
+        by_q, y2, slope2 = (z**2 - 1) / 2, y**2, slope() ** 2
+        return [y, y2, y2 * by_q, slope2, slope2 * by_q, slope2**2]
+
+    found = expectations(f, integrand, std=math.sqrt(q), tolerance=TOLERANCE)
+    mean, second, second_by_q, slope, slope_by_q, fourth = found.tolist()
+    return Means(
+        mean,
+        second,
+        second_by_q / second if second else 0.0,
+        slope,
+        slope_by_q / slope if slope else 0.0,
+        fourth,
+    )
 
 
 def second_moment(f: Function, q: float) -> float:
     """Return E[f(z)²] for z ~ N(0, q)."""
     if q == 0:
         return float(f(np.zeros(1))[0]) ** 2
-    return expectation(f, 2, std=math.sqrt(q))
-
-
-def slope_moment(f: Function, q: float) -> float:
-    """Return E[f'(z)²] for z ~ N(0, q), q above 0."""
-    return expectation(f, 2, std=math.sqrt(q), derivative=True)
+    return means(f, q).second
 
 
 def variance_map(f: Function, q: float, weight: float, bias: float = 0.0) -> float:
@@ -50,7 +123,7 @@ def susceptibility(f: Function, q: float, weight: float) -> float:
     of equal width, and on a small difference between two inputs from one layer to the next. Below
     1 the network is ordered, at 1 critical, above 1 chaotic.
     """
-    return weight * slope_moment(f, q)
+    return weight * means(f, q).slope
 
 
 def depth_scale(chi: float) -> float:
@@ -73,7 +146,7 @@ def fixed_point(f: Function, weight: float, bias: float = 0.0, start: float = 1.
     """Return the q that the variance map leads to from `start`: 0 and infinity are possible.
 
     The map rises for most activations. Then repeating it leads to the first fixed point that lies
-    in the direction of the first step, which is bracketed by doubling and found by bisection.
+    in the direction of the first step. It is bracketed, and found by Newton's steps in ln q.
 
     Example:
         >>> import numpy as np
@@ -83,19 +156,30 @@ def fixed_point(f: Function, weight: float, bias: float = 0.0, start: float = 1.
         0.618
     """
 
-    def step(q: float) -> float:
-        return variance_map(f, q, weight, bias) / q - 1
+    def step(q: float) -> tuple[float, float]:
+        """Return by how much ln q changes, and the derivative of that by ln q."""
+        found = means(f, q)
+        after = weight * found.second + bias
+        if after <= 0:
+            return -math.inf, 0.0
+        return math.log(after / q), weight * found.second * found.second_by_q / after - 1
 
-    first = step(start)
+    first, _ = step(start)
     if abs(first) < 1e-8:  # such as any q of ReLU with weight 2
         return start
-    factor = 2.0 if first > 0 else 0.5
-    near, far = start, start * factor
-    while step(far) * first > 0:
+    near, far, factor = start, start, 2.0 if first > 0 else 0.5
+    while step(far)[0] * first > 0:
         near, far = far, far * factor
         if not 1 / LARGEST < far < LARGEST:
             return math.inf if first > 0 else 0.0
-    for _ in range(26):  # to a part in 10⁸
-        middle = math.sqrt(near * far)
-        near, far = (middle, far) if step(middle) * first > 0 else (near, middle)
-    return math.sqrt(near * far)
+        factor *= factor
+    q = math.sqrt(near * far)
+    for _ in range(60):
+        change, by_q = step(q)
+        if abs(change) < 1e-10:
+            break
+        near, far = (q, far) if change * first > 0 else (near, q)
+        q *= math.exp(-change / by_q) if by_q else 1
+        if not min(near, far) < q < max(near, far):
+            q = math.sqrt(near * far)
+    return q

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minnet.autograd import enable_grad, grad
 from minnet.creation import randn
-from minnet.functional import cross_entropy, mse_loss
-from minnet.nn import CrossEntropyLoss, Module
+from minnet.doctor import graph
+from minnet.doctor.jacobian import singular_values
+from minnet.doctor.library import library_of, to_array
+from minnet.nn.init.elementwise import Function, of_arrays
+from minnet.nn.init.evaluation import evaluating
 from minnet.random import Generator, get_rng_state, set_rng_state
-from minnet.tensor import Tensor
 
 
 class Moments(NamedTuple):
@@ -37,9 +41,11 @@ class Moments(NamedTuple):
 
 def moments(array: np.ndarray) -> Moments:
     """Return the moments of an array of shape (..., units), summed in double precision."""
-    values = array.reshape(-1, array.shape[-1] if array.ndim else 1).astype(np.float64)
+    values = array.reshape(-1, array.shape[-1] if array.ndim else 1).astype(np.float64, copy=False)
+    if not values.size:
+        return Moments(math.nan, math.nan, math.inf)
     with np.errstate(all="ignore"):
-        of_units = np.mean(values**2, axis=0)
+        of_units = np.einsum("su,su->u", values, values) / len(values)
         second = float(of_units.mean())
         noise = math.inf
         if len(of_units) > 1 and 0 < second < math.inf:
@@ -47,28 +53,60 @@ def moments(array: np.ndarray) -> Moments:
         return Moments(float(values.mean()), second, noise)
 
 
-@dataclass
-class Call:
-    """One call of a module that has no modules inside.
+class Scaling(NamedTuple):
+    """What a normalization does: to variance 1, and then a gain and a shift for each unit.
 
     Attributes:
-        name: the module's name in the network.
-        module: the module.
-        source: the number of the call whose output this one's input is, or None.
+        gain: the mean square of the gains.
+        shift: the mean square of the shifts.
+        epsilon: what it adds to the variance.
+        centers: whether it takes the mean away.
+        of_samples: whether it normalizes each sample over its units, or each unit over the batch.
+    """
+
+    gain: float
+    shift: float
+    epsilon: float
+    centers: bool
+    of_samples: bool
+
+
+@dataclass
+class Call:
+    """One call of a module that has no modules inside, or of a function between modules.
+
+    Attributes:
+        name: the module's name in the network; of a function its own; "+" of a sum.
+        kind: the class of the module; "input" for the network's input.
+        module: the module, or None.
+        sources: the numbers of the calls whose outputs its inputs are; none where that is unknown.
         input: the moments of its input.
-        output: the moments of its output.
-        result: the output.
+        values: its output.
+        output: the moments of that.
         passes: whether its output holds its input's values, in any shape.
+        weight: the weight of a Linear.
+        bias: the bias of a Linear that has one.
+        scaling: what a normalization does.
+        function: what an activation does, as a function of arrays.
+        unread: the operation that hides where its input comes from, or "".
+        shared: whether its output also goes where the calls do not show it.
         gradient: the moments of the gradient for the output, or None where none came.
     """
 
     name: str
-    module: Module
-    source: int | None
+    kind: str
+    module: Any
+    sources: tuple[int, ...]
     input: Moments
+    values: np.ndarray
     output: Moments
-    result: Tensor
-    passes: bool
+    passes: bool = False
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    scaling: Scaling | None = None
+    function: Function | None = None
+    unread: str = ""
+    shared: bool = False
     gradient: Moments | None = None
 
 
@@ -77,118 +115,298 @@ class Observation:
     """What one pass forward and back has shown.
 
     Attributes:
-        calls: the calls of the innermost modules, in order.
+        calls: the network's input, and the calls of the innermost modules and of the functions
+            between them, in order.
         output: the moments of the network's output.
+        outputs: their number for a sample.
+        last: the number of the call that gave the network's output, or None if none is known to.
         loss: the loss, or None without one: then the gradients are those of the output's product
             with standard normal numbers.
         classes: the number of classes if the loss is a cross-entropy, else None.
         gradients: the gradient for each parameter that one came for, by name.
+        jacobian: the singular values of ∂output/∂input, of shape (samples, values), descending; or
+            None where it was not asked for, too large, or not of each sample alone.
     """
 
     calls: list[Call]
     output: Moments
+    outputs: int
+    last: int | None
     loss: float | None
     classes: int | None
     gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    jacobian: np.ndarray | None = None
 
 
 def observe(
-    net: Module, x: Tensor, y: Tensor | None = None, loss: Callable[..., Any] | None = None
+    net: Any,
+    x: Any,
+    y: Any = None,
+    loss: Callable[..., Any] | None = None,
+    jacobian: bool = False,
 ) -> Observation:
     """Pass a batch through a network and back, in evaluation mode, and note what passes.
 
-    Nothing stays changed: hooks, modes, buffers, the default generator, and every `.grad`.
+    Batch normalization alone is in training mode: it will normalize when the training begins.
+    Nothing stays changed: hooks, modes, buffers, the default generators, and every `.grad`.
+
+    Args:
+        net: a module of minnet or torch.
+        x: a batch, a tensor of the network's library.
+        y: its targets, likewise.
+        loss: called with the output and `y`, or with the output alone.
+        jacobian: whether to measure the Jacobian too.
 
     Raises:
         TypeError: the network does not return one tensor, or the loss not a number.
     """
-    calls: list[Call] = []
-    sources: dict[int, int] = {}
-
-    def note(name: str) -> Callable[..., None]:
-        def hook(module: Module, args: tuple[Any, ...], result: Any) -> None:
-            if not (args and isinstance(args[0], Tensor) and isinstance(result, Tensor)):
-                return
-            before, after = args[0].array, result.array
-            passes = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
-            source = sources.get(id(args[0]))
-            call = Call(name, module, source, moments(before), moments(after), result, passes)
-            if result is not args[0]:  # an identity's output is still its source's
-                sources[id(result)] = len(calls)
-                calls.append(call)
-
-        return hook
-
-    with _untouched(net), enable_grad():
+    library = library_of(net)
+    with _untouched(net, library, len(x) if x.ndim else 1), library.enable_grad():
+        tape = _Tape(library)
         with contextlib.ExitStack() as hooks:
             for name, module in net.named_modules():
                 if next(iter(module.children()), None) is None:
-                    hooks.callback(module.register_forward_hook(note(name)).remove)
-            if x.is_floating_point():
-                x = x.detach().requires_grad_()
-            output = net(x)
-        if not isinstance(output, Tensor):
+                    hook = functools.partial(tape.note, name)
+                    hooks.callback(module.register_forward_hook(hook).remove)
+            output = net(tape.start(x))
+        if not isinstance(output, library.Tensor):
             raise TypeError(f"the network must return a tensor, got {type(output).__name__}")
-        value, cotangent, classes = _value(output, y, loss)
+        last, values = tape.end(output), to_array(output)
+        value, cotangent, classes = _value(library, output, y, loss)
         found = Observation(
-            calls,
-            moments(output.array),
+            tape.calls,
+            moments(values),
+            values.shape[-1] if values.ndim else 1,
+            last,
             None if cotangent is not None else float(value.item()),
             classes,
         )
         if value.requires_grad:
-            _note_gradients(found, net, value, cotangent)
+            parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
+            wanted = [*tape.wanted, *parameters.values()]
+            if wanted:
+                gradients = library.autograd.grad(value, wanted, cotangent, allow_unused=True)
+                arrived = zip(parameters, gradients[len(tape.wanted) :], strict=True)
+                found.gradients = {n: to_array(g) for n, g in arrived if g is not None}
+        if jacobian:
+            found.jacobian = singular_values(library, net, x, values)
     return found
 
 
-def _value(output: Tensor, y: Any, loss: Any) -> tuple[Tensor, Tensor | None, int | None]:
+class _Tape:
+    """The calls so far, and which of them each tensor comes from."""
+
+    def __init__(self, library: Any):
+        self.library = library
+        self.calls: list[Call] = []
+        self.wanted: list[Any] = []  # the input, if gradients can go there
+        self._numbers: dict[Any, int] = {}  # by what stands for the output in the graph
+
+    def start(self, x: Any) -> Any:
+        """Note the network's input, and return it so that its gradient can be seen."""
+        if x.is_floating_point():
+            leaf = x.detach().requires_grad_()
+            self.wanted.append(leaf)
+            x = leaf.clone()  # a network may write over its input
+        values = to_array(x)
+        self._add(x, Call("", "input", None, (), moments(values), values, moments(values)))
+        return x
+
+    def note(self, name: str, module: Any, args: tuple[Any, ...], result: Any) -> None:
+        """Note a call of a module. A forward hook."""
+        tensor = self.library.Tensor
+        if not (args and isinstance(args[0], tensor) and isinstance(result, tensor)):
+            for each in args:
+                self._lose(each)
+            return
+        if result is args[0]:  # its output is still its source's
+            return
+        for other in args[1:]:
+            self._lose(other)
+        source, unread = self._source(args[0])
+        before = self.calls[source].values if source is not None else to_array(args[0])
+        after = to_array(result)
+        call = Call(
+            name,
+            type(module).__name__,
+            module,
+            () if source is None else (source,),
+            self.calls[source].output if source is not None else moments(before),
+            after,
+            moments(after),
+            unread=unread,
+        )
+        same = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
+        if isinstance(module, self.library.nn.Linear):
+            call.weight = to_array(module.weight)
+            call.bias = None if module.bias is None else to_array(module.bias)
+        else:
+            call.scaling = _scaling(module)
+            call.function = None if call.scaling else elementwise(module)
+            # A ReLU hands positive numbers on, and is none the less a ReLU.
+            call.passes = same and (call.function is None or _is_identity(call.function))
+            call.function = None if call.passes else call.function
+        self._add(result, call)
+
+    def end(self, output: Any) -> int | None:
+        """Note the network's output, and return the call that gave it if one did."""
+        source, _ = self._source(output)
+        if source is not None:
+            self.calls[source].shared = True
+        return source
+
+    def _add(self, tensor: Any, call: Call) -> None:
+        self._numbers[_stand_in(tensor)] = len(self.calls)
+        self.calls.append(call)
+        self._watch(tensor, call)
+
+    def _watch(self, tensor: Any, call: Call) -> None:
+        """Note the gradient when it comes. The hook goes with the graph."""
+        if tensor.grad_fn is not None:
+
+            def note(gradient: Any) -> None:
+                call.gradient = moments(to_array(gradient))
+
+            tensor.register_hook(note)
+
+    def _given(self, node: Any) -> np.ndarray | None:
+        number = self._numbers.get(node)
+        return None if number is None else self.calls[number].values
+
+    def _source(self, tensor: Any) -> tuple[int | None, str]:
+        """Return the call that a tensor comes from, or what hides it.
+
+        Functions between are noted as calls.
+        """
+        node = _stand_in(tensor)
+        if node in self._numbers:
+            return self._numbers[node], ""
+        if tensor.grad_fn is None:
+            return None, ""
+        steps = graph.read(self.library, node, self._given, to_array(tensor))
+        if steps is None:
+            self._lose(tensor)
+            return None, graph.operation(node)
+        for step in steps:
+            sources = tuple(self._numbers[each] for each in step.sources)
+            before = self.calls[sources[0]].output
+            after = moments(step.values)
+            name, kind = step.name or "view", "sum" if step.name == "+" else step.name
+            passes = step.name == ""
+            call = Call(name, kind, None, sources, before, step.values, after, passes)
+            call.function = step.function
+            self._numbers[step.node] = len(self.calls)
+            self.calls.append(call)
+        self._watch(tensor, self.calls[-1])
+        return len(self.calls) - 1, ""
+
+    def _lose(self, tensor: Any) -> None:
+        """Note that the calls that a tensor comes from have a reader that is not seen."""
+        pending = [_stand_in(tensor)] if isinstance(tensor, self.library.Tensor) else []
+        seen = set(pending)
+        for node in pending:  # which grows meanwhile
+            if node in self._numbers:
+                self.calls[self._numbers[node]].shared = True
+            elif graph.is_operation(node):
+                fresh = [edge for edge in graph.beneath(node) if edge not in seen]
+                seen.update(fresh)
+                pending += fresh
+
+
+def _stand_in(tensor: Any) -> Any:
+    """Return what stands for a tensor in the graph: a change in place gives it another."""
+    return tensor if tensor.grad_fn is None else tensor.grad_fn
+
+
+_NORMALIZATION = re.compile(r"(LayerNorm|RMSNorm|BatchNorm)(\d+d)?$")
+
+
+def _scaling(module: Any) -> Scaling | None:
+    """Return what a module does if it is a normalization that is known by its class's name."""
+    kind = _NORMALIZATION.search(type(module).__name__)
+    of_batch = kind is not None and kind[1] == "BatchNorm"
+    if kind is None or (of_batch and not module.training):
+        return None
+
+    def mean_square(name: str, otherwise: float) -> float:
+        tensor = getattr(module, name, None)
+        return otherwise if tensor is None else float(np.mean(to_array(tensor) ** 2))
+
+    gain, shift = mean_square("weight", 1.0), mean_square("bias", 0.0)
+    epsilon = getattr(module, "eps", None) or 0.0
+    return Scaling(gain, shift, epsilon, kind[1] != "RMSNorm", not of_batch)
+
+
+_functions: dict[tuple[type, str], Function | None] = {}
+
+
+def elementwise(module: Any) -> Function | None:
+    """Return a module as a function of arrays, or None if it does not map each element alone."""
+    if next(iter(module.parameters()), None) is not None:
+        return None
+    if next(iter(module.buffers()), None) is not None:
+        return None
+    known = re.match(r"(minnet|torch)\.nn\.", type(module).__module__) is not None
+    key = type(module), repr(module)  # which says all about an activation of the library
+    if known and key in _functions:
+        return _functions[key]
+    try:
+        # A copy: the user's module may change its mode while the function lives.
+        function = of_arrays(copy.copy(module).forward, type(module).__name__)
+    except (TypeError, ValueError):
+        function = None
+    if known:
+        _functions[key] = function
+    return function
+
+
+def _is_identity(f: Function) -> bool:
+    z = np.linspace(-2.5, 3.5, 7)
+    return np.array_equal(f(z), z)
+
+
+def _value(library: Any, output: Any, y: Any, loss: Any) -> tuple[Any, Any, int | None]:
     """Return what is differentiated, its cotangent if it is no loss, and the number of classes."""
+    functional = library.nn.functional
     if y is None and loss is None:
-        normal = randn(output.shape, generator=Generator(seed=0), dtype=output.dtype)
-        return output, normal, None
+        normal = randn(tuple(output.shape), generator=Generator(seed=0)).numpy()
+        return output, library.from_numpy(normal).to(output.device, output.dtype), None
     if loss is None:
-        loss = mse_loss if y.is_floating_point() else cross_entropy
+        loss = functional.mse_loss if y.is_floating_point() else functional.cross_entropy
     value = loss(output) if y is None else loss(output, y)
-    if not isinstance(value, Tensor) or value.nelement() != 1:
+    if not isinstance(value, library.Tensor) or value.nelement() != 1:
         raise TypeError(f"the loss must return a tensor of one number, got {value!r}")
-    entropy = loss is cross_entropy or isinstance(loss, CrossEntropyLoss)
+    entropy = loss is functional.cross_entropy or isinstance(loss, library.nn.CrossEntropyLoss)
     return value, None, output.shape[1 if output.ndim > 1 else 0] if entropy else None
 
 
-def _note_gradients(found: Observation, net: Module, value: Tensor, cotangent: Any) -> None:
-    parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    flowing = [call for call in found.calls if call.result.requires_grad]
-    wanted = [call.result for call in flowing] + list(parameters.values())
-    gradients = grad(value, wanted, cotangent, allow_unused=True)
-    for call, gradient in zip(flowing, gradients, strict=False):
-        if gradient is not None:
-            call.gradient = moments(gradient.array)
-    for name, gradient in zip(parameters, gradients[len(flowing) :], strict=True):
-        if gradient is not None:
-            found.gradients[name] = gradient.array
-
-
 @contextlib.contextmanager
-def _untouched(net: Module) -> Iterator[None]:
+def _untouched(net: Any, library: Any, samples: int) -> Iterator[None]:
     """Set a network to evaluate, without writing over inputs, and put all back in the end."""
     modules = list(net.modules())
-    # `_hooked` as well: a module that has had hooks is called a slower way.
-    state = [
-        {k: vars(m)[k] for k in ("training", "inplace", "_hooked") if k in vars(m)} for m in modules
-    ]
-    buffers = [(buffer, buffer.array.copy()) for buffer in net.buffers()]
-    draws = get_rng_state()
+    # `_hooked` as well: a module of minnet that has had hooks is called a slower way.
+    state = [{k: vars(m)[k] for k in ("inplace", "_hooked") if k in vars(m)} for m in modules]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in net.buffers()]
+    draws, own_draws = get_rng_state(), library.get_rng_state()
     try:
-        net.eval()
-        for module in modules:
-            if "inplace" in vars(module):
-                module.inplace = False
-        yield
+        with evaluating(net):
+            for module in modules:
+                if "inplace" in vars(module):
+                    module.inplace = False
+                if samples > 1 and re.search(r"BatchNorm(\d+d)?$", type(module).__name__):
+                    module.training = True
+            yield
     finally:
         for module, values in zip(modules, state, strict=True):
             for key, value in values.items():
                 setattr(module, key, value)
-        for buffer, before in buffers:
-            if not np.array_equal(buffer.array, before, equal_nan=before.dtype.kind == "f"):
-                buffer.array[...] = before
+        with library.no_grad():
+            for buffer, before in buffers:
+                if not _same(to_array(buffer), to_array(before)):
+                    buffer.copy_(before)
+        library.set_rng_state(own_draws)
         set_rng_state(draws)
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=True)

@@ -1,23 +1,19 @@
 """Prediction: mean-field theory along the calls of an observation, forward and back.
 
-Where the theory does not reach (a module it does not know, an input that no observed module gave),
+Where the theory does not reach (a module it does not know, an input that no observed call gave),
 what was measured there is taken, and the theory goes on from it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from minnet.autograd import no_grad
-from minnet.creation import from_numpy
 from minnet.doctor import mean_field
-from minnet.doctor.mean_field import Function
-from minnet.doctor.observation import Call
-from minnet.nn import Linear, Module
+from minnet.doctor.mean_field import Means
+from minnet.doctor.observation import Call, Scaling
 
 
 @dataclass
@@ -27,24 +23,26 @@ class Prediction:
     Attributes:
         second: the second moment of the output, or None without a theory.
         error: the relative standard error to expect when it is compared with the measured one.
+        mean: the mean of the output.
+        normal: whether each unit is normal with mean 0, over the draws of the weights.
         gradient: the second moment of the gradient for the output, or None.
         gradient_error: likewise.
         why: why there is no theory for the call, or "".
         weight: σw² of a Linear.
         bias: σb² of a Linear.
-        function: an activation as a function of arrays.
-        slope: E[f'(z)²] of an activation.
+        means: what an activation does to its input.
     """
 
     second: float | None = None
     error: float = 0.0
+    mean: float = 0.0
+    normal: bool = False
     gradient: float | None = None
     gradient_error: float = 0.0
     why: str = ""
     weight: float | None = None
     bias: float = 0.0
-    function: Function | None = None
-    slope: float | None = None
+    means: Means | None = None
     # The errors but for the chance of the call's own units: of the variance they are drawn with.
     drawn_error: float = 0.0
     drawn_gradient_error: float = 0.0
@@ -52,119 +50,124 @@ class Prediction:
 
 def predict(calls: list[Call]) -> list[Prediction]:
     """Return the prediction for each call."""
-    functions: dict[int, Function | None] = {}
     predictions: list[Prediction] = []
     for call in calls:
-        predictions.append(_forward(call, calls, predictions, functions))
+        predictions.append(_forward(call, calls, predictions))
     _backward(calls, predictions)
     return predictions
 
 
-def sigma_weight(layer: Linear) -> float:
-    """Return σw² = fan_in · E[w²] of a layer's actual weights."""
-    return layer.in_features * float(np.mean(layer.weight.array.astype(np.float64) ** 2))
+def _mean_square(values: np.ndarray | None) -> float:
+    return 0.0 if values is None or not values.size else float(np.mean(values**2))
 
 
-def _forward(
-    call: Call,
-    calls: list[Call],
-    predictions: list[Prediction],
-    functions: dict[int, Function | None],
-) -> Prediction:
-    before = None if call.source is None else predictions[call.source]
-    second, error = call.input.second, 0.0
-    if before is not None and before.second is not None:
-        second, error = before.second, before.error
+def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Prediction:
+    if call.kind == "input":
+        return Prediction(call.output.second, mean=call.output.mean)
+    sources = [predictions[k] for k in call.sources]
+    before = sources[0] if sources else None
+    if before is None or before.second is None:  # what was measured there is taken
+        before = Prediction(call.input.second, mean=call.input.mean)
+    second = before.second if before.second is not None else math.nan
     own = call.output.noise if math.isfinite(call.output.noise) else 0.0
     if not (math.isfinite(second) and math.isfinite(call.output.second)):
         return Prediction(why="not finite")
     if call.passes:
-        return Prediction(second, error, drawn_error=error)
-    module = call.module
-    if isinstance(module, Linear):
-        weight, bias = sigma_weight(module), 0.0
-        if module.bias is not None:
-            bias = float(np.mean(module.bias.array.astype(np.float64) ** 2))
+        return Prediction(
+            second, before.error, before.mean, before.normal, drawn_error=before.error
+        )
+    if call.weight is not None:
+        weight = call.weight.shape[1] * _mean_square(call.weight)
+        bias = _mean_square(call.bias)
         q = weight * second + bias
-        drawn = error * weight * second / q if q else 0.0
-        return Prediction(q, math.hypot(drawn, own), weight=weight, bias=bias, drawn_error=drawn)
-    key = id(module)
-    if key not in functions:
-        functions[key] = elementwise(module)
-    f = functions[key]
-    if f is None:
-        return Prediction(why=f"no theory for {type(module).__name__}")
-    if call.source is None or not isinstance(calls[call.source].module, Linear):
-        return Prediction(why="its input is not a Linear's output", function=f)
-    if before is None or before.second is None or before.second == 0:
-        return Prediction(why="its input is zero", function=f)
+        drawn = before.error * weight * second / q if q else 0.0
+        return Prediction(
+            q, math.hypot(drawn, own), 0.0, True, weight=weight, bias=bias, drawn_error=drawn
+        )
+    if call.kind == "sum":
+        return _sum(sources, own)
+    if call.scaling is not None:
+        return _normalization(call.scaling, before, own)
+    if call.function is None:
+        return Prediction(why=f"no theory for {call.kind}")
+    if not before.normal:
+        return Prediction(why="its input is not known to be normal")
+    if second == 0:
+        return Prediction(why="its input is zero")
     try:
-        moment = mean_field.second_moment(f, before.second)
-        slope = mean_field.slope_moment(f, before.second)
+        means = mean_field.means(call.function, second)
     except ValueError as reason:
-        return Prediction(why=str(reason), function=f)
-    drawn = abs(_elasticity(mean_field.second_moment, f, before.second)) * before.drawn_error
-    return Prediction(
-        moment, math.hypot(drawn, own), function=f, slope=slope, drawn_error=before.drawn_error
-    )
+        return Prediction(why=str(reason))
+    error = math.hypot(abs(means.second_by_q) * before.drawn_error, own)
+    return Prediction(means.second, error, means.mean, means=means, drawn_error=before.drawn_error)
 
 
-def _elasticity(moment: Callable[[Function, float], float], f: Function, q: float) -> float:
-    """Return d ln moment(q) / d ln q."""
-    high, low = moment(f, 1.01 * q), moment(f, q / 1.01)
-    return math.log(high / low) / math.log(1.01**2) if high > 0 and low > 0 else 0.0
+def _sum(sources: list[Prediction], own: float) -> Prediction:
+    """Return the theory of a sum of independent terms: only their means have a product."""
+    a, b = sources
+    if a.second is None or b.second is None:
+        return Prediction(why="no theory for one of its terms")
+    q = a.second + b.second + 2 * a.mean * b.mean
+    drawn = math.hypot(a.error * a.second, b.error * b.second) / q if q else 0.0
+    normal = a.normal and b.normal
+    error = math.hypot(drawn, own)
+    return Prediction(q, error, a.mean + b.mean, normal, drawn_error=drawn)
+
+
+def _normalization(scaling: Scaling, before: Prediction, own: float) -> Prediction:
+    variance = _variance(scaling, before)
+    gain = scaling.gain * variance / (variance + scaling.epsilon) if variance else 0.0
+    return Prediction(gain + scaling.shift, own, 0.0, before.normal)
+
+
+def _variance(scaling: Scaling, before: Prediction) -> float:
+    """Return what a normalization divides by the square root of."""
+    second = before.second or 0.0
+    return max(second - before.mean**2, 0.0) if scaling.centers else second
 
 
 def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
     readers: list[list[int]] = [[] for _ in calls]
     for k, call in enumerate(calls):
-        if call.source is not None:
-            readers[call.source].append(k)
+        for source in call.sources:
+            readers[source].append(k)
     for i in reversed(range(len(calls))):
         call, found = calls[i], predictions[i]
-        if call.gradient is None:
+        # The gradient starts at the output, and anew where not all that read it are known.
+        found.gradient = None if call.gradient is None else call.gradient.second
+        if call.shared or not readers[i]:
             continue
-        # The gradient starts at the last call, and anew where several read an output.
-        found.gradient = call.gradient.second
-        if len(readers[i]) != 1:
-            continue
-        reader, after = calls[readers[i][0]], predictions[readers[i][0]]
-        factor = _factor_back(reader, after)
-        if factor is None or after.gradient is None:
-            continue
-        found.gradient = factor * after.gradient
-        # An activation's units are those of its input: their chance is to count once.
-        error = after.gradient_error if after.slope is None else after.drawn_gradient_error
-        if after.slope and after.function and found.second:
-            shift = _elasticity(mean_field.slope_moment, after.function, found.second)
-            error = math.hypot(error, shift * found.drawn_error)
-        own = call.gradient.noise if math.isfinite(call.gradient.noise) else 0.0
-        found.drawn_gradient_error = error
-        found.gradient_error = error if reader.passes else math.hypot(error, own)
+        total = variance = 0.0
+        for k in readers[i]:
+            factor = _factor_back(calls[k], predictions[k], found)
+            after = predictions[k]
+            if factor is None or after.gradient is None:
+                break
+            total += factor * after.gradient
+            # An activation's units are those of its input: their chance is to count once.
+            error = after.gradient_error if after.means is None else after.drawn_gradient_error
+            if after.means is not None:
+                error = math.hypot(error, after.means.slope_by_q * found.drawn_error)
+            variance += (error * factor * after.gradient) ** 2
+        else:
+            found.gradient = total
+            error = math.sqrt(variance) / total if total else 0.0
+            found.drawn_gradient_error = error
+            own = 0.0 if call.gradient is None else call.gradient.noise
+            passes = len(readers[i]) == 1 and calls[readers[i][0]].passes
+            own = own if math.isfinite(own) and not passes else 0.0
+            found.gradient_error = math.hypot(error, own)
 
 
-def _factor_back(call: Call, prediction: Prediction) -> float | None:
+def _factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:
     """Return the factor on the gradient's second moment from a call's output to its input."""
-    if call.passes:
+    if call.passes or call.kind == "sum":
         return 1.0
-    if isinstance(call.module, Linear) and prediction.weight is not None:
-        return prediction.weight * call.module.out_features / call.module.in_features
-    return prediction.slope
-
-
-def elementwise(module: Module) -> Function | None:
-    """Return a module as a function of arrays, or None if it does not map each element alone."""
-    if next(module.parameters(), None) is not None or next(module.buffers(), None) is not None:
-        return None
-
-    def function(z: np.ndarray) -> np.ndarray:
-        with no_grad():
-            return module.forward(from_numpy(z.copy())).array
-
-    few = np.linspace(-2.5, 3.5, 7)
-    try:
-        values, alone = function(few), function(few[:3])
-    except Exception:
-        return None
-    same = values.shape == few.shape and np.allclose(values[:3], alone, equal_nan=True)
-    return function if same else None
+    if call.weight is not None and prediction.weight is not None:
+        return prediction.weight * call.weight.shape[0] / call.weight.shape[1]
+    if call.scaling is not None and call.scaling.of_samples:
+        # It takes the gradient's parts along 1 and along its output away.
+        variance = _variance(call.scaling, before) + call.scaling.epsilon
+        lost = (1 + call.scaling.centers) / call.values.shape[-1]
+        return call.scaling.gain / variance * (1 - lost) if variance else None
+    return None if prediction.means is None else prediction.means.slope

@@ -12,13 +12,15 @@ import numpy as np
 from minnet.doctor import mean_field
 from minnet.doctor.observation import Call
 from minnet.doctor.prediction import Prediction
-from minnet.nn import LeakyReLU, Linear, Module, ReLU, init
+from minnet.nn import init
+from minnet.nn.init.elementwise import Function
 from minnet.nn.init.provenance import noted
 
+OUTPUT = 0.1  # E[z²] of logits: the loss is ln K + 0.05, and chance may make it some times larger
 LIMIT = 1e3  # what a network may do to a second moment between its first and last hidden layer
 
 
-def drift(f: mean_field.Function, gain: float, depth: int) -> float:
+def drift(f: Function, gain: float, depth: int) -> float:
     """Return the largest |ln| of what `depth` layers do to E[z²] and to a gradient's E[δ²].
 
     The signal starts at E[z²] = 1, and a quarter above and below: chance makes such differences in
@@ -36,7 +38,7 @@ def drift(f: mean_field.Function, gain: float, depth: int) -> float:
     return largest
 
 
-def stable_gain(f: mean_field.Function, depth: int) -> tuple[float, float]:
+def stable_gain(f: Function, depth: int) -> tuple[float, float]:
     """Return the gain to use between `depth` hidden layers, and its `drift`.
 
     It is the forward gain 1/√E[f(z)²] unless that makes signal or gradient drift by more than a
@@ -53,7 +55,7 @@ def stable_gain(f: mean_field.Function, depth: int) -> tuple[float, float]:
     least = drift(f, forward, depth)
     if least < math.log(10):
         return forward, least
-    bounds = [forward, 1 / math.sqrt(mean_field.slope_moment(f, 1.0))]
+    bounds = [forward, 1 / math.sqrt(mean_field.means(f, 1.0).slope)]
     slope = float(np.diff(f(np.array([-1e-4, 1e-4])))[0]) / 2e-4
     bounds += [1 / abs(slope)] if slope else []
     gains = [forward, *np.geomspace(min(bounds), max(bounds), 9).tolist()]
@@ -78,25 +80,49 @@ class Prescription:
 def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescription:
     """Return what is recommended for a network.
 
-    A first layer gets the scale that gives its outputs a second moment of 1 on this batch, a last
-    one a scale with which it is at most 1.
+    A first layer gets the scale that gives its outputs a second moment of 1 on this batch, the last
+    of several one that gives at most OUTPUT.
     """
-    linear = [k for k, call in enumerate(calls) if isinstance(call.module, Linear)]
+    linear = [k for k, call in enumerate(calls) if call.weight is not None]
+    branches = sum(call.kind == "sum" for call in calls)
     depth = len(linear) - 1
-    gains: dict[str, float] = {}
+    gains: dict[Function, float] = {}
     found = Prescription()
     for k in linear:
         name = f"{calls[k].name}.weight" if calls[k].name else "weight"
-        source = calls[k].source
-        while source is not None and calls[source].passes:
-            source = calls[source].source
-        if source is None:
+        if name in found.fills:
+            continue
+        source = origin(calls, k)
+        if source is None or calls[source].kind == "input":
             second = calls[k].input.second if k == linear[0] else 1.0
             fill = _with_scale(1 / second if 0 < second < math.inf else 1.0)
         else:
             fill = _after(calls[source], predictions[source], depth, k == linear[-1], gains, found)
-        found.fills.setdefault(name, fill)
+        if branches and _ends_a_branch(calls, k):
+            fill = _scaled(fill, 1 / branches)
+        found.fills[name] = fill
     return found
+
+
+def origin(calls: list[Call], k: int) -> int | None:
+    """Return the call that a call's input comes from, those that only hand it on passed over."""
+    sources = calls[k].sources
+    while sources and calls[sources[0]].passes:
+        sources = calls[sources[0]].sources
+    return sources[0] if sources else None
+
+
+def _ends_a_branch(calls: list[Call], k: int) -> bool:
+    readers = [call for i, call in enumerate(calls) if k in call.sources]
+    return bool(readers) and all(call.kind == "sum" for call in readers)
+
+
+def _scaled(fill: Any, factor: float) -> Any:
+    """Return a fill with another variance, a residual branch's share of what all of them add."""
+    given = fill.keywords
+    kaiming = 2 / (1 + given.get("a", 0) ** 2)
+    scale = kaiming if fill.func is init.kaiming_normal_ else given.get("scale", 1.0)
+    return _with_scale(scale * factor)
 
 
 def _with_scale(scale: float) -> Any:
@@ -110,33 +136,31 @@ def _after(
     prediction: Prediction,
     depth: int,
     last: bool,
-    gains: dict[str, float],
+    gains: dict[Function, float],
     found: Prescription,
 ) -> Any:
     """Return what fills the weights of a Linear that reads what a call gives."""
-    module, f = call.module, prediction.function
-    if type(module) is ReLU:
-        return functools.partial(init.kaiming_normal_, nonlinearity="relu")
-    if type(module) is LeakyReLU:
-        return functools.partial(init.kaiming_normal_, a=module.negative_slope)
+    f, q = call.function, 1.0
     if f is None:
-        return functools.partial(init.lecun_normal_)
-    key = repr(module)
+        return _with_scale(OUTPUT if last else 1.0)
     try:
-        if key not in gains:
-            gains[key], least = stable_gain(f, depth - 1)
+        if call.kind in ("ReLU", "relu", "LeakyReLU", "leaky_relu") and not last:
+            slope = round(-float(f(np.array([-1.0]))[0]), 9)
+            given = {"a": slope} if slope else {"nonlinearity": "relu"}
+            return functools.partial(init.kaiming_normal_, **given)
+        if f not in gains:
+            gains[f], least = stable_gain(f, depth - 1)
             if least > math.log(LIMIT):
                 found.unstable = (
                     f"no gain keeps signal and gradient through {depth} layers of "
-                    f"{type(module).__name__}: use fewer layers, another activation, normalization "
+                    f"{call.kind}: use fewer layers, another activation, normalization "
                     "or residual connections"
                 )
         if not last:
-            return _with_scale(gains[key] ** 2)
-        q = 1.0
+            return _with_scale(gains[f] ** 2)
         for _ in range(depth - 1):
-            q = mean_field.variance_map(f, q, gains[key] ** 2)
-        return _with_scale(1 / mean_field.second_moment(f, max(q, 1.0)))
+            q = mean_field.variance_map(f, q, gains[f] ** 2)
+        return _with_scale(OUTPUT / mean_field.second_moment(f, max(q, 1.0)))
     except (ValueError, ZeroDivisionError):  # there are no moments, or they are 0
         return functools.partial(init.lecun_normal_)
 
@@ -147,7 +171,7 @@ def written(fill: Any) -> str:
     return f"init.{fill.func.__name__}(weight{given})"
 
 
-def apply(net: Module, fills: dict[str, Any], generator: Any = None) -> Module:
+def apply(net: Any, fills: dict[str, Any], generator: Any = None) -> Any:
     """Fill the weights through `Module.apply`, and the biases of the same layers with zeros."""
     rules = dict(fills)
     names = {name for name, _ in net.named_parameters()}

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import shutil
 import textwrap
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from minnet.doctor.features import Features
+from minnet.doctor.figure import draw
+from minnet.doctor.spectrum import Jacobian
 from minnet.doctor.units import Units
 from minnet.nn.init.provenance import Initialization
 
-WIDTH = 98  # of the table, at most; 100 is what terminals and this code are made for
+LEAST = 11  # columns that a name or an initializer keeps where the terminal is narrow
+ROWS = 41  # of the table, at most: `layers` has them all
 SHOWN = 3  # findings of a kind in the table's verdict; `findings` has them all
 
 
@@ -60,7 +65,9 @@ class Layer:
         gradient_to_weight: the rms of the weight's gradient over that of the weight, if there was
             a loss.
         update_to_weight: likewise for the optimizer's first step.
-        units: dead and flat units.
+        equal_units: whether all units of a Linear have the same weights.
+        units: dead, flat and constant units of the activation.
+        features: the rank of the activation's outputs.
         why: why there is no theory for it, or "".
         provenance: how its parameters were initialized, by their own names.
     """
@@ -81,7 +88,9 @@ class Layer:
     depth_scale: float | None = None
     gradient_to_weight: float | None = None
     update_to_weight: float | None = None
+    equal_units: bool = False
     units: Units | None = None
+    features: Features | None = None
     why: str = ""
     provenance: dict[str, Initialization] = field(default_factory=dict)
 
@@ -95,16 +104,34 @@ class Finding:
         where: the name of the layer or parameter, or "" for the network.
         text: what was found, in words.
         remedy: the change that mends it.
+        fills: what `prescribe` would do for it, calls of initializers by the layer's name.
     """
 
     kind: str
     where: str
     text: str
     remedy: str
+    fills: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         where = f" at {self.where}" if self.where else ""
         return f"{self.kind}{where}: {self.text}" + (f" → {self.remedy}" if self.remedy else "")
+
+
+def prescribed(fills: dict[str, str]) -> str:
+    """Return in words what `prescribe` would do, equal calls together; "" for nothing."""
+    groups: dict[str, list[str]] = {}
+    for name, call in fills.items():
+        groups.setdefault(call, []).append(name)
+    parts = []
+    for call, names in groups.items():
+        parts.append(f"{call} for {_listed(names)}")
+    return f"doctor.prescribe: {'; '.join(parts)}" if parts else ""
+
+
+def _listed(names: list[str]) -> str:
+    names = list(dict.fromkeys(name or "the net" for name in names))
+    return ", ".join(names if len(names) <= 4 else [*names[:2], "…", names[-1]])
 
 
 class Unhealthy(AssertionError):
@@ -127,6 +154,7 @@ class Report:
         output_std: the standard deviation of the network's output.
         fixed_point: the E[z²] that more hidden layers of the same kind would lead to, or None.
         shared: the names of each parameter that has several.
+        jacobian: the singular values of the input-output Jacobian, or None where there is none.
     """
 
     layers: list[Layer]
@@ -136,6 +164,7 @@ class Report:
     output_std: float
     fixed_point: float | None = None
     shared: list[list[str]] = field(default_factory=list)
+    jacobian: Jacobian | None = None
 
     @property
     def healthy(self) -> bool:
@@ -156,38 +185,98 @@ class Report:
         data = asdict(self)
         for layer, row in zip(self.layers, data["layers"], strict=True):
             row["units"] = None if layer.units is None else layer.units._asdict()
+            row["features"] = None if layer.features is None else layer.features._asdict()
         return _plain(data)
 
-    def __repr__(self) -> str:
-        head = ["layer", "module", "E[z²]", "theory", "χ", "E[δ²]", "theory"]
-        steps = any(layer.update_to_weight is not None for layer in self.layers)
-        head += ["|Δw|/|w|" if steps else "|g|/|w|", "dead", "flat", "initializer"]
-        rows = [head, *map(_row, self.layers)]
-        for column in (7, 5, 6):  # without a gradient or a loss there is nothing to show
-            if all(row[column] in ("", "-") for row in rows[1:]):
-                for row in rows:
-                    row[column] = ""
-        columns = [c for c in zip(*rows, strict=True) if any(c)]
-        widths = [max(map(len, column)) for column in columns]
-        widths[-1] = max(11, min(widths[-1], WIDTH - sum(widths[:-1]) - 2 * (len(widths) - 1)))
-        lines = []
-        for *cells, last in zip(*columns, strict=True):
-            last = last if len(last) <= widths[-1] else last[: widths[-1] - 1] + "…"
-            text = [
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(cells, widths, strict=False))
-            ]
-            lines.append("  ".join([*text, last]).rstrip())
-        return "\n".join([*lines, "", *self._summary()])
+    def plot(self) -> Any:
+        """Return the report as a `matplotlib.figure.Figure`, made without pyplot.
 
-    def _summary(self) -> list[str]:
+        It shows by layer the second moments of signal and gradient, as measured and as predicted,
+        and the size of the gradient or of the optimizer's step against the weights.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        return draw(self)
+
+    def save(self, path: Any, **options: Any) -> None:
+        """Write the report as a picture, in the format that the name ends in.
+
+        Args:
+            path: such as "doctor.png" or "doctor.pdf".
+            options: for `Figure.savefig`, such as `dpi`.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        self.plot().savefig(path, **options)
+
+    def __repr__(self) -> str:
+        width = shutil.get_terminal_size((100, 24)).columns
+        return "\n".join([*self._table(width), "", *self._summary(width)])
+
+    def _table(self, width: int) -> list[str]:
+        steps = any(layer.update_to_weight is not None for layer in self.layers)
+        ratio = "|Δw|/|w|" if steps else "|g|/|w|"
+        rows = [_row(layer) for layer in self.layers]
+        if len(rows) > ROWS:
+            between = [f"… {len(rows) - ROWS + 1} more", *[""] * (len(rows[0]) - 1)]
+            rows = [*rows[: ROWS // 2], between, *rows[-(ROWS - ROWS // 2 - 1) :]]
+        head = ["layer", "module", "E[z²]", "theory", "χ", "E[δ²]", "theory", ratio]
+        head += ["dead", "flat", "rank", "initializer"]
+        columns = list(zip(head, *rows, strict=True))
+        told = [any(cell not in ("", "-") for cell in column[1:]) for column in columns]
+        told[:4] = [True] * 4
+        if self._initializer:  # said once, below
+            told[-1] = False
+        for given_up in (9, 10, 11, 8):  # where the terminal is narrow
+            if _width([c for c, kept in zip(columns, told, strict=True) if kept]) > width:
+                told[given_up] = False
+        kept = [column for column, kept in zip(columns, told, strict=True) if kept]
+        last = kept[-1][0] == "initializer"
+        excess = _width(kept) - width
+        lines = []
+        widths = [max(map(len, column)) for column in kept]
+        if last:
+            excess = sum(widths) + 2 * (len(widths) - 1) - width
+            widths[-1] = max(LEAST, widths[-1] - max(excess, 0))
+        for column in (1, 0):
+            excess = sum(widths) + 2 * (len(widths) - 1) - width
+            widths[column] = max(min(widths[column], LEAST), widths[column] - max(excess, 0))
+        for cells in zip(*kept, strict=True):
+            text = []
+            for i, (cell, size) in enumerate(zip(cells, widths, strict=True)):
+                if i == 0 and len(cell) > size:
+                    cell = f"…{cell[len(cell) - size + 1 :]}"  # its end tells more
+                cell = cell if len(cell) <= size else f"{cell[: size - 1]}…"
+                left = i < 2 or (last and i == len(widths) - 1)
+                text.append(cell.ljust(size) if left else cell.rjust(size))
+            lines.append("  ".join(text).rstrip())
+        return lines
+
+    @property
+    def _initializer(self) -> str:
+        """The one call that has initialized all weights, or ""."""
+        calls = {_initializer(layer) for layer in self.layers if layer.sigma_weight is not None}
+        return calls.pop() if len(calls) == 1 else ""
+
+    @property
+    def _all_clear(self) -> str:
+        if not self.layers:
+            return "no layer was seen."
+        if all(layer.why for layer in self.layers):
+            return "nothing found, but there is no theory for these layers."
+        return "well initialized."
+
+    def _summary(self, width: int) -> list[str]:
         lines = []
         if any(layer.signal.agrees is False for layer in self.layers):
             lines.append("* more than five standard errors from the theory")
-        reasons = {
-            f"{layer.name}: {layer.why}; measured only" for layer in self.layers if layer.why
-        }
-        lines += sorted(reasons)
+        for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
+            names = _listed([layer.name for layer in self.layers if layer.why == why])
+            lines += _wrapped("", f"{names}: {why}; measured only", width)
+        if self._initializer:
+            lines.append(f"weights: {self._initializer}")
         lines += [f"one parameter: {', '.join(names)}" for names in self.shared]
         if self.loss is not None:
             chance = (
@@ -197,7 +286,7 @@ class Report:
         else:
             lines.append(f"output std {self.output_std:.3g}")
         chis = [layer.chi for layer in self.layers if layer.chi]
-        if chis:
+        if chis and not any(layer.kind == "sum" for layer in self.layers):
             chi = math.exp(float(np.mean(np.log(chis))))
             phase = "critical" if abs(chi - 1) < 0.02 else "ordered" if chi < 1 else "chaotic"
             scale = 1 / abs(math.log(chi)) if chi != 1 else math.inf
@@ -205,40 +294,59 @@ class Report:
                 f"χ {chi:.3g} on average: {phase}; depth scale {scale:.3g} for {len(chis)} hidden "
                 f"layer{'s' if len(chis) > 1 else ''}"
             )
-        if self.fixed_point is not None and phase != "critical":
-            lines.append(f"more such layers lead E[z²] to {self.fixed_point:.3g}")
+            if self.fixed_point is not None and phase != "critical":
+                lines.append(f"more such layers lead E[z²] to {self.fixed_point:.3g}")
+        if self.jacobian is not None:
+            lines += _wrapped("", str(self.jacobian), width)
         if not self.findings:
-            return [*lines, "Verdict: well initialized."]
+            return [*lines, f"Verdict: {self._all_clear}"]
         count = len(self.findings)
         lines.append(f"Verdict: {count} finding{'s' if count > 1 else ''}.")
         remedies: list[str] = []
+        fills: dict[str, str] = {}
         for kind in dict.fromkeys(finding.kind for finding in self.findings):
             alike = [finding for finding in self.findings if finding.kind == kind]
             for finding in alike[:SHOWN]:
                 where = f" at {finding.where}" if finding.where else ""
-                lines += _wrapped("- ", f"{kind}{where}: {finding.text}")
-            remedies += [finding.remedy for finding in alike[:SHOWN]]
+                lines += _wrapped("- ", f"{kind}{where}: {finding.text}", width)
+            remedies += [finding.remedy for finding in alike[:SHOWN] if not finding.fills]
+            for finding in alike:
+                fills |= finding.fills
             if len(alike) > SHOWN:
                 lines.append(f"  and {len(alike) - SHOWN} more with {kind}")
         lines.append("What to change:")
-        for remedy in dict.fromkeys(remedies):
-            lines += _wrapped("- ", remedy)
+        in_order = {layer.name: fills[layer.name] for layer in self.layers if layer.name in fills}
+        for remedy in filter(None, dict.fromkeys([*remedies, prescribed(in_order)])):
+            lines += _wrapped("- ", remedy, width)
         return lines
 
 
-def _wrapped(mark: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))
+def _wrapped(mark: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=mark, subsequent_indent="  ")
+
+
+def _width(columns: list[tuple[str, ...]]) -> int:
+    """Return the least width of a table."""
+    widths = [max(map(len, column)) for column in columns]
+    if columns[-1][0] == "initializer":
+        widths[-1] = min(widths[-1], LEAST)
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _initializer(layer: Layer) -> str:
+    weight = layer.provenance.get("weight")
+    return "" if weight is None else f"{weight.call}{', changed' if weight.changed else ''}"
 
 
 def _row(layer: Layer) -> list[str]:
-    weight = layer.provenance.get("weight")
-    units = layer.units
+    units, features = layer.units, layer.features
     chosen = (
         layer.update_to_weight if layer.update_to_weight is not None else layer.gradient_to_weight
     )
+    activation = f" {layer.activation}" if layer.activation not in (None, layer.kind) else ""
     return [
-        layer.name,
-        layer.kind.removeprefix("Linear ") + (f" {layer.activation}" if layer.activation else ""),
+        layer.name or "the net",
+        layer.kind.removeprefix("Linear ") + activation,
         _number(layer.signal.measured) + ("*" if layer.signal.agrees is False else ""),
         _number(layer.signal.predicted),
         _number(layer.chi),
@@ -247,7 +355,8 @@ def _row(layer: Layer) -> list[str]:
         _number(chosen),
         "-" if units is None else f"{100 * units.dead:.0f}%",
         "-" if units is None else f"{100 * units.flat:.0f}%",
-        "" if weight is None else f"{weight.call}{', changed' if weight.changed else ''}",
+        "-" if features is None else f"{features.effective_rank:.3g}",
+        _initializer(layer),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes
+from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable, wrap
 
 Operand = Any  # an array or a Python number
@@ -23,19 +23,17 @@ def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, O
 
     A Python number stays one where NumPy's own rule for it gives that dtype.
     """
-    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-        if isinstance(y, np.ndarray):
-            if y.dtype == x.dtype:
-                return x, y
-        else:
+    if not isinstance(x, _NUMBERS) and x.dtype.kind == "f":
+        if isinstance(y, _NUMBERS) or y.dtype == x.dtype:
             return x, y
-    elif isinstance(y, np.ndarray) and y.dtype.kind == "f" and not isinstance(x, np.ndarray):
+    elif isinstance(x, _NUMBERS) and not isinstance(y, _NUMBERS) and y.dtype.kind == "f":
         return x, y
     dtype = dtypes.common(x, y)
     if floating and dtype.kind != "f":
         dtype = dtypes.get_default_dtype().numpy
     # In two steps, since a number that does not fit wraps around here and is an error there.
-    return np.asarray(x).astype(dtype, copy=False), np.asarray(y).astype(dtype, copy=False)
+    x, y = kernels.as_array(x), kernels.as_array(y)
+    return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
 
 
 def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
@@ -78,7 +76,7 @@ def _add(input: Operand, other: Operand) -> Any:
 
 def _subtract(input: Operand, other: Operand) -> Any:
     for x in (input, other):
-        if isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b"):
+        if isinstance(x, bool) or (not isinstance(x, _NUMBERS) and x.dtype.kind == "b"):
             raise RuntimeError(
                 "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
                 "trying "
@@ -178,6 +176,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     x, y = promoted(input, other)
     dtype = np.result_type(x, y)
+    if dtype.kind == "b":
+        name = "div_floor_cpu" if floor else "div_trunc_cpu"
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
     if dtype.kind in "iu" and not np.all(y):
         raise RuntimeError("ZeroDivisionError")
     if floor:
@@ -196,7 +197,12 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def _remainder(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other)
-    if np.result_type(input, other).kind in "iu" and not np.all(other):
+    kind = np.result_type(input, other).kind
+    if kind == "b":
+        raise NotImplementedError(
+            "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
+        )
+    if kind in "iu" and not np.all(other):
         raise RuntimeError("ZeroDivisionError")
 
     def dother(dy: np.ndarray) -> np.ndarray:
@@ -232,7 +238,7 @@ def positive(input: Any) -> Any:
     return input
 
 
-def _sign(array: np.ndarray) -> np.ndarray:
+def sign_of(array: np.ndarray) -> np.ndarray:
     # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
     return (
         np.subtract(array > 0, array < 0, dtype=array.dtype)
@@ -250,13 +256,13 @@ def abs(input: np.ndarray) -> Any:
         >>> minnet.abs(minnet.tensor([-1.5, 2.0]))
         tensor([1.5000, 2.0000])
     """
-    return np.abs(input), (lambda dy: dy * _sign(input),)
+    return np.abs(input), (lambda dy: dy * sign_of(input),)
 
 
 @differentiable("SignBackward0")
 def sign(input: np.ndarray) -> Any:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0."""
-    return _sign(input), (_zero,)
+    return sign_of(input), (_zero,)
 
 
 def floating(array: np.ndarray) -> np.ndarray:
@@ -286,7 +292,7 @@ def sqrt(input: np.ndarray) -> Any:
 def rsqrt(input: np.ndarray) -> Any:
     """Return 1 / sqrt(input)."""
     with np.errstate(all="ignore"):
-        result = np.asarray(1 / np.sqrt(floating(input)))
+        result = kernels.as_array(1 / np.sqrt(floating(input)))
 
     def dx(dy: np.ndarray) -> np.ndarray:
         return dy * (result * result * result) * -0.5
@@ -298,7 +304,7 @@ def rsqrt(input: np.ndarray) -> Any:
 def reciprocal(input: np.ndarray) -> Any:
     """Return 1 / input."""
     with np.errstate(all="ignore"):
-        result = np.asarray(1 / floating(input))
+        result = kernels.as_array(1 / floating(input))
 
     def dx(dy: np.ndarray) -> np.ndarray:
         return -dy * (result * result)
@@ -331,7 +337,7 @@ def _pow(input: Operand, other: Operand) -> Any:
         return input | ~other, (None, None)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        if not isinstance(other, np.ndarray):
+        if isinstance(other, _NUMBERS):
             return np.zeros_like(dy) if other == 0 else dy * (other * _power(input, other - 1))
         return np.where(other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1)))
 
@@ -400,15 +406,12 @@ def minimum(input: np.ndarray, other: np.ndarray) -> Any:
 
 
 def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
-    dtype = input.dtype
-    for bound in (min, max):
-        if bound is not None:
-            dtype = dtypes.common(np.empty(input.shape, dtype), bound)
+    dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
     result = input.astype(dtype)
     if min is not None:
-        result = apply(np.maximum, result, np.asarray(min).astype(dtype))
+        result = apply(np.maximum, result, kernels.as_array(min).astype(dtype))
     if max is not None:
-        result = apply(np.minimum, result, np.asarray(max).astype(dtype))
+        result = apply(np.minimum, result, kernels.as_array(max).astype(dtype))
     min = -np.inf if min is None else min
     max = np.inf if max is None else max
     return result, (
@@ -448,7 +451,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 @differentiable("WhereBackward0", tensors=3)
 def _where(condition: Any, input: Operand, other: Operand) -> Any:
     dtype = dtypes.common(input, other)
-    x, y = np.asarray(input).astype(dtype, copy=False), np.asarray(other).astype(dtype, copy=False)
+    x, y = (kernels.as_array(v).astype(dtype, copy=False) for v in (input, other))
     try:
         result = np.where(condition, x, y)
     except ValueError:

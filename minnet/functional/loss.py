@@ -11,7 +11,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable
-from minnet.functional.arithmetic import apply, promoted
+from minnet.functional.arithmetic import apply, promoted, sign_of
 from minnet.functional.reduce import axes_of
 from minnet.functional.shape import axis
 from minnet.size import Size
@@ -37,7 +37,7 @@ def _reduction(reduction: str, size_average: bool | None = None, reduce: bool | 
 
 
 def _reduced(values: Any, reduction: str) -> np.ndarray:
-    values = np.asarray(values)
+    values = kernels.as_array(values)
     if reduction == "none":
         return values
     divisor = values.size if reduction == "mean" else 1
@@ -185,7 +185,8 @@ def _by_class(array: np.ndarray) -> np.ndarray:
     if array.ndim == 2 and array.flags.c_contiguous:
         return array
     moved = np.moveaxis(array, 1, -1) if array.ndim > 2 else array
-    return np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
+    rows = math.prod(moved.shape[:-1]), moved.shape[-1]
+    return kernels.contiguous(moved).reshape(rows)
 
 
 def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -210,6 +211,11 @@ def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -
             f"Expected input batch_size ({shape[0]}) to match target batch_size ({got})."
         )
     expected = (shape[0], *shape[2:])
+    if ndim == 2 and target.ndim > 1:
+        raise RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported; got a target of shape "
+            f"{list(target.shape)}"
+        )
     if ndim > 1 and target.shape != expected:
         raise RuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
     if target.dtype not in (np.int64, np.uint8):
@@ -239,16 +245,16 @@ def _class_weights(weight: np.ndarray | None, classes: int) -> None:
 
 
 def _averaged(
-    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: float
+    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: Any
 ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     """Return the rows' reduced loss, and how a gradient of it spreads: (N,), or (1,) for all."""
     if reduction == "none":
-        return loss.reshape(shape), lambda dy: np.ascontiguousarray(dy).reshape(-1)
+        return loss.reshape(shape), lambda dy: kernels.contiguous(dy).reshape(-1)
     divisor = divisor if reduction == "mean" else 1.0
     value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
 
     def spread(dy: np.ndarray) -> np.ndarray:
-        return np.asarray(dy / dy.dtype.type(divisor)).reshape(1)
+        return np.true_divide(dy, divisor, dtype=dy.dtype).reshape(1)
 
     return value, spread
 
@@ -275,7 +281,7 @@ def _cross_entropy(
         share = _row_weights(weight, target, ignore_index)
         loss = loss * share
         divisor = float(k.sum(share))
-    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, float(divisor))
+    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, divisor)
 
     def dx(dy: np.ndarray) -> np.ndarray:
         each = spread(dy)
@@ -473,7 +479,7 @@ def nll_loss(
 
 def _difference(input: np.ndarray, target: np.ndarray) -> np.ndarray:
     x, y = promoted(input, target)
-    return np.asarray(x - y if x.shape == y.shape else apply(np.subtract, x, y))
+    return kernels.as_array(x - y if x.shape == y.shape else apply(np.subtract, x, y))
 
 
 def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
@@ -505,7 +511,7 @@ def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
 
 
 _mse = differentiable("MseLossBackward0", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
-_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, np.sign))
+_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, sign_of))
 _smooth_l1 = differentiable("SmoothL1LossBackward0", tensors=2)(
     _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))
 )
@@ -641,7 +647,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     """Return a factor for each element of `like`, or one for all."""
     if factor is None or factor.size == 1:
-        return np.full(1, 1 if factor is None else factor.item(), like.dtype)
+        return np.full(1, 1 if factor is None else factor.item(), like.dtype, like=like)
     if (
         apply(np.add, like, factor).shape != like.shape
     ):  # raises torch's error unless they broadcast
@@ -671,7 +677,7 @@ def _bce_with_logits(
         return k.bce_with_logits_backward(dy, input, target, each, positive)
 
     def dtarget(dy: np.ndarray) -> np.ndarray:
-        one = np.ones(1, input.dtype)
+        one = np.ones(1, input.dtype, like=input)
         minus_log_sigmoid = k.bce_with_logits(input, np.ones_like(input), one, one)
         slope = minus_log_sigmoid * (positive - one) - input
         return _each(dy, input.size, reduction) * (each * slope)

@@ -63,7 +63,7 @@ def _spread(
 
 def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     if array.dtype.kind != "f":
-        return np.asarray(np.sum(array, axes, dtype=np.int64, keepdims=keepdim))
+        return kernels.as_array(np.sum(array, axes, dtype=np.int64, keepdims=keepdim))
     return kernels.of(array).sum(array, axes, keepdim)
 
 
@@ -132,9 +132,9 @@ def _deviations(
     """Return x - mean(x), the degrees of freedom, and the variance."""
     k = kernels.of(input)
     free = input.dtype.type(builtins.max(math.prod(input.shape[a] for a in axes) - correction, 0))
-    centred = np.asarray(input - k.mean(input, axes, True))
+    centred = kernels.as_array(input - k.mean(input, axes, True))
     with np.errstate(all="ignore"):
-        return centred, free, np.asarray(k.sum(centred * centred, axes, keepdim) / free)
+        return centred, free, kernels.as_array(k.sum(centred * centred, axes, keepdim) / free)
 
 
 @differentiable("VarBackward0")
@@ -255,7 +255,7 @@ def _along(input: np.ndarray, where: np.ndarray, dim: int, keepdim: bool) -> Any
     result = np.take_along_axis(input, where, dim) if shape else input.copy()
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(shape, dy.dtype)
+        gradient = kernels.zeros(shape, dy)
         if not shape:
             return dy
         np.put_along_axis(gradient, where, dy if keepdim else np.expand_dims(dy, dim), dim)
@@ -282,7 +282,8 @@ def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarra
 
 def _extreme_over(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, largest: bool) -> Any:
     kept = tuple(n if a not in axes else 1 for a, n in enumerate(input.shape))
-    rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), -1)
+    n = math.prod(input.shape[a] for a in axes)
+    rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), n)
     # By its place, since of 0.0 and -0.0 NumPy's maximum takes one or the other by SIMD width.
     result = np.take_along_axis(rows, _arg(rows, 1, largest, True), 1).reshape(kept)
 
@@ -339,6 +340,11 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 def _amax_or_amin(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     axes = axes_of(dim, input.array.ndim)
+    if dim == () and not input.array.size:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
+        )
     for a in axes:
         if not input.array.shape[a]:
             raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
@@ -414,7 +420,7 @@ def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 def count_nonzero(input: Any, dim: Any = None) -> Any:
     """Return the number of nonzero elements, over all or some dims."""
-    return wrap(np.asarray(np.count_nonzero(input.array, axes_of(dim, input.array.ndim)), np.int64))
+    return wrap(np.count_nonzero(input.array, axes_of(dim, input.array.ndim)))
 
 
 @differentiable("ProdBackward0")
@@ -424,7 +430,8 @@ def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     def dx(dy: np.ndarray) -> np.ndarray:
         # The product of the others: exact where an element is zero.
         moved = np.moveaxis(input, axes, tuple(range(len(axes))))
-        flat = moved.reshape(-1, *moved.shape[len(axes) :])
+        n = math.prod(moved.shape[: len(axes)])
+        flat = moved.reshape(n, *moved.shape[len(axes) :])
         before = np.ones_like(flat)
         after = np.ones_like(flat)
         for i in range(1, len(flat)):
@@ -445,13 +452,12 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 @differentiable("CumsumBackward0")
 def _cumsum(input: np.ndarray, dim: int) -> Any:
     if input.dtype.kind != "f":
-        return np.cumsum(input, dim if input.ndim else None, dtype=np.int64).reshape(input.shape), (
-            None,
-        )
+        total = np.cumsum(input, dim if input.ndim else None, dtype=np.int64)
+        return np.asarray(total.reshape(input.shape), order="C"), (None,)
 
     def running(x: np.ndarray) -> np.ndarray:
         total = np.cumsum(x, dim if x.ndim else None, dtype=np.float64)
-        return total.astype(x.dtype).reshape(x.shape)
+        return total.astype(x.dtype, order="C").reshape(x.shape)
 
     def dx(dy: np.ndarray) -> np.ndarray:
         return np.flip(running(np.flip(dy, dim)), dim).copy() if dy.ndim else dy
@@ -470,7 +476,13 @@ def norm(input: Any, p: float | str = 2, dim: Any = None, keepdim: bool = False)
 
     Raises:
         NotImplementedError: for another p.
+        RuntimeError: if the dtype is not floating point.
     """
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{dtypes.of(input.array).tensor_type}"
+        )
     if p in (2, "fro", None):
         return _norm2(input, axes_of(dim, input.array.ndim), keepdim)
     if p == 1:
@@ -486,7 +498,7 @@ def _norm2(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
     result = np.sqrt(kernels.of(input).sum(wide * wide, axes, keepdim)).astype(input.dtype)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        length = _kept(np.asarray(result), axes, keepdim)
+        length = _kept(kernels.as_array(result), axes, keepdim)
         with np.errstate(all="ignore"):
             return np.where(
                 length == 0, dy.dtype.type(0), _kept(dy, axes, keepdim) * (input / length)

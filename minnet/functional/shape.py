@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes
+from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable, is_grad_enabled, record, wrap
 from minnet.size import Size
 
@@ -317,14 +317,15 @@ def _flip(input: np.ndarray, axes: tuple[int, ...]) -> Any:
 
 def flip(input: Any, *dims: Any) -> Any:
     """Return a copy with the order of elements reversed along the dims."""
-    return _flip(input, tuple(axis(d, input.array.ndim) for d in ints(dims)))
+    axes = tuple(axis(d, input.array.ndim) for d in ints(dims))
+    return _flip(input, axes if input.array.ndim else ())
 
 
 # Joining and splitting
 
 
 def _join(name: str, tensors: Sequence[Any], out: Any, vjps: list[Any]) -> Any:
-    result = wrap(out)
+    result = wrap(np.asarray(out, order="C"))
     if (
         is_grad_enabled()
         and result.array.dtype.kind == "f"
@@ -368,7 +369,9 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     dtype = _common_dtype(tensors)
     # By an old rule of torch, `tensor([])` goes with tensors of any number of dims.
-    tensors = [x for x in tensors if x.array.shape != (0,)] or tensors[:1]
+    others = [x for x in tensors if x.array.shape != (0,)]
+    if others and others[0].array.ndim != 1:
+        tensors = others
     first = tensors[0].array
     d = axis(dim, first.ndim)
     for i, x in enumerate(tensors):
@@ -433,11 +436,11 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
     n = tensor.array.shape[d]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
-        if size <= 0:
+        if size <= 0 and (size or n):
             raise RuntimeError(
                 f"split expects split_size to be positive, but got split_size={size}"
             )
-        sizes = [min(size, n - i) for i in range(0, max(n, 1), size)]
+        sizes = [min(size, n - i) for i in range(0, max(n, 1), max(size, 1))]
     else:
         sizes = list(split_size_or_sections)
         if sum(sizes) != n:
@@ -469,7 +472,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[axis(dim, input.array.ndim)]
-    return split(input, max(-(-n // chunks), 1), dim)
+    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
@@ -533,7 +536,7 @@ class Key:
             part = _part(item)
             if isinstance(part, int):
                 view.append(part)
-            elif isinstance(part, np.ndarray):
+            elif hasattr(part, "dtype"):
                 self.selects = True
                 if part.dtype == bool:  # takes as many dims as it has; with none, a new one
                     view += [slice(None)] * part.ndim or [None]
@@ -553,7 +556,7 @@ class Key:
     def own(self) -> None:
         """Copy the arrays, since the user may change them before backward reads them."""
         self.selection = tuple(
-            part.copy() if isinstance(part, np.ndarray) else part for part in self.selection
+            part.copy() if hasattr(part, "dtype") else part for part in self.selection
         )
 
     def get(self, array: np.ndarray) -> np.ndarray:
@@ -630,11 +633,12 @@ def _indexed(input: np.ndarray, key: Key) -> Any:
     shape = input.shape
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(shape, dy.dtype)
+        gradient = kernels.zeros(shape, dy)
         key.add(gradient, dy)
         return gradient
 
-    return key.get(input), (dx,)
+    result = key.get(input)  # NumPy may lay a selection out in another order than its shape's
+    return np.asarray(result, order="C") if key.selects else result, (dx,)
 
 
 _slice = differentiable("SliceBackward0", view=True)(_indexed)
@@ -674,7 +678,13 @@ def put(input: np.ndarray, values: Any, key: Key) -> Any:
         key.set(gradient, 0)
         return gradient
 
-    return result, (dx, lambda dy: key.get(dy))
+    ndim = np.ndim(values)
+
+    def dvalues(dy: np.ndarray) -> np.ndarray:
+        gradient = key.get(dy)
+        return gradient.reshape((1,) * (ndim - gradient.ndim) + gradient.shape)
+
+    return result, (dx, dvalues)
 
 
 @differentiable("FillBackward0")
@@ -692,7 +702,7 @@ def _gather_along(input: np.ndarray, index: np.ndarray, dim: int) -> Any:
         return (*grid[:dim], index, *grid[dim + 1 :]) if shape else ()
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(shape, dy.dtype)
+        gradient = kernels.zeros(shape, dy)
         np.add.at(gradient, where(index), dy)
         return gradient
 
@@ -733,8 +743,22 @@ def gather(input: Any, dim: int, index: Any) -> Any:
 
 
 def index_select(input: Any, dim: int, at: Any) -> Any:
-    """Return a copy with the elements at the given indices of a dim."""
+    """Return a copy with the elements at the given indices of a dim.
+
+    Raises:
+        IndexError: if the dim or an index is out of range.
+        RuntimeError: if `input` has no dims and there is not one index.
+    """
     d = axis(dim, input.array.ndim)
+    if (at.array < 0).any():
+        raise IndexError("index out of range in self: index_select takes no index below 0")
+    if input.array.ndim == 0:
+        if at.array.size != 1:
+            raise RuntimeError(
+                "index_select(): Index to scalar can have only 1 value, got "
+                f"{at.array.size} value(s)"
+            )
+        return reshape(index(reshape(input, 1), at), ())
     return index(input, (*[slice(None)] * d, at))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,16 @@ _counts_are_exact = getattr(sys, "_is_gil_enabled", lambda: True)()
 _kept: list[np.ndarray] = []
 
 
+def _counted(arrays: list[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each array of a list after the number of references to it."""
+    for array in arrays:
+        yield sys.getrefcount(array), array
+
+
+# The list, the loop, and up to Python 3.13 the call, which only borrows its arguments since.
+FREE = next(_counted([np.empty(0)]))[0]
+
+
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return an array whose elements are anything, as `np.empty`.
 
@@ -30,9 +41,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE or size > MOST // 4 or not _counts_are_exact:
         return np.empty(shape, dtype)
-    for array in _kept:
-        # The three are the list, the loop and the call.
-        if sys.getrefcount(array) == 3 and array.shape == shape and array.dtype == dtype:
+    for references, array in _counted(_kept):
+        if references == FREE and array.shape == shape and array.dtype == dtype:
             if array.flags.c_contiguous and array.flags.writeable:
                 return array
     array = np.empty(shape, dtype)

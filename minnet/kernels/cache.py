@@ -2,9 +2,13 @@
 
 Numba's own cache has three gaps that matter here: it does not see a change in a helper that lives
 in another file, it keys a parallel and a serial compilation alike, and its numbered data files can
-be paired wrongly by processes that compile at the same time. Here the folder's name carries a hash
-of every kernel source and of Numba's version and options, and the file's name a hash of its whole
-key, so that a file is either the right one or absent.
+be paired wrongly by processes that compile at the same time. Here a file holds a hash of all that
+its machine code depends on, with the code itself, so that it is either the right one or refused:
+
+- the bytecode of every module of kernels, which holds their constants too;
+- the versions of Python, NumPy, Numba and llvmlite;
+- the kernel, serial or parallel, and its argument types;
+- the target, the processor's name and its features, and Numba's options.
 """
 
 from __future__ import annotations
@@ -15,37 +19,89 @@ import logging
 import os
 import pickle
 import shutil
-import tempfile
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import llvmlite
 import numba
+import numpy as np
 from numba import config
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 
+from minnet import atomic
+
 SOURCES = Path(__file__).parent
+KEPT = 4  # versions, so that environments that share a checkout do not delete each other's
+CHECK = hashlib.sha256().digest_size
+
+# Numba's options that change no machine code, but where it is kept and how many threads run it.
+# Nor do those of CUDA.
+ELSEWHERE = {
+    *("CACHE_DIR", "CACHE_LOCATOR_CLASSES", "DEBUG_CACHE"),
+    *("NUMBA_NUM_THREADS", "NUMBA_DEFAULT_NUM_THREADS"),
+    *("THREADING_LAYER", "THREADING_LAYER_PRIORITY"),
+}
+
 log = logging.getLogger("minnet.kernels")
 
 
-@cache
+def _sources() -> list[Path]:
+    return sorted(SOURCES.rglob("*.py"))
+
+
+def _times() -> list[tuple[str, int, int, int]]:
+    """Return what tells that a source was written since: far cheaper than to read them all."""
+    found = []
+    for source in _sources():
+        status = source.stat()
+        found.append((str(source), status.st_mtime_ns, status.st_ctime_ns, status.st_size))
+    return found
+
+
+def _parts(code: CodeType) -> Iterator[Any]:
+    """Yield all that decides what a code object does; its lines and its file do not."""
+    yield code.co_code, code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars
+    yield code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+    yield getattr(code, "co_exceptiontable", None)  # from Python 3.11 on
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _parts(constant)
+        else:  # a set of strings has another order in each process
+            yield sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant
+
+
 def stamp() -> str:
-    """Return a hash of all that decides what machine code the kernels become, types aside."""
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for option in ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK"):
-        digest.update(f"{option}={getattr(config, option, None)}".encode())
-    for source in sorted(SOURCES.rglob("*.py")):
+    """Return a hash of the bytecode of all kernels and of the versions that compile it.
+
+    Bytecode, and not source: of a file that was changed twice within a second, Python can run the
+    older version, and that is what is compiled.
+    """
+    versions = sys.version, np.__version__, numba.__version__, llvmlite.__version__
+    digest = hashlib.sha256(repr(versions).encode())
+    for source in _sources():
         digest.update(source.relative_to(SOURCES).as_posix().encode())
-        digest.update(source.read_bytes())
+        code = SourceFileLoader(source.stem, str(source)).get_code(source.stem)
+        assert code is not None
+        digest.update(repr(list(_parts(code))).encode())
     return digest.hexdigest()[:16]
 
 
-def candidates() -> Iterator[Path]:
-    """Yield the folders that may hold the cache, best first."""
+def folders() -> list[Path]:
+    """Return the folders that may hold compiled kernels, best first.
+
+    A folder that all users share, such as /tmp, is not among them: what is loaded from here is run.
+    """
+    return [parent / f"kernels-{STAMP}" for parent in _parents()]
+
+
+def _parents() -> Iterator[Path]:
     # Two installations do not share a folder, or each would delete the other's files.
     own = "minnet-" + hashlib.sha256(str(SOURCES).encode()).hexdigest()[:8]
     if config.CACHE_DIR:
@@ -57,27 +113,67 @@ def candidates() -> Iterator[Path]:
         yield (Path(home) if home else Path.home() / ".cache") / own
 
 
-@cache
-def folder() -> Path | None:
-    """Return the folder of this version's machine code, or None where none can be written."""
-    for parent in candidates():
-        path = parent / f"kernels-{stamp()}"
+# Taken before any kernel is imported, since `jit.py` imports this module first.
+_TIMES = _times()
+STAMP = stamp()
+
+
+def current() -> bool:
+    """Say whether the stamp is that of the sources, as far as they can be seen.
+
+    While a process runs, a file may be edited, or minnet be installed anew. Kernels that were
+    imported before or after are then compiled for this process only.
+    """
+    try:
+        return bool(_TIMES) and _times() == _TIMES
+    except OSError:
+        return False
+
+
+def _options() -> str:
+    options = {name: value for name, value in vars(config).items() if name.isupper()}
+    kept = {name for name in options if name not in ELSEWHERE and "CUDA" not in name}
+    return repr([(name, options[name]) for name in sorted(kept)])
+
+
+def keep(name: str, content: bytes) -> None:
+    """Write a file into the first folder that takes it; warn, once, where none does."""
+    reasons = []
+    for folder in folders():
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=path).close()
-        except OSError:
-            continue
-        for other in parent.glob("kernels-*"):
-            if other != path:
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic.replacing(folder / name, durable=False) as file:
+                file.write(content)
+        except OSError as error:
+            reasons.append(f"{folder.parent}: {error.strerror}")
+        else:
+            _delete_old_versions(folder)
+            return
+    _warn("; ".join(reasons))
+
+
+@cache  # once
+def _delete_old_versions(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # another process does the same
+        versions = sorted(folder.parent.glob("kernels-*"), key=lambda path: path.stat().st_mtime)
+        for other in versions[:-KEPT]:
+            if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
-        return path
-    warnings.warn(
-        "minnet found no folder to keep compiled kernels in, so they are compiled again in every "
-        "process; set NUMBA_CACHE_DIR to a folder that can be written",
-        RuntimeWarning,
-        stacklevel=2,
-    )
-    return None
+
+
+_warned = False
+
+
+def _warn(reasons: str) -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "minnet found no folder to keep compiled kernels in, so they are compiled again in "
+            f"every process ({reasons}); set NUMBA_CACHE_DIR to a folder that can be written",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 class KernelCache(_Cache):
@@ -85,41 +181,40 @@ class KernelCache(_Cache):
 
     def __init__(self, function: Any, form: str):
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}.{form}"
+        self._kernel = function.__module__, function.__name__, form
         self._enabled = True
 
     @property
-    def cache_path(self) -> str | None:
-        path = folder()
-        return None if path is None else str(path)
+    def cache_path(self) -> str:
+        return str(folders()[0])
 
-    def _path(self, signature: Any, codegen: Any) -> Path | None:
-        path = folder()
-        key = hashlib.sha256(repr((signature, codegen.magic_tuple())).encode()).hexdigest()[:24]
-        return None if path is None else path / f"{self._name}-{key}.nbc"
+    def _key(self, signature: Any, codegen: Any) -> bytes:
+        return repr((STAMP, self._kernel, signature, codegen.magic_tuple(), _options())).encode()
+
+    def _file(self, key: bytes) -> str:
+        return f"{self._name}-{hashlib.sha256(key).hexdigest()[:24]}.nbc"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         target_context.refresh()
-        path = self._path(sig, target_context.codegen()) if self._enabled else None
-        if path is not None:
-            try:
-                return CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))
-            except FileNotFoundError:
-                pass
-            except Exception as error:  # a damaged file is a miss: it is compiled and written again
-                log.warning("cannot read %s (%s); compiling it again", path, error)
+        if self._enabled and current():
+            key = self._key(sig, target_context.codegen())
+            for folder in folders():
+                try:
+                    content = (folder / self._file(key)).read_bytes()
+                except OSError:  # absent, or not for us to read
+                    continue
+                check, code = content[:CHECK], content[CHECK:]
+                if check == hashlib.sha256(key + code).digest():
+                    return CompileResult._rebuild(target_context, *pickle.loads(code))
+                log.info("%s is damaged", folder / self._file(key))
         log.info("compiling %s", self._name)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        path = self._path(sig, data.codegen) if self._enabled else None
-        if path is None:
-            return
-        try:
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                pickle.dump(data._reduce(), file, protocol=-1)
-            os.replace(file.name, path)
-        except OSError as error:
-            log.warning("cannot write %s (%s)", path, error)
+        if self._enabled and current():
+            key = self._key(sig, data.codegen)
+            code = pickle.dumps(data._reduce(), protocol=pickle.HIGHEST_PROTOCOL)
+            keep(self._file(key), hashlib.sha256(key + code).digest() + code)
 
     def enable(self) -> None:
         self._enabled = True
@@ -128,6 +223,7 @@ class KernelCache(_Cache):
         self._enabled = False
 
     def flush(self) -> None:
-        path = folder()
-        for file in path.glob(f"{self._name}-*.nbc") if path else ():
-            file.unlink(missing_ok=True)
+        for folder in folders():
+            for file in folder.glob(f"{self._name}-*.nbc"):
+                with contextlib.suppress(OSError):
+                    file.unlink()

@@ -7,6 +7,7 @@ vectorises.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def normal(a: Any, b: Any, mean: Any, std: Any) -> Any:
     The radius is sqrt(-2 log u) with u in (0, 1]: in float32 all 32 bits count, so that tails reach
     6.66 standard deviations, and the logarithm is never that of 0.
     """
-    r = np.sqrt(log_fraction(counted(a), COUNTED_BITS, -2.0))
+    r = math.sqrt(log_fraction(counted(a), COUNTED_BITS, -2.0))
     sin, cos = _sincos_turn(b)
     return fma(r, cos * std, mean), fma(r, sin * std, mean)
 

@@ -19,12 +19,19 @@ from functools import update_wrapper
 from typing import Any
 
 import numba
-from numba import config
+import numpy.ma  # noqa: F401 - by Numba at the first call, when a fork may find it half imported
+from llvmlite.binding import ffi
+from numba import config, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
+from numba.np.numpy_support import as_dtype
 
+from minnet.kernels import forks
 from minnet.kernels.cache import KernelCache
 from minnet.kernels.threads import get_num_threads
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # Python never calls it
 
 # Nanoseconds of work. A parallel launch costs about 3 us under omp and tbb, and about 100 us under
 # workqueue (measured); it has to save several times that. The first launch tells the layer.
@@ -51,6 +58,8 @@ def _in_forked_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_forked_child)
+forks.wait_for(global_compiler_lock)
+forks.wait_for(ffi.lib._lock)  # LLVM's, which garbage collection takes as well
 
 
 @contextmanager
@@ -114,10 +123,30 @@ class Kernel:
                 _layer = numba.threading_layer()
 
 
+class Dispatcher(CPUDispatcher):
+    """Numba's dispatcher, which compiles even where NUMBA_DISABLE_JIT is set.
+
+    The variable is there to step through functions of one's own in a debugger. `numba.njit` would
+    return the function itself then, and Python cannot run the vector IR in a kernel.
+    """
+
+    def compile(self, sig: Any) -> Any:
+        with global_compiler_lock:
+            disabled, config.DISABLE_JIT = config.DISABLE_JIT, 0  # Numba's own functions, too
+            try:
+                return super().compile(sig)
+            finally:
+                config.DISABLE_JIT = disabled
+
+
+def _jit(function: Callable[..., Any], **options: Any) -> Any:
+    options = {"nopython": True, "boundscheck": None, **OPTIONS, **options}
+    return Dispatcher(function, targetoptions=options)
+
+
 def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
-    dispatcher = numba.njit(**OPTIONS, parallel=parallel)(function)
-    if not config.DISABLE_JIT:
-        dispatcher._cache = KernelCache(function, "parallel" if parallel else "serial")
+    dispatcher = _jit(function, parallel=parallel)
+    dispatcher._cache = KernelCache(function, "parallel" if parallel else "serial")
     return dispatcher
 
 
@@ -134,9 +163,24 @@ def device(function: Callable[..., Any]) -> Any:
     It is always inlined: LLVM vectorises a loop only after everything in it is inlined, and left to
     itself it finds ten rounds of Philox too long for that (measured: a fourth of the speed).
     """
-    return numba.njit(**OPTIONS, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-        function
-    )
+    if config.ENABLE_CUDASIM:
+        return CalledFromPython(function, targetoptions={**OPTIONS, "nopython": True})
+    return _jit(function, forceinline=True, **INNER)
+
+
+class CalledFromPython(CPUDispatcher):
+    """A `device` function under CUDA's simulator, where kernels are Python.
+
+    To Python, Numba returns a float32 as a float and a uint32 as an int. Here a result keeps its
+    type, as it does within compiled code.
+    """
+
+    def __call__(self, *args: Any) -> Any:
+        result = super().__call__(*args)
+        kind = self.overloads[tuple(numba.typeof(x) for x in args)].signature.return_type
+        if isinstance(kind, types.BaseTuple):
+            return tuple(as_dtype(k).type(x) for k, x in zip(kind, result, strict=True))
+        return result if kind == types.none else as_dtype(kind).type(result)
 
 
 def block(function: Callable[..., Any]) -> Any:
@@ -145,4 +189,4 @@ def block(function: Callable[..., Any]) -> Any:
     It is compiled on its own and not inlined: in the body of a `prange` LLVM vectorises less well
     (measured on the fills: 0.6 of the speed), and so both forms of a kernel run the same code.
     """
-    return numba.njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return _jit(function, **INNER)

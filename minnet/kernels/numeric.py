@@ -108,6 +108,26 @@ def value(typingctx: Any, word: Any) -> Any:
     return FLOAT[word](word), codegen
 
 
+@intrinsic
+def product(typingctx: Any, x: Any, y: Any) -> Any:
+    """Return x * y, rounded on its own whatever it is added to. Both of one float type.
+
+    CUDA's compilers contract a product and a sum to an fma, and the CPU's never do.
+    """
+    if x != y or x not in BITS:
+        raise TypeError(f"product expects two float32 or two float64, got {x}, {y}")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if not builder.module.triple.startswith("nvptx"):
+            return builder.fmul(*args)
+        scalar = args[0].type
+        name = "llvm.nvvm.mul.rn." + ("f" if isinstance(scalar, ir.FloatType) else "d")
+        kind = ir.FunctionType(scalar, [scalar] * 2)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+    return x(x, y), codegen
+
+
 HORNER = 4  # coefficients, up to which a polynomial is evaluated from the highest down
 
 FRACTION_BITS = (23, 52)
@@ -486,12 +506,21 @@ def sincos_large(x: Any) -> Any:
     quadrant = (first + types.uint64(1 << 61)) >> types.uint64(62)
     rest = types.int64(first - (quadrant << types.uint64(62)))
     high = types.float64(rest)
-    low = types.float64(rest - types.int64(high)) + types.float64(second) * 2.0**-64
+    low = fma(types.float64(second), 2.0**-64, types.float64(rest - types.int64(high)))
     high, low = high * 2.0**-62, low * 2.0**-62
     r = fma(high, like(x, MINUS_HALF_PI_MIDDLE), low * like(x, MINUS_HALF_PI))
     s, c = _sincos_reduced(-fma(high, like(x, MINUS_HALF_PI), r))
     s, c = _turned(s, c, quadrant)
     return -s if x < 0.0 else s, c
+
+
+@device
+def sincos_any(x: Any) -> Any:
+    """Return the sine and the cosine of any x, with a branch: no loop over it vectorises."""
+    if like(x, SINCOS_LIMIT) < abs(x) < like(x, np.inf):
+        s, c = sincos_large(types.float64(x))
+        return like(x, s), like(x, c)
+    return sincos(x)
 
 
 # Of an angle of t quarter turns, with HALF_PI as rounded: sin(t pi/2) / t - HALF_PI and

@@ -77,3 +77,12 @@ def philox4x32(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
         k0 = uint32(k0 + WEYL_0)
         k1 = uint32(k1 + WEYL_1)
     return uint32(x0), uint32(x1), uint32(x2), uint32(x3)
+
+
+@device
+def counter_words(counter: Any, stream: Any) -> Any:
+    """Return the four words of a fill's counter, a uint64, at the first attempt."""
+    k0, k1 = halves(stream[0])
+    c0, c1 = halves(counter)
+    c2, c3 = halves(stream[1])
+    return philox4x32(c0, c1, c2, c3, k0, k1)

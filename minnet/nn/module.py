@@ -98,7 +98,7 @@ class Module:
         attributes = self.__dict__
         for registry in REGISTRIES:
             attributes.get(registry, {}).clear()  # a second __init__ starts afresh, as torch's
-            attributes[registry] = Members(attributes)
+            attributes[registry] = Members(self)
         attributes["training"] = True
         attributes["_hooked"] = False
         attributes["_non_persistent_buffers_set"] = set()
@@ -718,6 +718,6 @@ class Module:
         attributes = self.__dict__
         attributes.update(state)
         for registry in REGISTRIES:
-            members = Members(attributes)
+            members = Members(self)
             members.update(state.get(registry, ()))
             attributes[registry] = members

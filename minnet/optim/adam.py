@@ -50,6 +50,9 @@ class Adam(Optimizer):
         tensor([0.9000, 1.9000])
     """
 
+    MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    REQUIRED = ("step", "exp_avg", "exp_avg_sq")
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -101,7 +104,8 @@ class Adam(Optimizer):
         eps, decay = float(group["eps"]), float(group["weight_decay"])
         decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
         found = trained(group)
-        rows: dict[tuple[str, float], list[Any]] = {}  # by dtype and number of the step
+        # By device, by dtype, and by the number of the step.
+        rows: dict[tuple[Any, str, float], list[Any]] = {}
         steps = []
         for p, w, g in found:
             state = self.state[p]
@@ -113,9 +117,9 @@ class Adam(Optimizer):
             step = state["step"].array
             t = step.item() + 1
             steps.append((step, t))
-            rows.setdefault((w.dtype.char, t), []).append(row)
-        for (_, t), alike in rows.items():
-            kernels.of(alike[0][0]).adam_step(
+            rows.setdefault((kernels.of(w), w.dtype.char, t), []).append(row)
+        for (k, _, t), alike in rows.items():
+            k.adam_step(
                 *(alike, lr, beta1, beta2, eps, decay, t, group["amsgrad"], decoupled, maximize)
             )
         for step, t in steps:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
-from minnet import dtypes
+from minnet import dtypes, kernels
 from minnet.autograd import enable_grad, wrap
 from minnet.tensor import Tensor
 
@@ -30,6 +30,11 @@ class Optimizer:
         TypeError: if `params` is a single tensor or a set, or holds something else than tensors.
         ValueError: if there is no parameter, one is not a leaf, or one is in two groups.
     """
+
+    # What `load_state_dict` checks of a parameter's state: which tensors have its shape, and what
+    # has to be there.
+    MOMENTS: tuple[str, ...] = ()
+    REQUIRED: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -176,8 +181,17 @@ class Optimizer:
         """Load what `state_dict` returned. Tensors are copied, and cast to their parameter's dtype.
 
         Raises:
-            ValueError: if the groups differ in number or size. Nothing has changed then.
+            TypeError: if it is no dict, or something in it that should be a tensor is none.
+            ValueError: if it has other groups than the optimizer, is the state of an optimizer of
+                another kind, or of parameters of other shapes. Nothing has changed then.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        if not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError(
+                "expected the state dict of an optimizer, with the keys 'state' and "
+                f"'param_groups', got the keys {list(state_dict)[:5]}"
+            )
         saved = deepcopy(state_dict["param_groups"])
         if len(self.param_groups) != len(saved):
             raise ValueError(
@@ -185,6 +199,7 @@ class Optimizer:
                 f"and the optimizer has {len(self.param_groups)}"
             )
         params: dict[Any, Tensor] = {}
+        names: dict[Any, str] = {}
         for group, loaded in zip(self.param_groups, saved, strict=True):
             if len(group["params"]) != len(loaded["params"]):
                 raise ValueError(
@@ -192,6 +207,7 @@ class Optimizer:
                     f"optimizer's group: {len(loaded['params'])} and {len(group['params'])}"
                 )
             params.update(zip(loaded["params"], group["params"], strict=True))
+            names.update(zip(loaded["params"], group.get("param_names", ()), strict=False))
             loaded["params"] = group["params"]
             for name, default in self.defaults.items():
                 loaded.setdefault(name, default)
@@ -200,10 +216,39 @@ class Optimizer:
         state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         for number, values in state_dict["state"].items():
             if number in params:
+                self._check_state(names.get(number, f"parameter {number}"), values, params[number])
                 state[params[number]] = _copied(values, params[number])
             else:
                 state[number] = values
         self.__setstate__({"state": state, "param_groups": saved})
+
+    def _check_state(self, owner: str, values: Mapping[str, Any], p: Tensor) -> None:
+        """Check what was saved of a parameter before any of it is taken."""
+        if not isinstance(values, Mapping):
+            raise TypeError(f"the state of {owner} should be a dict, but got {type(values)}")
+        missing = [name for name in self.REQUIRED if values and name not in values]
+        if missing:
+            raise ValueError(
+                f"loaded state dict has no {' and no '.join(missing)} of {owner}, but "
+                f"{', '.join(values)}: is it of another kind of optimizer than "
+                f"{type(self).__name__}?"
+            )
+        for name, value in values.items():
+            needed = name in self.REQUIRED
+            if not needed and (value is None or name not in self.MOMENTS):
+                continue
+            number = isinstance(value, int | float) and name not in self.MOMENTS
+            if not number and not hasattr(value, "shape"):
+                raise TypeError(
+                    f"loaded state dict has, as {name} of {owner}, no tensor but {value!r}"
+                )
+            found = [] if number else list(value.shape)
+            expected = list(p.shape) if name in self.MOMENTS else []
+            if found != expected:
+                raise ValueError(
+                    f"size mismatch for {name} of {owner}: the shape in the loaded state dict is "
+                    f"{found}, and the optimizer needs {expected}; is it of another model?"
+                )
 
 
 def _typename(x: Any) -> str:
@@ -214,9 +259,11 @@ def _typename(x: Any) -> str:
 
 
 def _copied(value: Any, p: Tensor, key: Any = None) -> Any:
-    if isinstance(value, Tensor):
-        dtype = value.array.dtype if key == "step" else p.array.dtype
-        return wrap(np.array(value.array, dtype, order="C"))
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):  # torch's tensors too
+        array = value.array if isinstance(value, Tensor) else np.asarray(value)
+        if key == "step":  # a number that Python reads
+            return wrap(kernels.moved(array, "cpu").copy(order="C"))
+        return wrap(kernels.moved(array, p.device).astype(p.array.dtype, order="C"))
     if isinstance(value, dict):
         return {k: _copied(v, p, k) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -237,9 +284,7 @@ def trained(group: Group) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
         w, g = p.array, gradient.array
         if g.shape != w.shape or g.dtype is not w.dtype:
             _fits(g, w, "gradient")
-        if not w.flags.c_contiguous:
-            w = np.ascontiguousarray(w)
-        found.append((p, w, g if g.flags.c_contiguous else np.ascontiguousarray(g)))
+        found.append((p, kernels.contiguous(w), kernels.contiguous(g)))
     return found
 
 
@@ -255,7 +300,7 @@ def moment(state: dict[str, Any], name: str, like: np.ndarray) -> np.ndarray:
     """Return the array of a running average that has the parameter's shape; zeros at first."""
     tensor = state.get(name)
     if tensor is None:
-        tensor = state[name] = wrap(np.zeros(like.shape, like.dtype))
+        tensor = state[name] = wrap(np.zeros_like(like, order="C"))
     array = tensor.array
     if array.shape != like.shape or array.dtype is not like.dtype:
         _fits(array, like, name)

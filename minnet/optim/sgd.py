@@ -47,6 +47,8 @@ class SGD(Optimizer):
         tensor([0.8000, 1.6000])
     """
 
+    MOMENTS = ("momentum_buffer",)
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -86,20 +88,18 @@ class SGD(Optimizer):
         lr, momentum, decay = float(group["lr"]), group["momentum"], float(group["weight_decay"])
         dampening, nesterov, maximize = group["dampening"], group["nesterov"], group["maximize"]
         found = trained(group)
-        # By dtype, and by whether it is the buffer's first step.
-        rows: dict[tuple[str, bool], list[Any]] = {}
+        # By device, by dtype, and by whether it is the buffer's first step.
+        rows: dict[tuple[Any, str, bool], list[Any]] = {}
         for p, w, g in found:
             if momentum == 0:
-                rows.setdefault((w.dtype.char, False), []).append((w, g))
+                rows.setdefault((kernels.of(w), w.dtype.char, False), []).append((w, g))
                 continue
             state = self.state[p]
             first = state.get("momentum_buffer") is None
             if first:
-                state["momentum_buffer"] = wrap(np.empty(w.shape, w.dtype))
+                state["momentum_buffer"] = wrap(np.empty_like(w, order="C"))
             row = w, g, moment(state, "momentum_buffer", w)
-            rows.setdefault((w.dtype.char, first), []).append(row)
-        for (_, first), alike in rows.items():
-            kernels.of(alike[0][0]).sgd_step(
-                alike, lr, momentum, dampening, decay, nesterov, first, maximize
-            )
+            rows.setdefault((kernels.of(w), w.dtype.char, first), []).append(row)
+        for (k, _, first), alike in rows.items():
+            k.sgd_step(alike, lr, momentum, dampening, decay, nesterov, first, maximize)
         written(found)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 Progress = Callable[[int, int], Any] | None
+
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def _in_forked_child() -> None:
+    # What another thread had locked would stay locked in a child, where that thread is not.
+    for engine in _engines:
+        engine._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
 
 
 class Engine:
@@ -23,7 +37,8 @@ class Engine:
     def __init__(self, seed: int):
         self.seed = seed
         self.children = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        _engines.add(self)
 
     def take_children(self, n: int) -> int:
         """Return the number of the first of n new children, and count them."""

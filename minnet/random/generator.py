@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import devices
+from minnet import kernels
 from minnet.autograd import Variable, wrap
 from minnet.random.engine import Engine, Progress
 from minnet.random.philox_engine import PhiloxEngine
@@ -59,12 +59,12 @@ class Generator:
     sequence: each fill depends on all those before it.
 
     Args:
-        device: "cpu".
+        device: "cpu" or "cuda". Every generator fills tensors of both, with the same bits.
         seed: a 64-bit int; torch's default seed, if None.
         engine: "philox" or "torch".
 
     Raises:
-        RuntimeError: for another device.
+        RuntimeError: for a device that cannot be used.
         ValueError: for another engine, or a seed that does not fit into 64 bits.
         TypeError: if the seed is not an int.
 
@@ -82,8 +82,7 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu", *, seed: int | None = None, engine: str = "philox"):
-        devices.require_cpu(device)
-        self.device = devices.device(device)
+        self.device = kernels.checked(device)
         self._engine = _new_engine(engine, DEFAULT_SEED if seed is None else seed)
 
     def __repr__(self) -> str:
@@ -223,7 +222,7 @@ class Generator:
                 "RNG state must be a torch.ByteTensor, a uint8 tensor, but got "
                 f"{new_state.describe()}"
             )
-        self._engine.restore(new_state.array.ravel())
+        self._engine.restore(kernels.moved(new_state.array, "cpu").ravel())
 
     # Fills of arrays, in place. `start` is the index of the array's first element within a larger
     # fill of the same draw; `progress(done, total)` is called now and then while a long one runs.

@@ -41,8 +41,11 @@ class TorchEngine(Engine):
                 "the torch engine draws in sequence and fills whole tensors only, but got "
                 f"start={start}; the philox engine can start anywhere"
             )
+        host = kernels.staged(array)
         with self._lock:
-            getattr(self._twister, distribution)(array, self._state, *arguments, progress)
+            getattr(self._twister, distribution)(host, self._state, *arguments, progress)
+        if host is not array:
+            array[...] = host
 
     def any_integers(self, array: np.ndarray, high: int, *, start: int, progress: Progress) -> None:
         # torch takes one word for int32, though 2**31 numbers are a range for two.

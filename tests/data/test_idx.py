@@ -1,9 +1,12 @@
 """IDX files: every type is read, and whatever does not fit is refused with what was found."""
 
 import gzip
+import os
 import struct
+import tracemalloc
 
 import numpy as np
+import ordinary
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +71,7 @@ IMAGES = written(np.zeros((2, 3, 4), np.uint8))  # 16 + 24 bytes
         (IMAGES[:9], "truncated: expected a header of 16 bytes, found 9 bytes"),
         (IMAGES[:-1], r"truncated: expected 40 bytes for shape \(2, 3, 4\) .*, found 39 bytes"),
         (IMAGES[:16], "truncated: expected 40 bytes .*, found 16 bytes"),
-        (IMAGES + b"\0", r"too long: expected 40 bytes for .* dtype uint8, found 41 bytes"),
+        (IMAGES + b"\0", r"too long: expected 40 bytes for .* dtype uint8, found more"),
         (b"\0\0\x0e\x04" + b"\xff" * 16, "truncated: expected 27222\\d+ bytes .*, found 20 bytes"),
     ],
 )
@@ -86,12 +89,75 @@ def test_data_that_does_not_fit_is_refused(tmp_path, data, message):
         lambda packed: packed[:12],
         lambda packed: packed[:60] + bytes([packed[60] ^ 0xFF]) + packed[61:],
         lambda packed: packed[:-8] + bytes(8),
+        lambda packed: packed[:-4] + bytes(4),
+        lambda packed: packed + b"more",
+        lambda packed: packed[:2],
     ],
-    ids=["cut", "header only", "a flipped byte", "wrong checksum"],
-)
+    ids=["cut", "header only", "a flipped byte", "wrong checksum", "wrong size", "trailing bytes",
+         "magic number only"],
+)  # fmt: skip
 def test_damaged_gzip_is_refused(tmp_path, damage):
     noise = np.random.default_rng(0).integers(0, 256, 500, dtype=np.uint8)
     path = tmp_path / "labels.gz"
     path.write_bytes(damage(gzip.compress(written(noise))))
     with pytest.raises(ValueError, match=r"labels\.gz is a damaged or truncated gzip file of \d+"):
+        idx.read(path)
+
+
+def peak(call):
+    """Return the most memory, in bytes, that a call held at once."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_of_absurd_sizes_takes_no_memory(tmp_path):
+    path = tmp_path / "images"
+    for dimensions in (1, 3, 255):
+        path.write_bytes(bytes([0, 0, 0x0E, dimensions]) + b"\xff" * 4 * dimensions + bytes(1000))
+
+        def refused():
+            with pytest.raises(ValueError, match=r"is truncated: expected \d{11,} bytes"):
+                idx.read(path)
+
+        assert peak(refused) < 10 * idx.PIECE
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("header", [IMAGES[:16], b"another kind of file"])
+def test_no_more_is_read_than_the_header_says(tmp_path, packed, header):
+    path = tmp_path / "images"
+    if packed:
+        with gzip.open(path, "wb", 1) as file:
+            file.write(header)
+            for _ in range(40):
+                file.write(bytes(1 << 20))
+        assert path.stat().st_size < 1 << 20
+    else:
+        path.write_bytes(header)
+        os.truncate(path, 1 << 40)  # a terabyte that takes no space
+
+    def refused():
+        with pytest.raises(ValueError, match=r"is too long: .* found more|is not an IDX file"):
+            idx.read(path)
+
+    assert peak(refused) < 10 * idx.PIECE
+
+
+def test_a_gzip_file_of_several_parts_is_one_file(tmp_path):
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(IMAGES[:20]) + gzip.compress(IMAGES[20:]))
+    assert idx.read(path).shape == (2, 3, 4)
+
+
+def test_a_folder_and_a_file_that_may_not_be_read(tmp_path):
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        idx.read(tmp_path)
+    path = tmp_path / "images"
+    path.write_bytes(IMAGES)
+    path.chmod(0)
+    with ordinary.rights(), pytest.raises(PermissionError, match="images"):
         idx.read(path)

@@ -3,13 +3,17 @@
 import gzip
 import hashlib
 import http.server
+import os
 import struct
+import subprocess
 import sys
 import threading
+import time
 import types
 from pathlib import Path
 
 import numpy as np
+import ordinary
 import pytest
 
 import minnet
@@ -194,8 +198,11 @@ def test_a_missing_folder(tmp_path, monkeypatch, download):
 
 @pytest.fixture
 def mirror(real, monkeypatch):
-    """Serve files on this machine; `answers` says what is given for a path, `asked` what was."""
-    served = types.SimpleNamespace(answers={}, asked=[])
+    """Serve files on this machine; `answers` says what is given for a path, `asked` what was.
+
+    `halfway` is called when half of a file has been sent.
+    """
+    served = types.SimpleNamespace(answers={}, asked=[], halfway=lambda path: None)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -204,12 +211,16 @@ def mirror(real, monkeypatch):
             self.send_response(404 if data is None else 200)
             self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(data or b"")
+            half = len(data or b"") // 2
+            self.wfile.write((data or b"")[:half])
+            served.halfway(self.path)
+            self.wfile.write((data or b"")[half:])
 
         def log_message(self, *args):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *args: None  # who asked may be gone
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     base = f"http://127.0.0.1:{server.server_port}"
@@ -217,13 +228,14 @@ def mirror(real, monkeypatch):
     monkeypatch.setattr(mnist, "TIMEOUT", 5)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    pytest.importorskip("pooch").get_logger().setLevel("ERROR")
+    pytest.importorskip("pooch")
 
     def offer(folder, name, data=None, length=None):
         data = PACKED[name] if data is None else data
         served.answers[f"/{folder}/{name}.gz"] = data, len(data) if length is None else length
 
     served.offer = offer
+    served.timeout = lambda seconds: monkeypatch.setattr(mnist, "TIMEOUT", seconds)
     yield served
     server.shutdown()
     thread.join()
@@ -254,7 +266,7 @@ def test_only_what_is_missing_is_downloaded(tmp_path, mirror):
     assert mirror.asked == ["/first/t10k-labels-idx1-ubyte.gz"]
 
 
-@pytest.mark.parametrize("fault", ["absent", "wrong", "cut", "short"])
+@pytest.mark.parametrize("fault", ["absent", "wrong", "cut", "short", "page", "stalled"])
 def test_the_next_mirror_helps_where_the_first_fails(tmp_path, mirror, fault):
     for name in PACKED:
         mirror.offer("second", name)
@@ -269,6 +281,12 @@ def test_the_next_mirror_helps_where_the_first_fails(tmp_path, mirror, fault):
 def spoil(mirror, folder, name, fault):
     """Offer a file that is missing, of the wrong content, cut off on its way, or cut before."""
     data = PACKED[name]
+    if fault == "page":
+        mirror.offer(folder, name, b"<!DOCTYPE html><title>Log in to the network</title>")
+    elif fault == "stalled":
+        mirror.offer(folder, name)
+        mirror.timeout(0.2)
+        mirror.halfway = lambda path: folder in path and time.sleep(1)
     if fault == "wrong":
         mirror.offer(folder, name, gzip.compress(b"something else"))
     elif fault == "cut":
@@ -281,9 +299,10 @@ def spoil(mirror, folder, name, fault):
     ("fault", "message"),
     [
         ("absent", "404 Client Error: Not Found"),
-        ("wrong", "does not match the known hash"),
+        ("wrong", "the answer is another file: 34 bytes that begin with .*, whose MD5 hash is"),
         ("cut", "IncompleteRead"),
-        ("short", "does not match the known hash"),
+        ("short", "the answer is another file: 1000 bytes"),
+        ("page", "51 bytes that begin with b'<!DOCTYPE html><titl', whose MD5 hash is"),
     ],
 )
 def test_a_failed_download_leaves_nothing_behind(tmp_path, mirror, fault, message):
@@ -306,7 +325,7 @@ def test_files_that_came_through_stay_when_a_later_one_fails(tmp_path, mirror):
 
 
 def test_no_network(tmp_path, real, monkeypatch):
-    pytest.importorskip("pooch").get_logger().setLevel("ERROR")
+    pytest.importorskip("pooch")
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(ConnectionError, match="Connection refused"):
@@ -314,7 +333,115 @@ def test_no_network(tmp_path, real, monkeypatch):
     assert everything_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("package", ["pooch", "tqdm"])
+# Where it is kept
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_asked_for(tmp_path, mirror):
+    root = tmp_path / "root"
+    root.mkdir()
+    root.chmod(0o555)
+    with ordinary.rights(), pytest.raises(PermissionError, match=f"'{root}/MNIST"):
+        MNIST(root, download=True)
+    root.chmod(0o755)
+    (root / "MNIST").touch()
+    with pytest.raises((NotADirectoryError, FileExistsError), match=f"'{root}/MNIST"):
+        MNIST(root, download=True)
+    assert everything_in(tmp_path) == ["root", "root/MNIST"] and mirror.asked == []
+
+
+def test_on_a_full_disk_nothing_is_left_and_no_other_mirror_is_asked(tmp_path, mirror):
+    for folder in ("first", "second"):
+        for name in PACKED:
+            mirror.offer(folder, name)
+    with ordinary.small_disk(tmp_path / "disk", 4096) as disk:
+        with pytest.raises(OSError, match=r"No space left on device: .*train-images-idx3-ubyte"):
+            MNIST(disk, download=True)
+        assert everything_in(disk) == [] and len(mirror.asked) == 1
+
+
+def test_others_may_read_what_the_umask_lets_them_read(tmp_path, mirror):
+    for name in PACKED:
+        mirror.offer("first", name)
+    before = os.umask(0o022)
+    try:
+        MNIST(tmp_path, download=True)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "MNIST" / "raw").iterdir()}
+    assert modes == {0o644}
+
+
+def test_without_a_home_the_error_says_what_to_name(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    for variable in ("MINNET_DATA_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(FileNotFoundError, match=r"no home directory .* `root` or .*MINNET_DATA"):
+        MNIST()
+
+
+# Processes
+
+
+def downloading(root):
+    """Start a process that downloads the files."""
+    program = f"""
+from minnet.data import MNIST, mnist
+mnist.FILES, mnist.MIRRORS = {mnist.FILES!r}, {mnist.MIRRORS!r}
+print(len(MNIST({str(root)!r}, download=True)))
+"""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(minnet.__file__).parents[1])},
+    )
+
+
+def test_two_processes_download_at_once(tmp_path, mirror):
+    for name in PACKED:
+        mirror.offer("first", name)
+    both = threading.Barrier(2, timeout=60)
+    mirror.halfway = lambda path: "train-images" in path and both.wait()
+    ends = [process.communicate(timeout=60) for process in [downloading(tmp_path) for _ in "ab"]]
+    assert ends == [("6\n", "")] * 2
+    assert mirror.asked.count("/first/train-images-idx3-ubyte.gz") == 2
+    assert everything_in(tmp_path) == downloaded()
+
+
+def test_a_process_that_is_killed_half_way_leaves_nothing_that_counts(tmp_path, mirror):
+    for name in PACKED:
+        mirror.offer("first", name)
+    reached, killed = threading.Event(), threading.Event()
+
+    def hold(path):
+        if "t10k-images" in path:
+            reached.set()
+            killed.wait(60)
+
+    mirror.halfway = hold
+    process = downloading(tmp_path)
+    assert reached.wait(60)
+    process.kill()
+    process.communicate()
+    killed.set()
+    left = everything_in(tmp_path / "MNIST" / "raw")
+    assert left[0].startswith(".t10k-images-idx3-ubyte.gz.") and left[0].endswith(".part")
+    assert left[1:] == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    with pytest.raises(FileNotFoundError, match="expected t10k-images-idx3-ubyte"):
+        MNIST(tmp_path, train=False)
+    mirror.asked.clear()
+    assert len(MNIST(tmp_path, train=False, download=True)) == 4
+    assert len(mirror.asked) == 2 and everything_in(tmp_path) == downloaded()
+
+
+# Packages
+
+
+@pytest.mark.parametrize("package", ["pooch", "requests", "tqdm"])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     tmp_path, monkeypatch, package
 ):

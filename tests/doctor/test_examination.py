@@ -139,6 +139,18 @@ def test_dead_units_are_told_from_chance() -> None:
     assert (found.kind, found.where) == ("dead units", "2")
 
 
+def test_chance_makes_many_dead_units_where_a_deep_narrow_network_tells_samples_hardly_apart():
+    minnet.manual_seed(0)
+    net, (x, _) = network(30, width=64), batch(64)
+    x *= minnet.exp(minnet.randn(len(x), 1))  # samples of different sizes, as real ones are
+    report = doctor.examine(doctor.prescribe(net), x)
+    deep = [layer.units for layer in report.layers[20:-1]]
+    assert np.mean([units.dead for units in deep]) > 0.25
+    error = np.mean([units.dead - units.dead_by_chance for units in deep])
+    assert abs(error) < 0.05
+    report.check()
+
+
 def test_an_initial_loss_far_above_chance_is_a_confident_guess() -> None:
     minnet.manual_seed(0)
     net, (x, y) = doctor.prescribe(network(2)), batch()
@@ -208,7 +220,9 @@ def test_where_there_is_no_theory_it_says_so_and_measures() -> None:
 
     minnet.manual_seed(0)
     report = doctor.examine(Skipping(), batch()[0])
-    first, softmax, second = report.layers
+    first, softmax, total, second = report.layers
+    assert first.activation == "relu"
+    assert total.name == "+" and total.why == "no theory for one of its terms"
     assert softmax.why == "no theory for Softmax"
     assert softmax.signal.predicted is None and softmax.signal.measured > 0
     assert "normalize: no theory for Softmax; measured only" in str(report)
@@ -268,8 +282,70 @@ def test_the_report_is_data_too() -> None:
 
 
 def test_networks_without_a_linear_need_a_batch() -> None:
-    with pytest.raises(ValueError, match="give a batch: the ReLU has no Linear"):
+    with pytest.raises(ValueError, match="give a batch: the ReLU has no Linear or Embedding"):
         doctor.examine(nn.ReLU())
     with pytest.raises(ValueError, match="no Linear of the ReLU was called"):
         doctor.prescribe(nn.ReLU(), minnet.ones(2, 2))
     assert doctor.examine(nn.Linear(4, 2)).layers[0].name == ""
+
+
+def test_a_network_of_zeros_never_begins() -> None:
+    net = network(3)
+    for parameter in net.parameters():
+        init.zeros_(parameter)
+    report = doctor.examine(net, *batch())
+    assert kinds(report) == {"equal units", "constant units"}
+    assert [layer.activation for layer in report.layers] == ["ReLU", "ReLU", "ReLU", None]
+
+
+def test_what_is_not_finite_is_named() -> None:
+    net, (x, _) = network(3), batch()
+    with minnet.no_grad():
+        net[2].weight[0, :2] = float("nan")
+    (found,) = doctor.examine(net, x).findings
+    assert (found.kind, found.where) == ("not finite", "2.weight")
+    assert found.text == "2 of its elements are not finite"
+    (found,) = doctor.examine(network(3), x * float("inf")).findings
+    assert (found.kind, found.remedy) == ("not finite", "look for NaN in the inputs")
+
+
+def test_without_layers_or_theory_it_claims_nothing() -> None:
+    assert str(doctor.examine(nn.Sequential(), minnet.ones(2, 2))).endswith("no layer was seen.")
+    softmax = nn.Sequential(nn.Softmax(dim=-1))
+    assert "there is no theory for these layers" in str(doctor.examine(softmax, minnet.ones(2, 2)))
+
+
+def test_a_batch_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least one sample, got \(0, 100\)"):
+        doctor.examine(network(1), minnet.empty(0, 100))
+    with pytest.raises(TypeError, match="a minnet tensor or a NumPy array, but got list"):
+        doctor.examine(network(1), [[1.0] * 100])
+    assert len(doctor.examine(network(1), np.ones((1, 100), np.float32)).layers) == 2
+
+
+@pytest.mark.parametrize(("columns", "initializer"), [(80, False), (100, True), (140, True)])
+def test_the_table_fits_the_terminal(
+    columns: int, initializer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    minnet.manual_seed(0)
+    net, (x, y) = network(3), batch()
+    init.xavier_normal_(net[0].weight, gain=3.25)
+    text = str(doctor.examine(net, x, y))
+    assert max(map(len, text.splitlines())) <= columns
+    assert ("initializer" in text.splitlines()[0]) == initializer
+    assert ("xavier_normal_(gain=3.25)" in text) == (columns == 140)
+
+
+def test_a_deep_network_is_shown_in_part() -> None:
+    minnet.manual_seed(0)
+    text = str(doctor.examine(network(80, nn.Tanh, width=20), minnet.randn(16, 20)))
+    assert "… 41 more" in text and text.count("20→20 Tanh") == 39
+
+
+def test_what_to_change_is_said_once() -> None:
+    minnet.manual_seed(0)
+    net, (x, y) = network(30), batch()
+    report = doctor.examine(net, x, y)
+    assert {"vanishing gradient", "collapsed features"} <= kinds(report)
+    assert str(report).count("doctor.prescribe") == 1

@@ -7,6 +7,7 @@ import pytest
 from naive import fill as naive
 from scipy import stats
 
+from minnet.kernels import parameters
 from minnet.kernels.cpu import fill
 
 SEED, DRAW = 0x0123456789ABCDEF, 0x1_0000_0007
@@ -128,7 +129,7 @@ def test_parallel_integers_equal_serial_ones():
 
 @pytest.mark.parametrize("n", [1, 9, 48, 400, 2047, 2048, 4095, 4096, 9999])
 def test_both_loops_of_uniforms_give_the_same_bits(n):
-    numbers = fill._uniform_numbers(np.dtype(np.float32), -0.3, 1.7)
+    numbers = parameters.uniform(np.dtype(np.float32), -0.3, 1.7)
     one, two = np.zeros((2, n), np.float32)
     fill._uniform(one, 4096 - 77, STREAM, numbers)
     fill._uniform32(two, 4096 - 77, STREAM, numbers)

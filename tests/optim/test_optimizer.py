@@ -245,3 +245,125 @@ def test_the_base_makes_no_step():
     (p,) = parameters((1,))
     with pytest.raises(NotImplementedError):
         optim.Optimizer([p], {}).step()
+
+
+def snapshot(optimizer):
+    """Return all that an optimizer holds, its tensors as bytes."""
+    state = {
+        id(p): {k: v.array.tobytes() if hasattr(v, "array") else v for k, v in values.items()}
+        for p, values in optimizer.state.items()
+    }
+    groups = [{**g, "params": [*map(id, g["params"])]} for g in optimizer.param_groups]
+    return copy.deepcopy((state, groups))
+
+
+def change(state, path, value=None):
+    """Return a copy of a state dict with one entry changed, or left out."""
+    changed = copy.deepcopy(state)
+    *inner, last = path
+    target = changed
+    for key in inner:
+        target = target[key]
+    if value is None:
+        del target[last]
+    else:
+        target[last] = value
+    return changed
+
+
+@pytest.mark.parametrize("names", [True, False])
+@pytest.mark.parametrize(
+    ("path", "value", "error", "message"),
+    [
+        (("state", 1, "exp_avg"), minnet.zeros(4), ValueError,
+         r"size mismatch for exp_avg of {}: the shape in the loaded state dict is \[4\], and the "
+         r"optimizer needs \[3\]"),
+        (("state", 1, "exp_avg_sq"), minnet.zeros(3, 1), ValueError, r"\[3, 1\], and .* \[3\]"),
+        (("state", 1, "max_exp_avg_sq"), minnet.zeros(()), ValueError, r"is \[\], and .* \[3\]"),
+        (("state", 1, "step"), minnet.zeros(2), ValueError, r"step of {}: .* \[2\], and .* \[\]"),
+        (("state", 1, "exp_avg"), "x", TypeError, "as exp_avg of {}, no tensor but 'x'"),
+        (("state", 1, "step"), {}, TypeError, "as step of {}, no tensor but {{}}"),
+        (("state", 1, "step"), "x", TypeError, "as step of {}, no tensor but 'x'"),
+        (("state", 1, "step"), None, ValueError, "no step of {}, but exp_avg, exp_avg_sq.*kind"),
+        (("state", 1, "exp_avg_sq"), None, ValueError, "no exp_avg_sq of {}, but step, exp_avg"),
+        (("state", 1), {"momentum_buffer": minnet.zeros(3)}, ValueError,
+         "no step and no exp_avg and no exp_avg_sq of {}, but momentum_buffer: is it of another "
+         "kind of optimizer than Adam?"),
+        (("state", 1), [1], TypeError, "the state of {} should be a dict, but got <class 'list'>"),
+        (("state",), None, ValueError, r"'state' and 'param_groups', got .* \['param_groups'"),
+        (("param_groups",), None, ValueError, "'state' and 'param_groups', got the keys"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_that_does_not_fit_is_an_error_and_changes_nothing(
+    path, value, error, message, names
+):
+    params = parameters((2, 2), (3,))
+    optimizer = optim.Adam(zip("ab", params, strict=True) if names else params, amsgrad=True)
+    train(optimizer, params, 2)
+    before = snapshot(optimizer)
+    changed = change(optimizer.state_dict(), path, value)
+    for group in changed.get("param_groups", ()):
+        group["lr"] = 77.0
+    with pytest.raises(error, match=message.format("b" if names else "parameter 1")):
+        optimizer.load_state_dict(changed)
+    assert snapshot(optimizer) == before
+
+
+def test_a_momentum_of_another_shape_is_an_error():
+    (p,), (q,) = parameters((2,)), parameters((3,))
+    one, other = optim.SGD([p], momentum=0.9), optim.SGD([q], momentum=0.9)
+    train(one, [p], 1)
+    before = snapshot(other)
+    with pytest.raises(ValueError, match=r"size mismatch for momentum_buffer of parameter 0"):
+        other.load_state_dict(one.state_dict())
+    with pytest.raises(TypeError, match="Expected state_dict to be dict-like, got <class 'list'>"):
+        other.load_state_dict([])
+    assert snapshot(other) == before
+
+
+OPTIONS = {
+    "SGD": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+    "Adam": {"lr": 0.1, "amsgrad": True},
+    "AdamW": {"lr": 0.1},
+    "RMSprop": {"lr": 0.1, "momentum": 0.5, "centered": True},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIONS if hasattr(optim, name)])
+def test_states_go_to_torch_and_back(name):
+    torch = pytest.importorskip("torch")
+    ours = parameters((2, 3), (4,))
+    theirs = [torch.nn.Parameter(torch.ones(*p.shape)) for p in ours]
+
+    def steps(library, optimizer, params):
+        for t in range(3):
+            for p in params:
+                p.grad = library.tensor(np.cos(p.detach().numpy() + t))
+            optimizer.step()
+
+    start = getattr(torch.optim, name)(theirs, **OPTIONS[name])
+    steps(torch, start, theirs)
+    optimizer = getattr(optim, name)(ours)
+    optimizer.load_state_dict(start.state_dict())
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    for p, q in zip(ours, theirs, strict=True):
+        with minnet.no_grad():
+            p.copy_(minnet.tensor(q.detach().numpy()))
+    steps(minnet, optimizer, ours)
+
+    def as_torchs(value):
+        if isinstance(value, dict):
+            return {k: as_torchs(v) for k, v in value.items()}
+        if isinstance(value, minnet.Tensor):
+            return torch.tensor(value.numpy())
+        return value
+
+    copies = [torch.nn.Parameter(torch.tensor(p.detach().numpy())) for p in ours]
+    back = getattr(torch.optim, name)(copies)
+    back.load_state_dict(as_torchs(optimizer.state_dict()))
+    steps(torch, back, copies)
+    steps(torch, start, theirs)
+    steps(torch, start, theirs)
+    for p, q in zip(copies, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)

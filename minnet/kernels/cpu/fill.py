@@ -10,22 +10,27 @@ A fill takes the key and the draw as the tuple `stream`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import int64, prange, uint32, uint64
-from numba.extending import overload
+from numba import int64, prange, uint64
 
-from minnet.kernels import draws
+from minnet.kernels import draws, parameters
 from minnet.kernels.cpu.words import uniforms, words
-from minnet.kernels.draws import COUNTED_BITS, UNIT, counted, whole
-from minnet.kernels.jit import Kernel, block, device, kernel
-from minnet.kernels.numeric import bits, like, log_fraction
-from minnet.kernels.philox import ATTEMPTS, COUNTERS, RETRY, RUN_BYTES, Stream, halves, philox4x32
+from minnet.kernels.jit import Kernel, block, kernel
+from minnet.kernels.numeric import bits, like
+from minnet.kernels.parameters import computing
+from minnet.kernels.philox import ATTEMPTS, COUNTERS, RUN_BYTES, Stream
 from minnet.kernels.philox import stream as stream
+from minnet.kernels.rejection import (
+    log_acceptance,
+    log_unit,
+    multiplied,
+    proposed,
+    scaled,
+    words_of,
+)
 from minnet.kernels.simd import fma
 
 # Elements that go through a buffer at once, and between two calls of `progress`.
@@ -108,36 +113,6 @@ _uniform32 = _over_runs(_uniform32_run, "_uniform32")
 # Rejection, element by element: a retry is a later attempt of the same element
 
 
-def _own_words(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    """Return the two words of element e's counter that its place in the run takes."""
-
-
-@overload(_own_words, jit_options={"error_model": "numpy"})
-def _own_words_by_type(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    return _own_words32 if out.dtype.bitwidth == 32 else _own_words64
-
-
-def _own_words32(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    odd = e & 1 != 0
-    return (w0 if odd else w1), (w2 if odd else w3)
-
-
-def _own_words64(out: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    return uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
-
-
-@device
-def _retried(out: Any, e: Any, index: Any, attempt: Any, stream: Any) -> Any:
-    """Return the two words of element e of a run in an attempt; `index` is the run's first."""
-    k0, k1 = halves(stream[0])
-    c2, c3 = halves(stream[1])
-    # A lane is 8 bytes, and a plane's elements come one after another.
-    counter = uint32(index) + uint32((e * out.itemsize >> 3) & (COUNTERS - 1))
-    c1 = uint32(uint32(index >> uint64(32)) | (uint32(attempt) << RETRY))
-    w0, w1, w2, w3 = philox4x32(uint32(counter), c1, c2, c3, k0, k1)
-    return _own_words(out, e, w0, w1, w2, w3)
-
-
 @block
 def _outside(out: Any, used: Any, a: Any, b: Any, flags: Any, pending: Any) -> Any:
     """List the elements of a run outside [a, b], and return how many there are."""
@@ -156,7 +131,7 @@ def _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std):
     half = out.size // 2
     for i in range(n):
         e = pending[i]
-        radius, angle = _retried(out, e, index, attempt, stream)
+        radius, angle = words_of(out[0], e, index, attempt, stream)
         x, y = draws.normal(radius, angle, mean, std)
         fresh[i] = x if e < half else y
 
@@ -193,40 +168,16 @@ def _truncated_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> 
 _truncated = _over_runs(_truncated_run, "_truncated")
 
 
-@device
-def _log_unit(word: Any) -> Any:
-    """Return the logarithm of a word as a float in (0, 1]."""
-    return log_fraction(counted(word), COUNTED_BITS, 1.0)
-
-
-@device
-def _proposed(word: Any, low: Any, scale: Any, rate: Any) -> Any:
-    """Return a proposal: exponential from `low`, or for rate 0 uniform: whole * scale from it."""
-    far = low - _log_unit(word) / rate
-    near = fma(whole(word), scale, low)
-    return far if rate > 0 else near
-
-
-@device
-def _log_acceptance(z: Any, low: Any, high: Any, rate: Any) -> Any:
-    """Return the logarithm of the chance to keep a proposal, 0 at the best one."""
-    half = like(z, 0.5)
-    peak = min(max(like(z, 0.0), low), high)
-    far = -half * (z - rate) * (z - rate)
-    near = half * (peak - z) * (peak + z)
-    return far if rate > 0 else near
-
-
 @block
 def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale, rate):
     half = out.size // 2
     for i in range(n):
         e = pending[i]
-        first, second = _retried(out, e, index, 2 * attempt, stream)
-        z = _proposed(first if e < half else second, low, scale, rate)
-        first, second = _retried(out, e, index, 2 * attempt + 1, stream)
-        chance = _log_unit(first if e < half else second)
-        keep = z <= high and chance <= _log_acceptance(z, low, high, rate)
+        first, second = words_of(out[0], e, index, 2 * attempt, stream)
+        z = proposed(first if e < half else second, low, scale, rate)
+        first, second = words_of(out[0], e, index, 2 * attempt + 1, stream)
+        chance = log_unit(first if e < half else second)
+        keep = z <= high and chance <= log_acceptance(z, low, high, rate)
         fresh[i] = z if keep else like(z, np.nan)
 
 
@@ -253,30 +204,12 @@ def _tail_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
 _tail = _over_runs(_tail_run, "_tail")
 
 
-@device
-def _multiplied(word: Any, span: Any) -> Any:
-    """Return the high and the low 64 bits of the product of two uint64."""
-    low = uint64(0xFFFFFFFF)
-    shift = uint64(32)
-    w1, w0, s1, s0 = word >> shift, word & low, span >> shift, span & low
-    middle = w1 * s0 + (w0 * s0 >> shift)
-    other = w0 * s1 + (middle & low)
-    return w1 * s1 + (middle >> shift) + (other >> shift), word * span
-
-
-@device
-def _scaled(word: Any, low: Any, span: Any) -> Any:
-    """Return low + word * span / 2**64, and the fraction of it that was cut off, times 2**64."""
-    value, rest = _multiplied(word, span)
-    return int64(low + (value if span != uint64(0) else word)), rest
-
-
 @block
 def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
     """Turn words into whole numbers, and say whether one has to be drawn again."""
     again = False
     for i in range(out.size):
-        out[i], rest = _scaled(uint64(out[i]), low, span)
+        out[i], rest = scaled(uint64(out[i]), low, span)
         again |= rest < least
     return again
 
@@ -286,8 +219,8 @@ def _scaled_again(out, used, index, stream, low, span, least):
     for start in (0, COUNTERS):
         for e in range(start, start + used):
             for attempt in range(ATTEMPTS):
-                first, second = _retried(out, e, index, attempt, stream)
-                out[e], rest = _scaled(first if start == 0 else second, low, span)
+                first, second = words_of(out[0], e, index, attempt, stream)
+                out[e], rest = scaled(first if start == 0 else second, low, span)
                 if rest >= least:
                     break
 
@@ -320,7 +253,7 @@ def _permutation(out, stream):
     for i in range(n - 1):
         if i % size == 0:
             words(lanes.ctypes.data, uint64(i // 2), COUNTERS, stream)
-        high, _ = _multiplied(lanes[i % size], uint64(n - i))
+        high, _ = multiplied(lanes[i % size], uint64(n - i))
         j = i + int64(high)
         out[i], out[j] = out[j], out[i]
 
@@ -377,24 +310,6 @@ def _pieces(out: np.ndarray, before: int = 0) -> Iterator[tuple[int, np.ndarray]
         yield before + i * inner, out[i : i + rows]
 
 
-def _computing(dtype: np.dtype) -> Any:
-    """Return the type in which a fill is computed: half types are, in float32, rounded once."""
-    return np.float64 if dtype == np.float64 else np.float32
-
-
-@lru_cache(maxsize=256)
-def _uniform_numbers(dtype: np.dtype, low: float, high: float) -> tuple[Any, ...]:
-    """Return low, the scale of `whole`, and the last number below high, in the computing type."""
-    own, real = dtype.type, _computing(dtype)
-    first, end = real(low), real(high)
-    last = own(high)
-    if real(last) >= end > first:
-        last = np.nextafter(last, own(low))
-    if first == end:
-        last = end
-    return first, (end - first) * real(UNIT[real is np.float64]), min(real(last), end)
-
-
 def uniform(
     out: np.ndarray,
     stream: Stream,
@@ -404,8 +319,8 @@ def uniform(
     progress: Progress | None = None,
 ) -> None:
     """Fill a float array with U[low, high): one fma, and never the upper end."""
-    numbers = _uniform_numbers(out.dtype, low, high)
-    real = _computing(out.dtype)
+    numbers = parameters.uniform(out.dtype, low, high)
+    real = computing(out.dtype)
     filling = _uniform if real is np.float64 else _uniform32
     _fill(filling, out, real, start, progress, 0.6, stream, numbers)
 
@@ -419,7 +334,7 @@ def normal(
     progress: Progress | None = None,
 ) -> None:
     """Fill a float array with N(mean, std²)."""
-    real = _computing(out.dtype)
+    real = computing(out.dtype)
     _fill(_normal, out, real, start, progress, 1.0, stream, (real(mean), real(std)))
 
 
@@ -431,7 +346,7 @@ def exponential(
     progress: Progress | None = None,
 ) -> None:
     """Fill a float array with exponential draws of mean 1 / rate, all above 0."""
-    real = _computing(out.dtype)
+    real = computing(out.dtype)
     _fill(_exponential, out, real, start, progress, 0.9, stream, (real(1 / rate),))
 
 
@@ -447,34 +362,11 @@ def trunc_normal(
 ) -> None:
     """Fill a float array with N(mean, std²) truncated to [a, b].
 
-    Each element is drawn by rejection on its own, from the proposal that accepts most often: the
-    normal itself, a uniform, or an exponential in the tail (Robert 1995, "Simulation of truncated
-    normal variables"). At least a quarter of the proposals is accepted wherever [a, b] lies.
+    Each element is drawn by rejection on its own; see `parameters.truncated`.
     """
-    own, real = out.dtype.type, _computing(out.dtype)
-    low, high = (a - mean) / std, (b - mean) / std
-    with np.errstate(over="ignore"):
-        bounds = (real(own(a)), real(own(b)))
-    if _mass(low, high) > 0.25:
-        args = (real(mean), real(std), *bounds)
-        _fill(_truncated, out, real, start, progress, 2.5, stream, args)
-        return
-    if high <= 0:  # the left tail is the right one, mirrored
-        low, high, std = -high, -low, -std
-    rate = 0.0
-    if low > 0:
-        best = (low + math.sqrt(low * low + 4)) / 2
-        # The uniform accepts less often than the exponential once the interval is long.
-        if high - low > 1 / best * math.exp(min((low * low - low * best) / 2 + 0.5, 700.0)):
-            rate = best
-    scale = (real(high) - real(low)) * real(UNIT[real is np.float64]) if rate == 0 else real(0)
-    tail = (real(mean), real(std), *bounds, real(low), real(high), scale, real(rate))
-    _fill(_tail, out, real, start, progress, 20.0, stream, tail)
-
-
-def _mass(low: float, high: float) -> float:
-    """Return the probability that N(0, 1) lies in [low, high]."""
-    return (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    normals, numbers = parameters.truncated(out.dtype, mean, std, a, b)
+    filling, cost = (_truncated, 2.5) if normals else (_tail, 20.0)
+    _fill(filling, out, computing(out.dtype), start, progress, cost, stream, numbers)
 
 
 def bernoulli(
@@ -485,11 +377,11 @@ def bernoulli(
     progress: Progress | None = None,
 ) -> None:
     """Fill an array with 1 with probability `p` (to 2⁻³²), else 0: the same in every dtype."""
-    ones = round(p * 2**32)
-    if ones == 0:
+    numbers = parameters.bernoulli(p)
+    if not numbers:
         out[...] = 0
         return
-    _fill(_bernoulli, out, np.float32, start, progress, 0.6, stream, (np.uint32(ones - 1),))
+    _fill(_bernoulli, out, np.float32, start, progress, 0.6, stream, numbers)
 
 
 def integers(
@@ -501,10 +393,7 @@ def integers(
     progress: Progress | None = None,
 ) -> None:
     """Fill an array with whole numbers from [low, high), all equally likely."""
-    span = high - low
-    least = (1 << 64) % span
-    numbers = (np.uint64(low % (1 << 64)), np.uint64(span % (1 << 64)), np.uint64(least))
-    _fill(_integers, out, np.int64, start, progress, 2.0, stream, numbers)
+    _fill(_integers, out, np.int64, start, progress, 2.0, stream, parameters.integers(low, high))
 
 
 def permutation(n: int, stream: Stream) -> np.ndarray:

@@ -15,6 +15,7 @@ from numba import prange
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid, matmul, product_block
 from minnet.kernels.cpu.reduce import BLOCK, row_sum, sum_rows
+from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.threads import get_num_threads
 
@@ -78,7 +79,8 @@ def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return x wᵀ + bias for x (N, I), w (O, I) and bias (O,) of one dtype."""
     samples, inputs = x.shape
     outputs = len(w)
-    if not (samples and inputs and outputs and x.flags.c_contiguous and w.flags.c_contiguous):
+    here = x.flags.c_contiguous and w.flags.c_contiguous
+    if not (samples and inputs and outputs and here) or get_matmul() == "blas":
         return matmul(x, w.T, bias)
     dtype = x.dtype
     y = empty((samples, outputs), dtype)
@@ -98,7 +100,7 @@ def linear_backward(
     """Return dx = dy w, dw = dyᵀ x and db = the sum of dy's rows; None for what is not needed."""
     samples, inputs = x.shape
     outputs = len(w)
-    if not (samples and inputs and outputs):
+    if not (samples and inputs and outputs) or get_matmul() == "blas":
         return (
             matmul(dy, w) if need_dx else None,
             matmul(dy.T, x) if need_dw else None,

@@ -11,9 +11,10 @@ from builtins import min as smaller
 import numpy as np
 from numba import prange
 
+from minnet.kernels import losses
 from minnet.kernels.cpu.reduce import CHUNK, row_max, row_sum
 from minnet.kernels.jit import device, kernel
-from minnet.kernels.numeric import exp, log, log1p, sigmoid
+from minnet.kernels.numeric import exp, log
 from minnet.kernels.simd import fma
 
 
@@ -81,24 +82,19 @@ def _cross_entropy_backward(dy, e, inverse, target, ignore, dx):
 
 @kernel(parallel=True)
 def _bce_with_logits(x, target, weight, positive, out):
-    one, zero = x.dtype.type(1), x.dtype.type(0)
     for i in prange(x.size):
-        v, t = x[i], target[i]
-        log_sigmoid = (zero if v > zero else v) - log1p(exp(-abs(v)))
         p = positive[i] if positive.size > 1 else positive[0]
         w = weight[i] if weight.size > 1 else weight[0]
-        out[i] = w * fma(one - t, v, -(log_sigmoid * fma(p - one, t, one)))
+        out[i] = losses.bce_with_logits(x[i], target[i], w, p)
 
 
 @kernel(parallel=True)
 def _bce_with_logits_backward(dy, x, target, weight, positive, out):
-    one = x.dtype.type(1)
     for i in prange(x.size):
-        t = target[i]
         p = positive[i] if positive.size > 1 else positive[0]
         w = weight[i] if weight.size > 1 else weight[0]
         d = dy[i] if dy.size > 1 else dy[0]
-        out[i] = d * (w * fma(p * t + one - t, sigmoid(x[i]), -(p * t)))
+        out[i] = losses.bce_with_logits_backward(d, x[i], target[i], w, p)
 
 
 def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
@@ -108,10 +104,10 @@ def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
         IndexError: if one of the others is not in [0, classes).
     """
     wrong, count = _check(target, classes, ignore)
-    return _in_bounds(wrong, count, ignore)
+    return in_bounds(wrong, count, ignore)
 
 
-def _in_bounds(wrong: int, count: int, ignore: int) -> int:
+def in_bounds(wrong: int, count: int, ignore: int) -> int:
     if wrong != ignore:
         raise IndexError(f"Target {wrong} is out of bounds.")
     return count
@@ -136,7 +132,7 @@ def cross_entropy(
     else:
         loss.fill(0)
         wrong, count = _check(target, x.shape[1], ignore)
-    return loss, (e, inverse), _in_bounds(wrong, count, ignore)
+    return loss, (e, inverse), in_bounds(wrong, count, ignore)
 
 
 def cross_entropy_backward(

@@ -19,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 from numba import prange
 
+from minnet.kernels import engine
 from minnet.kernels.buffers import empty
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.simd import (
@@ -332,18 +333,14 @@ def grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
     return tall, threads // tall
 
 
-def matmul(
+def ordered(
     a: np.ndarray,
     b: np.ndarray,
     bias: np.ndarray | None = None,
     out: np.ndarray | None = None,
     accumulate: bool = False,
 ) -> np.ndarray:
-    """Return a @ b + bias for a (M, K), b (K, N) and bias (N,) of one dtype, float32 or float64.
-
-    Any strides; the result, or `out`, is (M, N) with contiguous rows. With `accumulate` the product
-    and the bias are added to `out`.
-    """
+    """Compute `matmul` in the order contract, whatever `set_matmul` says."""
     (rows, depth), columns = a.shape, b.shape[1]
     if out is None:
         out = empty((rows, columns), a.dtype)
@@ -368,4 +365,29 @@ def matmul(
         wide,
         int(accumulate),
     )
+    return out
+
+
+def matmul(
+    a: np.ndarray,
+    b: np.ndarray,
+    bias: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    accumulate: bool = False,
+) -> np.ndarray:
+    """Return a @ b + bias for a (M, K), b (K, N) and bias (N,) of one dtype, float32 or float64.
+
+    Any strides; the result, or `out`, is (M, N) with contiguous rows. With `accumulate` the product
+    and the bias are added to `out`.
+    """
+    if engine.get_matmul() != "blas":
+        return ordered(a, b, bias, out, accumulate)
+    if out is None:
+        out = empty((a.shape[0], b.shape[1]), a.dtype)
+    if accumulate:
+        out += np.matmul(a, b)
+    else:
+        np.matmul(a, b, out=out)
+    if bias is not None:
+        out += bias
     return out

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from numba import carray, prange
 
+from minnet.kernels import updates
 from minnet.kernels.jit import block, device, kernel
-from minnet.kernels.simd import fma, pointer
+from minnet.kernels.simd import pointer
 
 BLOCK = 8192  # elements that one thread takes at a time
 TOGETHER = 8  # arrays whose addresses are taken in one call
@@ -77,10 +78,7 @@ def _sgd_block(like, n, p, g, lr, weight_decay, sign):
     number = p.dtype.type
     down, decay, sign = number(-lr), number(weight_decay), number(sign)
     for i in range(n):
-        d = sign * g[i]
-        if decay != number(0):
-            d = fma(decay, p[i], d)
-        p[i] = fma(down, d, p[i])
+        p[i] = updates.sgd(p[i], g[i], down, decay, sign)
 
 
 @block
@@ -91,13 +89,9 @@ def _momentum_block(like, n, p, g, buf, lr, momentum, share, weight_decay, neste
     down, decay, sign = number(-lr), number(weight_decay), number(sign)
     momentum, share = number(momentum), number(share)
     for i in range(n):
-        d = sign * g[i]
-        if decay != number(0):
-            d = fma(decay, p[i], d)
-        b = d if first else fma(share, d, momentum * buf[i])
-        buf[i] = b
-        d = fma(momentum, b, d) if nesterov else b
-        p[i] = fma(down, d, p[i])
+        p[i], buf[i] = updates.momentum(
+            p[i], g[i], buf[i], down, momentum, share, decay, nesterov, first, sign
+        )
 
 
 @block
@@ -111,23 +105,14 @@ def _adam_block(
     share1, beta2, share2 = number(share1), number(beta2), number(share2)
     root, eps, step = number(root), number(eps), number(step)
     decay, shrink, sign = number(decay), number(shrink), number(sign)
-    near, rest = share1 < number(0.5), number(1) - share1
     for i in range(n):
-        w = p[i] * shrink
-        d = sign * g[i]
-        if decay != number(0):
-            d = fma(decay, w, d)
-        a = m[i]
-        # torch's lerp takes the end that is nearer, so that it is exact at both
-        a = fma(share1, d - a, a) if near else fma(-(d - a), rest, d)
-        b = fma(share2 * d, d, beta2 * v[i])
-        m[i] = a
-        v[i] = b
+        h = highest[i] if amsgrad else number(0)
+        p[i], m[i], v[i], h = updates.adam(
+            p[i], g[i], m[i], v[i], h,
+            share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
+        )  # fmt: skip
         if amsgrad:
-            h = highest[i]
-            b = b if (b > h) | (b != b) else h
-            highest[i] = b
-        p[i] = w + step * a / (np.sqrt(b) / root + eps)
+            highest[i] = h
 
 
 @kernel(parallel=True)

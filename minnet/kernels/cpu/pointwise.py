@@ -6,13 +6,13 @@ takes the gradient of the result first, then the input `x` or the result `y`, wh
 
 from __future__ import annotations
 
-from math import pi, sqrt
 from typing import Any
 
 import numpy as np
 from numba import prange
 
-from minnet.kernels import numeric
+from minnet.kernels import activations, numeric
+from minnet.kernels.activations import SELU_ALPHA, SELU_SCALE
 from minnet.kernels.buffers import empty
 from minnet.kernels.jit import kernel
 from minnet.kernels.numeric import like
@@ -135,7 +135,7 @@ def _tanh(x: Any, out: Any) -> None:
 @kernel(parallel=True)
 def _tanh_backward(dy: Any, y: Any, out: Any) -> None:
     for i in prange(y.size):
-        out[i] = dy[i] * (like(y[i], 1.0) - y[i] * y[i])
+        out[i] = activations.tanh_backward(dy[i], y[i])
 
 
 @kernel(parallel=True)
@@ -147,20 +147,19 @@ def _sigmoid(x: Any, out: Any) -> None:
 @kernel(parallel=True)
 def _sigmoid_backward(dy: Any, y: Any, out: Any) -> None:
     for i in prange(y.size):
-        out[i] = dy[i] * ((like(y[i], 1.0) - y[i]) * y[i])
+        out[i] = activations.sigmoid_backward(dy[i], y[i])
 
 
 @kernel(parallel=True)
 def _logsigmoid(x: Any, out: Any) -> None:
     for i in prange(x.size):
-        below = like(x[i], 0.0) if x[i] > like(x[i], 0.0) else x[i]
-        out[i] = below - numeric.log1p(numeric.exp(-abs(x[i])))
+        out[i] = activations.logsigmoid(x[i])
 
 
 @kernel(parallel=True)
 def _logsigmoid_backward(dy: Any, x: Any, out: Any) -> None:
     for i in prange(x.size):
-        out[i] = dy[i] * numeric.sigmoid(-x[i])
+        out[i] = activations.logsigmoid_backward(dy[i], x[i])
 
 
 def tanh(x: np.ndarray) -> np.ndarray:
@@ -196,39 +195,37 @@ def logsigmoid_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
 @kernel(parallel=True)
 def _relu(x: Any, out: Any) -> None:
     for i in prange(x.size):
-        out[i] = like(x[i], 0.0) if x[i] <= like(x[i], 0.0) else x[i]  # NaN stays
+        out[i] = activations.relu(x[i])
 
 
 @kernel(parallel=True)
 def _relu_backward(dy: Any, y: Any, out: Any) -> None:
     for i in prange(y.size):
-        out[i] = like(dy[i], 0.0) if y[i] <= like(y[i], 0.0) else dy[i]
+        out[i] = activations.relu_backward(dy[i], y[i])
 
 
 @kernel(parallel=True)
 def _leaky_relu(x: Any, slope: Any, out: Any) -> None:
     for i in prange(x.size):
-        out[i] = x[i] if x[i] > like(x[i], 0.0) else x[i] * like(x[i], slope)
+        out[i] = activations.leaky_relu(x[i], slope)
 
 
 @kernel(parallel=True)
 def _leaky_relu_backward(dy: Any, x: Any, slope: Any, out: Any) -> None:
     for i in prange(x.size):
-        out[i] = dy[i] if x[i] > like(x[i], 0.0) else dy[i] * like(x[i], slope)
+        out[i] = activations.leaky_relu_backward(dy[i], x[i], slope)
 
 
 @kernel(parallel=True)
 def _hardtanh(x: Any, low: Any, high: Any, out: Any) -> None:
     for i in prange(x.size):
-        below = like(x[i], high) if x[i] > like(x[i], high) else x[i]
-        out[i] = like(x[i], low) if x[i] < like(x[i], low) else below
+        out[i] = activations.hardtanh(x[i], low, high)
 
 
 @kernel(parallel=True)
 def _hardtanh_backward(dy: Any, x: Any, low: Any, high: Any, out: Any) -> None:
     for i in prange(x.size):
-        outside = (x[i] <= like(x[i], low)) | (x[i] >= like(x[i], high))
-        out[i] = like(x[i], 0.0) if outside else dy[i]
+        out[i] = activations.hardtanh_backward(dy[i], x[i], low, high)
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -265,37 +262,27 @@ def hardtanh_backward(dy: np.ndarray, x: np.ndarray, low: float, high: float) ->
 
 
 @kernel(parallel=True)
-def _elu(x: Any, alpha: Any, scale: Any, out: Any) -> None:
+def _elu(x: Any, left: Any, right: Any, out: Any) -> None:
     for i in prange(x.size):
-        left = numeric.expm1(x[i]) * like(x[i], alpha * scale)
-        out[i] = left if x[i] <= like(x[i], 0.0) else x[i] * like(x[i], scale)
+        out[i] = activations.elu(x[i], left, right)
 
 
 @kernel(parallel=True)
-def _elu_backward(dy: Any, x: Any, alpha: Any, scale: Any, out: Any) -> None:
+def _elu_backward(dy: Any, x: Any, left: Any, right: Any, out: Any) -> None:
     for i in prange(x.size):
-        left = numeric.exp(x[i]) * like(x[i], alpha * scale)
-        out[i] = dy[i] * (left if x[i] <= like(x[i], 0.0) else like(x[i], scale))
+        out[i] = activations.elu_backward(dy[i], x[i], left, right)
 
 
 @kernel(parallel=True)
 def _softplus(x: Any, beta: Any, threshold: Any, out: Any) -> None:
     for i in prange(x.size):
-        z = x[i] * like(x[i], beta)
-        curved = numeric.log1p(numeric.exp(z)) / like(x[i], beta)
-        out[i] = x[i] if z > like(x[i], threshold) else curved
+        out[i] = activations.softplus(x[i], beta, threshold)
 
 
 @kernel(parallel=True)
 def _softplus_backward(dy: Any, x: Any, beta: Any, threshold: Any, out: Any) -> None:
     for i in prange(x.size):
-        z = x[i] * like(x[i], beta)
-        out[i] = dy[i] if z > like(x[i], threshold) else dy[i] * numeric.sigmoid(z)
-
-
-# Klambauer, Unterthiner, Mayr, Hochreiter 2017, "Self-normalizing neural networks"
-SELU_ALPHA = 1.6732632423543772848170429916717
-SELU_SCALE = 1.0507009873554804934193349852946
+        out[i] = activations.softplus_backward(dy[i], x[i], beta, threshold)
 
 
 def elu(x: np.ndarray, alpha: float) -> np.ndarray:
@@ -310,12 +297,12 @@ def elu_backward(dy: np.ndarray, x: np.ndarray, alpha: float) -> np.ndarray:
 
 def selu(x: np.ndarray) -> np.ndarray:
     """Return SELU_SCALE elu(x, SELU_ALPHA)."""
-    return _map(_elu, COMPUTING, x, SELU_ALPHA, SELU_SCALE)
+    return _map(_elu, COMPUTING, x, SELU_ALPHA * SELU_SCALE, SELU_SCALE)
 
 
 def selu_backward(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return dy times SELU_SCALE elu'(x, SELU_ALPHA)."""
-    return _map2(_elu_backward, COMPUTING, dy, x, SELU_ALPHA, SELU_SCALE)
+    return _map2(_elu_backward, COMPUTING, dy, x, SELU_ALPHA * SELU_SCALE, SELU_SCALE)
 
 
 def softplus(x: np.ndarray, beta: float, threshold: float) -> np.ndarray:
@@ -330,60 +317,41 @@ def softplus_backward(dy: np.ndarray, x: np.ndarray, beta: float, threshold: flo
 
 # Units weighted by a distribution function
 
-SQRT_HALF = sqrt(0.5)
-DENSITY = 1 / sqrt(2 * pi)  # of the normal distribution at 0
-TANH_SLOPE = sqrt(2 / pi)
-TANH_CUBIC = 0.044715
-
 
 @kernel(parallel=True)
 def _gelu(x: Any, out: Any) -> None:
     for i in prange(x.size):
-        z = numeric.erf(x[i] * like(x[i], SQRT_HALF))
-        out[i] = x[i] * like(x[i], 0.5) * (like(x[i], 1.0) + z)
+        out[i] = activations.gelu(x[i])
 
 
 @kernel(parallel=True)
 def _gelu_backward(dy: Any, x: Any, out: Any) -> None:
     for i in prange(x.size):
-        half, one = like(x[i], 0.5), like(x[i], 1.0)
-        weight = half * (one + numeric.erf(x[i] * like(x[i], SQRT_HALF)))
-        density = like(x[i], DENSITY) * numeric.exp(-half * x[i] * x[i])
-        out[i] = dy[i] * (weight + x[i] * density)
+        out[i] = activations.gelu_backward(dy[i], x[i])
 
 
 @kernel(parallel=True)
 def _gelu_tanh(x: Any, out: Any) -> None:
     for i in prange(x.size):
-        half, one = like(x[i], 0.5), like(x[i], 1.0)
-        cube = x[i] * x[i] * x[i]
-        t = numeric.tanh(like(x[i], TANH_SLOPE) * (x[i] + like(x[i], TANH_CUBIC) * cube))
-        out[i] = half * x[i] * (one + t)
+        out[i] = activations.gelu_tanh(x[i])
 
 
 @kernel(parallel=True)
 def _gelu_tanh_backward(dy: Any, x: Any, out: Any) -> None:
     for i in prange(x.size):
-        half, one = like(x[i], 0.5), like(x[i], 1.0)
-        square = x[i] * x[i]
-        slope, cubic = like(x[i], TANH_SLOPE), like(x[i], TANH_CUBIC)
-        t = numeric.tanh(slope * (x[i] + cubic * (square * x[i])))
-        inner = slope * (one + like(x[i], 3.0) * cubic * square)
-        out[i] = dy[i] * (half * (one + t) + half * x[i] * (one - t * t) * inner)
+        out[i] = activations.gelu_tanh_backward(dy[i], x[i])
 
 
 @kernel(parallel=True)
 def _silu(x: Any, out: Any) -> None:
     for i in prange(x.size):
-        out[i] = x[i] * numeric.sigmoid(x[i])
+        out[i] = activations.silu(x[i])
 
 
 @kernel(parallel=True)
 def _silu_backward(dy: Any, x: Any, out: Any) -> None:
     for i in prange(x.size):
-        one = like(x[i], 1.0)
-        s = numeric.sigmoid(x[i])
-        out[i] = dy[i] * s * (one + x[i] * (one - s))
+        out[i] = activations.silu_backward(dy[i], x[i])
 
 
 def gelu(x: np.ndarray, approximate: str) -> np.ndarray:

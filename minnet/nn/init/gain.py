@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from minnet.autograd import no_grad
-from minnet.creation import from_numpy
+from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
 
 _LINEAR = ("linear", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3)))
@@ -89,7 +86,7 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
     return (1 + np.tanh(z / 2)) / 2
 
 
-_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+_FUNCTIONS: dict[str, Function] = {
     **dict.fromkeys(("identity", *_LINEAR), lambda z: z),
     "relu": lambda z: np.maximum(z, 0),
     "relu6": lambda z: np.clip(z, 0, 6),
@@ -172,10 +169,10 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
             f"{type(activation).__name__}"
         )
     name = getattr(activation, "__name__", type(activation).__name__)
-    return _gain(_of_arrays(activation, name), name, mode)
+    return _gain(of_arrays(activation, name), name, mode)
 
 
-def _gain(function: Callable[[np.ndarray], np.ndarray], name: str, mode: str) -> float:
+def _gain(function: Function, name: str, mode: str) -> float:
     try:
         moment = expectation(function, 2, derivative=mode == "backward")
     except ValueError as error:
@@ -191,44 +188,6 @@ def _gain(function: Callable[[np.ndarray], np.ndarray], name: str, mode: str) ->
 @cache
 def _named_gain(name: str, mode: str) -> float:
     return _gain(_FUNCTIONS[name], name, mode)
-
-
-def _of_arrays(activation: Callable[[Any], Any], name: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function of arrays from one of arrays, of tensors, of torch's, or of numbers."""
-
-    def of_tensors(z: np.ndarray) -> np.ndarray:
-        with no_grad():
-            return activation(from_numpy(z)).numpy()
-
-    def of_torch(z: np.ndarray) -> np.ndarray:
-        return activation(sys.modules["torch"].from_numpy(z)).detach().numpy()
-
-    def of_numbers(z: np.ndarray) -> np.ndarray:
-        return np.array([float(activation(x)) for x in z.tolist()])
-
-    few = np.linspace(-2.5, 3.5, 7)
-    first_error: Exception | None = None
-    for form in (activation, of_tensors, of_torch, of_numbers):
-        try:
-            with np.errstate(all="ignore"):
-                values = np.asarray(form(few.copy()), np.float64)
-            if values.shape != few.shape:
-                raise ValueError(f"it maps 7 elements to the shape {values.shape}")
-        except Exception as error:
-            first_error = first_error or error
-            continue
-        with np.errstate(all="ignore"):
-            alone = np.asarray(form(few[:3].copy()), np.float64)
-        if not np.allclose(values[:3], alone, rtol=1e-5, atol=1e-6, equal_nan=True):
-            raise ValueError(
-                f"{name} has no gain: what it gives for an element is not the same beside others"
-            )
-        # An activation may write over its input.
-        return lambda z, form=form: form(z.copy())  # type: ignore[misc]
-    raise TypeError(
-        f"{name} maps neither arrays, minnet or torch tensors, nor numbers, element by element; "
-        f"an array of float64 gives {type(first_error).__name__}: {first_error}"
-    )
 
 
 def gain_of(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Holders: the NumPy array on the memory of a tensor, an array or a buffer of any library."""
+"""Holders: the array on the memory of a tensor, an array or a buffer of any library."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from typing import Any
 
 import numpy as np
 
+from minnet import kernels
 from minnet.autograd import Variable
 
 _DLPACK_CPU = 1  # kDLCPU of dlpack.h
-_DLPACK_DEVICES = {2: "CUDA", 7: "Vulkan", 8: "Metal", 10: "ROCm", 14: "oneAPI"}
+_DLPACK_CUDA = 2  # kDLCUDA
+_DLPACK_DEVICES = {7: "Vulkan", 8: "Metal", 10: "ROCm", 14: "oneAPI"}
 
 
 def array_of(holder: Any) -> np.ndarray:
-    """Return a NumPy array on the memory of `holder`: what is written to it, `holder` shows.
+    """Return an array on the memory of `holder`: what is written to it, `holder` shows.
 
     A minnet or PyTorch tensor, a NumPy array (a memmap too), and whatever speaks the buffer
-    protocol, the array interface or DLPack. Nothing is copied: what could only be read through a
-    copy, such as a list, is refused.
+    protocol, the array interface of the CPU or of CUDA, or DLPack. Nothing is copied: what could
+    only be read through a copy, such as a list, is refused.
 
     Raises:
         TypeError: if it holds no array, or one that has no NumPy dtype.
-        RuntimeError: if its elements are not on the CPU, not strided, or share memory.
+        RuntimeError: if its elements are neither on the CPU nor on a GPU that can be used, not
+            strided, or share memory.
     """
     if isinstance(holder, Variable):
         return holder.array
@@ -32,6 +35,8 @@ def array_of(holder: Any) -> np.ndarray:
         array = holder.view(np.ndarray)  # a memmap is one, a masked array too
     elif torch is not None and isinstance(holder, torch.Tensor):
         array = _array_of_torch(holder)
+    elif _on_gpu(holder):
+        array = kernels.foreign(holder)
     else:
         array = _array_of_buffer(holder)
     if array.dtype.kind in "OSUMm" or array.dtype.names:
@@ -48,6 +53,8 @@ def array_of(holder: Any) -> np.ndarray:
 
 def _array_of_torch(tensor: Any) -> np.ndarray:
     torch = sys.modules["torch"]
+    if tensor.is_cuda:
+        return kernels.foreign(tensor.detach())
     if not tensor.is_cpu:
         if tensor.is_meta:
             raise RuntimeError(
@@ -70,9 +77,15 @@ def _array_of_torch(tensor: Any) -> np.ndarray:
     return values.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
 
 
-def _array_of_buffer(holder: Any) -> np.ndarray:
+def _on_gpu(holder: Any) -> bool:
     if hasattr(holder, "__cuda_array_interface__"):
-        raise _elsewhere(holder, "CUDA")
+        return True
+    if not hasattr(holder, "__dlpack_device__"):
+        return False
+    return int(holder.__dlpack_device__()[0]) == _DLPACK_CUDA
+
+
+def _array_of_buffer(holder: Any) -> np.ndarray:
     # NumPy would read any other object, a list for one, into a copy.
     if hasattr(holder, "__array_interface__") and not isinstance(holder, np.generic):
         return np.asarray(holder)
@@ -125,8 +138,8 @@ def version(holder: Any) -> int | None:
 
 def _elsewhere(holder: Any, place: str) -> RuntimeError:
     return RuntimeError(
-        f"cannot initialize the {_name(holder)} on {place}: minnet fills memory of the CPU only; "
-        "initialize it there, then move it"
+        f"cannot initialize the {_name(holder)} on {place}: minnet fills memory of the CPU and of "
+        "CUDA; initialize it on the CPU, then move it"
     )
 
 

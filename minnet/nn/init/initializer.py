@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
-from minnet import random
+from minnet import kernels, random
 from minnet.autograd import Variable, described
 from minnet.nn.init import holders
 from minnet.nn.init.provenance import Record
@@ -35,11 +35,11 @@ def initializer(function: Callable[Concatenate[np.ndarray, P], _Promise]) -> Ini
 
 @overload
 def initializer(
-    *, any_dtype: bool
+    *, any_dtype: bool = ..., on_host: bool = ...
 ) -> Callable[[Callable[Concatenate[np.ndarray, P], _Promise]], Initializer[P]]: ...
 
 
-def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
+def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool = False) -> Any:
     """Make an initializer of a function that fills an array.
 
     The function's first parameter, `tensor`, arrives as a writable array of floats in any strides;
@@ -58,6 +58,8 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
     Args:
         function: fills the array.
         any_dtype: whether integers and bools can be filled as well.
+        on_host: whether the function does more than one fill: a tensor of the GPU is then made on
+            the CPU, with the same bits, and copied to where it is.
 
     Example:
         >>> import minnet
@@ -71,7 +73,7 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
         (True, tensor([0.5000, 0.5000, 0.5000], grad_fn=<AbsBackward0>))
     """
     if function is None:
-        return functools.partial(initializer, any_dtype=any_dtype)
+        return functools.partial(initializer, any_dtype=any_dtype, on_host=on_host)
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
     names = list(signature.parameters)
@@ -85,6 +87,7 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
             raise NotImplementedError(_no_floats(function.__name__, tensor, array))
         if not array.flags.writeable:
             raise RuntimeError(holders.not_writable(tensor))
+        made = kernels.staged(array) if on_host else array
         if draws:
             if len(args) > place:
                 generator = random.resolve(args[place])
@@ -92,10 +95,12 @@ def initializer(function: Any = None, *, any_dtype: bool = False) -> Any:
             else:
                 generator = random.resolve(kwargs.pop("generator", None))
             record = Record(function, args, kwargs, array.shape, generator)
-            promise = function(array, *args, generator=generator, **kwargs)
+            promise = function(made, *args, generator=generator, **kwargs)
         else:
             record = Record(function, args, kwargs, array.shape)
-            promise = function(array, *args, **kwargs)
+            promise = function(made, *args, **kwargs)
+        if made is not array:
+            array[...] = made
         holders.changed(tensor)
         record.keep(tensor, promise)
         return tensor

@@ -12,7 +12,7 @@ from minnet.nn.init.initializer import initializer
 from minnet.nn.init.orthogonal import orthogonal, working_dtype
 
 
-@initializer
+@initializer(on_host=True)
 def looks_linear_(
     tensor: np.ndarray,
     mirror_in: bool = True,

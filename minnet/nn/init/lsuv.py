@@ -15,6 +15,7 @@ import numpy as np
 from minnet import random
 from minnet.autograd import no_grad
 from minnet.nn.init import holders
+from minnet.nn.init.evaluation import evaluating
 from minnet.nn.init.orthogonal import orthogonal_
 
 
@@ -83,7 +84,7 @@ def lsuv_(
         stack.enter_context(no_grad())
         if "torch" in sys.modules:
             stack.enter_context(sys.modules["torch"].no_grad())
-        stack.enter_context(_evaluating(net))
+        stack.enter_context(evaluating(net))
         layers = _layers(net, batch)
         stack.enter_context(_restored_on_error([layer for _, layer in layers]))
         if initializer is not None:
@@ -176,17 +177,6 @@ def _layers(net: Any, batch: Any) -> list[tuple[str, Any]]:
     if not called:
         raise ValueError(f"no linear or convolution layer of the {type(net).__name__} was called")
     return list(called.values())
-
-
-@contextlib.contextmanager
-def _evaluating(net: Any) -> Iterator[None]:
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 @contextlib.contextmanager

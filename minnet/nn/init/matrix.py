@@ -11,7 +11,7 @@ import numpy as np
 from minnet.nn.init.initializer import initializer
 
 
-@initializer(any_dtype=True)
+@initializer(any_dtype=True, on_host=True)
 def eye_(tensor: np.ndarray) -> None:
     """Fill a matrix with the identity: 1 on the main diagonal, 0 elsewhere.
 
@@ -37,7 +37,7 @@ def eye_(tensor: np.ndarray) -> None:
     np.fill_diagonal(tensor, 1)
 
 
-@initializer(any_dtype=True)
+@initializer(any_dtype=True, on_host=True)
 def dirac_(tensor: np.ndarray, groups: int = 1) -> None:
     """Fill a convolution's weight so that the convolution hands on its input channels.
 
@@ -81,7 +81,7 @@ def dirac_(tensor: np.ndarray, groups: int = 1) -> None:
         tensor[ones] = 1
 
 
-@initializer
+@initializer(on_host=True)
 def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: Any = None) -> float:
     """Fill a matrix with N(0, std²), then set ⌈sparsity · rows⌉ elements of each column to 0.
 

@@ -12,7 +12,7 @@ from minnet.nn.init.gain import gain_of
 from minnet.nn.init.initializer import initializer
 
 
-@initializer
+@initializer(on_host=True)
 def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> float | None:
     """Fill with a random (semi-)orthogonal matrix times `gain`.
 
@@ -87,7 +87,7 @@ def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.nd
     return matrix.T if rows > columns else matrix
 
 
-@initializer
+@initializer(on_host=True)
 def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> float | None:
     """Fill a convolution's weight with a random orthogonal matrix at the kernel's middle, else 0.
 

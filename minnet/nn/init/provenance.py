@@ -346,5 +346,5 @@ def _found(name: str, tensor: Any) -> Initialization:
 def _is_given(tensor: Any) -> bool:
     """Say whether values look like those of a scale of ones or a bias of zeros: not like memory."""
     array = holders.array_of(tensor)
-    first = array.flat[0] if array.size else 1
+    first = array[(0,) * array.ndim] if array.size else 1
     return bool((array == first).all()) and (first != 0 or array.ndim < 2)

@@ -9,7 +9,7 @@ import numpy as np
 from minnet.nn.init.initializer import initializer
 
 
-@initializer
+@initializer(on_host=True)
 def zero_init_(tensor: np.ndarray) -> float | None:
     """Fill with part of an identity, or of a Hadamard matrix where there are more outputs.
 

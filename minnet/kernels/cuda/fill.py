@@ -1,0 +1,266 @@
+"""Random fills on the device: the bits of the CPU's.
+
+Words, draws and rejection are compiled from the CPU's source. A thread computes what two counters
+give, in elements of 32 bits: four adjacent elements in either plane of a run, which are written 16
+bytes at a time. In elements of 64 bits it computes one counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import uint64
+
+from minnet.kernels import draws, parameters, rejection
+from minnet.kernels.cpu.fill import permutation as permutation_of_host
+from minnet.kernels.cuda.array import Array, empty, from_host
+from minnet.kernels.cuda.driver import THREADS, aligned, blocks, cuda, function, kernel, store4
+from minnet.kernels.parameters import computing
+from minnet.kernels.philox import COUNTERS, Stream, counter_words
+from minnet.kernels.philox import stream as stream
+
+# Elements between two calls of `progress`.
+PIECE = 1 << 26
+
+Progress = Callable[[int, int], Any]
+
+# Two words to two elements. `e` is the place of the first in its run, and `e + plane` that of the
+# second; `index` is the run's first counter.
+
+
+def _plain(draw: Any) -> Any:
+    """Return the elements that a distribution of `draws.py` makes of two words."""
+
+    @function
+    def both(a: Any, b: Any, e: Any, plane: Any, index: Any, stream: Any, numbers: Any) -> Any:
+        return draw(a, b, *numbers)
+
+    return both
+
+
+@function
+def _truncated_pair(a, b, e, plane, index, stream, numbers):
+    x, y = draws.normal(a, b, numbers[0], numbers[1])
+    return (
+        rejection.truncated(x, e, False, index, stream, numbers),
+        rejection.truncated(y, e + plane, True, index, stream, numbers),
+    )
+
+
+@function
+def _tail_pair(a, b, e, plane, index, stream, numbers):
+    return (
+        rejection.tail(e, False, index, stream, numbers),
+        rejection.tail(e + plane, True, index, stream, numbers),
+    )
+
+
+@function
+def _integer_pair(a, b, e, plane, index, stream, numbers):
+    return (
+        rejection.whole_number(a, e, False, index, stream, numbers),
+        rejection.whole_number(b, e + plane, True, index, stream, numbers),
+    )
+
+
+@function
+def _put4(out, i, whole, a, b, c, d):
+    """Write four elements from place i on: those that lie within the array."""
+    if whole and i >= 0 and i + 4 <= out.size:
+        store4(out, i, a, b, c, d)
+        return
+    if 0 <= i < out.size:
+        out[i] = a
+    if 0 <= i + 1 < out.size:
+        out[i + 1] = b
+    if 0 <= i + 2 < out.size:
+        out[i + 2] = c
+    if 0 <= i + 3 < out.size:
+        out[i + 3] = d
+
+
+def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[int, Any]:
+    """Return the kernels that fill an array, from any `start` to any end, by elements' size."""
+
+    @function
+    def eight(counter, stream, numbers):
+        """Return what an even counter and the next one give: four in each plane."""
+        index = counter & ~uint64(COUNTERS - 1)
+        e = 2 * (counter - index)
+        w0, w1, w2, w3 = counter_words(counter, stream)
+        v0, v1, v2, v3 = counter_words(counter + uint64(1), stream)
+        plane = uint64(2 * COUNTERS)
+        a0, b0 = both(w1, w3, e, plane, index, stream, numbers)
+        a1, b1 = both(w0, w2, e + uint64(1), plane, index, stream, numbers)
+        a2, b2 = both(v1, v3, e + uint64(2), plane, index, stream, numbers)
+        a3, b3 = both(v0, v2, e + uint64(3), plane, index, stream, numbers)
+        return a0, a1, a2, a3, b0, b1, b2, b3
+
+    @function
+    def two(counter, stream, numbers):
+        """Return what a counter gives: one in each plane."""
+        index = counter & ~uint64(COUNTERS - 1)
+        w0, w1, w2, w3 = counter_words(counter, stream)
+        a, b = uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
+        return both(a, b, counter - index, uint64(COUNTERS), index, stream, numbers)
+
+    def fill32(out, start, whole, stream, numbers):
+        counter = start // (4 * COUNTERS) * COUNTERS + 2 * cuda.grid(1)
+        i = counter // COUNTERS * (4 * COUNTERS) + 2 * (counter % COUNTERS) - start
+        if i < out.size:
+            a0, a1, a2, a3, b0, b1, b2, b3 = eight(uint64(counter), stream, numbers)
+            _put4(out, i, whole, a0, a1, a2, a3)
+            _put4(out, i + 2 * COUNTERS, whole, b0, b1, b2, b3)
+
+    def fill64(out, start, whole, stream, numbers):
+        counter = start // (2 * COUNTERS) * COUNTERS + cuda.grid(1)
+        i = counter // COUNTERS * (2 * COUNTERS) + counter % COUNTERS - start
+        if i < out.size:
+            a, b = two(uint64(counter), stream, numbers)
+            if i >= 0:
+                out[i] = a
+            if 0 <= i + COUNTERS < out.size:
+                out[i + COUNTERS] = b
+
+    fill32.__name__ = fill32.__qualname__ = f"{name}32"
+    fill64.__name__ = fill64.__qualname__ = f"{name}64"
+    return {size: kernel({4: fill32, 8: fill64}[size]) for size in sizes}
+
+
+_uniform = _kernels_of(_plain(draws.uniform), "uniform")
+_normal = _kernels_of(_plain(draws.normal), "normal")
+_exponential = _kernels_of(_plain(draws.exponential), "exponential")
+_bernoulli = _kernels_of(_plain(draws.bernoulli), "bernoulli", (4,))
+_truncated = _kernels_of(_truncated_pair, "truncated")
+_tail = _kernels_of(_tail_pair, "tail")
+_integers = _kernels_of(_integer_pair, "integers", (8,))
+
+
+def _fill(
+    kernels: dict[int, Any],
+    out: Array,
+    dtype: Any,
+    start: int,
+    progress: Progress | None,
+    stream: Stream,
+    numbers: tuple[Any, ...],
+) -> None:
+    """Fill `out` with the elements [start, start + out.size) of a conceptual tensor.
+
+    Memory of the computing `dtype` in row order is written in place, other memory through a buffer.
+    """
+    if out.dtype != dtype or not out.flags.c_contiguous:
+        buffer = empty(out.shape, dtype)
+        _fill(kernels, buffer, dtype, start, progress, stream, numbers)
+        out[...] = buffer
+        return
+    flat = out.reshape(-1)
+    step = PIECE if progress else max(flat.size, 1)
+    for done in range(0, flat.size, step):
+        piece = flat[done : done + step]
+        _launch(kernels[piece.itemsize], piece, start + done, stream, numbers)
+        if progress:
+            cuda.synchronize()
+            progress(done + piece.size, flat.size)
+
+
+def _launch(run: Any, out: Array, start: int, stream: Stream, numbers: tuple[Any, ...]) -> None:
+    run_size = 2 * COUNTERS * (8 // out.itemsize)
+    before = start % run_size
+    runs, rest = divmod(before + out.size, run_size)
+    counters = runs * COUNTERS + min(-(-rest * out.itemsize // 8), COUNTERS)
+    threads = counters if out.itemsize == 8 else -(-counters // 2)
+    whole = aligned(out) and start % 4 == 0
+    run[blocks(threads), THREADS](out.memory, start, whole, stream, numbers)
+
+
+def uniform(
+    out: Array,
+    stream: Stream,
+    low: float,
+    high: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with U[low, high): one fma, and never the upper end."""
+    numbers = parameters.uniform(out.dtype, low, high)
+    _fill(_uniform, out, computing(out.dtype), start, progress, stream, numbers)
+
+
+def normal(
+    out: Array,
+    stream: Stream,
+    mean: float,
+    std: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with N(mean, std²)."""
+    real = computing(out.dtype)
+    _fill(_normal, out, real, start, progress, stream, (real(mean), real(std)))
+
+
+def exponential(
+    out: Array,
+    stream: Stream,
+    rate: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with exponential draws of mean 1 / rate, all above 0."""
+    real = computing(out.dtype)
+    _fill(_exponential, out, real, start, progress, stream, (real(1 / rate),))
+
+
+def trunc_normal(
+    out: Array,
+    stream: Stream,
+    mean: float,
+    std: float,
+    a: float,
+    b: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill a float array with N(mean, std²) truncated to [a, b].
+
+    Each element is drawn by rejection on its own; see `parameters.truncated`.
+    """
+    normals, numbers = parameters.truncated(out.dtype, mean, std, a, b)
+    kernels = _truncated if normals else _tail
+    _fill(kernels, out, computing(out.dtype), start, progress, stream, numbers)
+
+
+def bernoulli(
+    out: Array,
+    stream: Stream,
+    p: float,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill an array with 1 with probability `p` (to 2⁻³²), else 0: the same in every dtype."""
+    numbers = parameters.bernoulli(p)
+    if not numbers:
+        out[...] = 0
+        return
+    _fill(_bernoulli, out, np.float32, start, progress, stream, numbers)
+
+
+def integers(
+    out: Array,
+    stream: Stream,
+    low: int,
+    high: int,
+    start: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Fill an array with whole numbers from [low, high), all equally likely."""
+    numbers = parameters.integers(low, high)
+    _fill(_integers, out, np.int64, start, progress, stream, numbers)
+
+
+def permutation(n: int, stream: Stream) -> Array:
+    """Return a random order of 0 … n - 1 as int64, shuffled on the host."""
+    return from_host(permutation_of_host(n, stream))

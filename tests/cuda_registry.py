@@ -1,0 +1,290 @@
+"""Every CUDA kernel, the types it is compiled for, and the registers it may use.
+
+python tests/cuda_registry.py [word ...]   compile and assemble them, and print a table
+python tests/cuda_registry.py --json       all that the tests want to know
+
+No GPU is needed: NVVM compiles to PTX, nvJitLink assembles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+FILES = ("fill", "gather", "loss", "matmul", "optimize", "pointwise", "reduce")
+TARGETS = ((7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0))
+
+
+@dataclass
+class Listed:
+    """A kernel for one combination of types."""
+
+    name: str
+    function: Any  # what cuda.jit has made of it
+    types: tuple[Any, ...]
+    registers: int  # at most
+    launch_bounds: Any = None
+
+
+def listed() -> Iterator[Listed]:
+    """Yield every kernel for every combination of types that it is launched with."""
+    from minnet.kernels.cuda import fill, gather, loss, optimize, pointwise, reduce
+    from minnet.kernels.cuda.driver import types
+
+    matmul = import_module("minnet.kernels.cuda.matmul")  # the package has a function of that name
+    singles, doubles = types.float32[::1], types.float64[::1]
+    stream = types.UniTuple(types.uint64, 2)
+    fills = {
+        "uniform": (fill._uniform, 3),
+        "normal": (fill._normal, 2),
+        "exponential": (fill._exponential, 1),
+        "truncated": (fill._truncated, 4),
+        "tail": (fill._tail, 8),
+    }
+    for name, (kernels, count) in fills.items():
+        for array in (singles, doubles):
+            numbers = types.UniTuple(array.dtype, count)
+            arguments = (array, types.int64, types.boolean, stream, numbers)
+            size = array.dtype.bitwidth // 8
+            yield Listed(f"fill {name}{8 * size}", kernels[size], arguments, 64)
+    words = types.UniTuple(types.uint32, 1)
+    arguments = (singles, types.int64, types.boolean, stream, words)
+    yield Listed("fill bernoulli32", fill._bernoulli[4], arguments, 64)
+    numbers = types.UniTuple(types.uint64, 3)
+    arguments = (types.int64[::1], types.int64, types.boolean, stream, numbers)
+    yield Listed("fill integers64", fill._integers[8], arguments, 64)
+
+    counts = {"leaky_relu": 1, "hardtanh": 2, "elu": 2, "softplus": 2}
+    for name, kernels in vars(pointwise).items():
+        if not (isinstance(kernels, dict) and name.isupper()):
+            continue
+        name = name[1:].lower()
+        count = counts.get(name.removesuffix("_backward"), 0)
+        numbers = types.UniTuple(types.float64, count) if count else types.Tuple(())
+        for array in (singles, doubles):
+            sources = (array,) * (2 if name.endswith("_backward") else 1)
+            size = array.dtype.bitwidth // 8
+            arguments = (*sources, numbers, types.boolean, array)
+            budget = 64 if size == 4 else 80
+            yield Listed(f"pointwise {name}{8 * size}", kernels[size], arguments, budget)
+
+    flag, size = types.boolean, types.int64
+    for tile, name, budget in ((matmul.LARGE, "large", 128), (matmul.SMALL, "small", 128)):
+        for layout, order in {
+            "nt": (True, True),
+            "nn": (True, False),
+            "tn": (False, False),
+        }.items():
+            arguments = (singles, singles, size, size, size, singles, flag, flag, flag, singles)
+            run = matmul.tiled(tile, *order)
+            yield Listed(
+                f"matmul {name} {layout}",
+                run,
+                arguments,
+                budget,
+                (tile.threads, 256 * 2 // tile.threads),
+            )
+    strided = types.Array(types.float64, 2, "A")
+    arguments = (strided, strided, doubles, flag, types.float64[:, ::1])
+    yield Listed("matmul plain", matmul.plain, arguments, 64)
+
+    targets = types.int64[::1]
+    for real in (types.float32, types.float64):
+        name = real.bitwidth
+        row, rows, cube = real[::1], real[:, ::1], real[:, :, ::1]
+        for partial in {real, types.float64}:
+            last = "" if partial == real else ", partial"
+            for kind, by in (("", types.UniTuple(types.float64, 1)), (" on device", doubles)):
+                run, arguments = reduce._sum_rows, (rows, by, partial[:, ::1])
+                yield Listed(f"reduce sum_rows{name}{last}{kind}", run, arguments, 64)
+                run, arguments = reduce._sum_columns, (cube, by, partial[:, :, ::1])
+                yield Listed(f"reduce sum_columns{name}{last}{kind}", run, arguments, 64)
+        for run in (reduce._softmax, reduce._log_softmax):
+            yield Listed(f"reduce {run.__name__[1:]}{name}", run, (rows, rows), 64)
+        for run in (reduce._softmax_backward, reduce._log_softmax_backward):
+            yield Listed(f"reduce {run.__name__[1:]}{name}", run, (rows, rows, rows), 64)
+        yield Listed(f"reduce logsumexp{name}", reduce._logsumexp, (rows, rows, row), 64)
+
+        arguments = (rows, targets, size, rows, types.float64[::1], row)
+        yield Listed(f"loss cross_entropy{name}", loss._cross_entropy, arguments, 64)
+        arguments = (row, rows, types.float64[::1], targets, size, rows)
+        run = loss._cross_entropy_backward
+        yield Listed(f"loss cross_entropy_backward{name}", run, arguments, 64)
+        yield Listed(f"loss bce{name}", loss._bce_with_logits, (row,) * 5, 64)
+        run = loss._bce_with_logits_backward
+        yield Listed(f"loss bce_backward{name}", run, (row,) * 6, 64)
+
+        table = types.int64[:, ::1]
+        start = (real, size, table)
+        arguments = (*start, types.UniTuple(real, 3))
+        yield Listed(f"optimize sgd{name}", optimize._sgd, arguments, 64)
+        arguments = (*start, types.UniTuple(real, 5), flag, flag)
+        yield Listed(f"optimize momentum{name}", optimize._sgd_momentum, arguments, 64)
+        arguments = (*start, types.UniTuple(real, 9), flag)
+        yield Listed(f"optimize adam{name}", optimize._adam, arguments, 64)
+        yield Listed(f"gather rows{name}", gather._rows, (rows, targets, rows), 64)
+    yield Listed("loss check", loss._check, (targets, size, size, targets, doubles), 64)
+    yield Listed("gather check", gather._check, (targets, size, targets), 64)
+    images = types.uint8[:, ::1]
+    arguments = (images, targets, types.float32, types.float32, types.float32[:, ::1])
+    yield Listed("gather scaled", gather._scaled, arguments, 64)
+
+
+def without_a_device() -> None:
+    """Let Numba compile functions that kernels call, which it does for the current device."""
+    import numba.cuda.dispatcher as dispatcher
+
+    class Device:
+        compute_capability = (9, 0)
+
+    dispatcher.get_current_device = lambda: Device
+
+
+class Compiled:
+    """A kernel's code: PTX and its assembly for any compute capability."""
+
+    def __init__(self, kernel: Listed):
+        from numba.cuda import compiler
+
+        from minnet.kernels.cuda.driver import types
+
+        self._library, _ = compiler._compile_pyfunc_with_fixup(
+            kernel.function.py_func,
+            types.void(*kernel.types),
+            device=False,
+            abi="numba",
+            cc=(9, 0),
+            launch_bounds=kernel.launch_bounds,
+        )
+
+    def ptx(self, target: tuple[int, int]) -> str:
+        return self._library.get_asm_str(cc=target)
+
+    def contracted(self, target: tuple[int, int]) -> bool:
+        """Return whether NVVM makes an fma of a product and a sum: whether to forbid it matters."""
+        free = _unrounded(self.ptx(target))
+        options = self._library._nvvm_options
+        self._library._nvvm_options = {**options, "fma": 0}
+        self._library._ptx_cache.clear()
+        strict = _unrounded(self.ptx(target))
+        self._library._nvvm_options = options
+        self._library._ptx_cache.clear()
+        return free != strict
+
+
+def _unrounded(ptx: str) -> str:
+    """Return PTX without the mode of rounding, by which NVVM forbids the assembler to contract."""
+    return re.sub(r"\b(mul|add|sub)\.rn\.(f32|f64)", r"\1.\2", ptx)
+
+
+def assembled(ptx: str, target: tuple[int, int]) -> dict[str, int]:
+    """Return what the assembler tells: registers, bytes of shared memory, stack and spills."""
+    from cuda.bindings import nvjitlink
+
+    code = ptx.encode()
+    options = [f"-arch=sm_{target[0]}{target[1]}", "-verbose", "-Xptxas=-v"]
+    handle = nvjitlink.create(len(options), options)
+    try:
+        nvjitlink.add_data(handle, nvjitlink.InputType.PTX, code, len(code), "kernel")
+        nvjitlink.complete(handle)
+        log = bytearray(nvjitlink.get_info_log_size(handle))
+        nvjitlink.get_info_log(handle, log)
+    finally:
+        nvjitlink.destroy(handle)
+    text = log.decode()
+    found = {"registers": int(re.search(r"Used (\d+) registers", text)[1])}
+    for name, pattern in {
+        "stack": r"(\d+) bytes stack frame",
+        "stores": r"(\d+) bytes spill stores",
+        "loads": r"(\d+) bytes spill loads",
+        "shared": r"(\d+) bytes smem",
+    }.items():
+        match = re.search(pattern, text)
+        found[name] = int(match[1]) if match else 0
+    return found
+
+
+APPROXIMATE = re.compile(r"\b\w+\.approx[.\w]*|\bdiv\.full[.\w]*|\b[.\w]+\.ftz\b[.\w]*")
+
+
+def facts(ptx: str, target: tuple[int, int], **known: Any) -> dict[str, Any]:
+    """Return what is to be known of a kernel on a target."""
+    return {
+        **assembled(ptx, target),
+        "approximate": sorted(set(APPROXIMATE.findall(ptx))),
+        "wide_loads": len(re.findall(r"ld\.global[.\w]*\.v4\.f32", ptx)),
+        "wide_shared_loads": ptx.count("ld.shared.v4.f32"),
+        "wide_stores": ptx.count("st.global.v4.f32"),
+        **known,
+    }
+
+
+def everything() -> dict[str, dict[str, dict[str, Any]]]:
+    """Return all facts, by the kernel's name and the target's."""
+    without_a_device()
+    found = {}
+    with ThreadPoolExecutor() as pool:  # NVVM takes turns, and the assembler works beside it
+        for kernel in listed():
+            compiled = Compiled(kernel)
+            for target in TARGETS:
+                ptx = compiled.ptx(target)
+                # One target tells for all: it happens before a target is looked at.
+                contracted = target == (9, 0) and compiled.contracted(target)
+                job = pool.submit(
+                    facts, ptx, target, budget=kernel.registers, contracted=contracted
+                )
+                found.setdefault(kernel.name, {})[f"sm_{target[0]}{target[1]}"] = job
+    return {name: {t: job.result() for t, job in jobs.items()} for name, jobs in found.items()}
+
+
+def unlisted() -> list[str]:
+    """Return the names of kernels in this package's files that `listed` does not have."""
+    import minnet.kernels.cuda as package
+    from minnet.kernels.cuda.driver import cuda
+
+    known = {id(kernel.function) for kernel in listed()}
+    kind = type(cuda.jit(unlisted))
+    names = []
+    for name in FILES:
+        module = import_module(f"{package.__name__}.{name}")
+        for attribute, value in vars(module).items():
+            several = list(value.values()) if isinstance(value, dict) else [value]
+            for one in several:
+                if isinstance(one, kind) and not one.targetoptions.get("device"):
+                    if one.__module__ == module.__name__ and id(one) not in known:
+                        names.append(f"{name}.{attribute}")
+    return sorted(set(names))
+
+
+def environment(root: str) -> dict[str, str]:
+    """Return the variables of a process that runs this program for the minnet in a folder."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, str(Path(__file__).parent)])}
+
+
+def report(words: list[str]) -> None:
+    """Print the registers of the kernels whose names have one of these words in them."""
+    without_a_device()
+    print(f"{'registers on':36}", *(f"sm_{major}{minor}".rjust(6) for major, minor in TARGETS))
+    for kernel in listed():
+        if words and not any(word in kernel.name for word in words):
+            continue
+        compiled = Compiled(kernel)
+        found = [assembled(compiled.ptx(target), target) for target in TARGETS]
+        marks = ["!" if f["stores"] or f["loads"] else "" for f in found]
+        cells = [f"{f['registers']}{mark}" for f, mark in zip(found, marks, strict=True)]
+        print(f"{kernel.name:36}", *(cell.rjust(6) for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--json"]:
+        print(json.dumps(everything()))
+    else:
+        report(sys.argv[1:])

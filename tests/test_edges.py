@@ -1,0 +1,33 @@
+"""Numbers at the edges: NaN, infinities, subnormals, huge logits, empty batches, bad targets.
+
+Programs and torch's answers to them, values and gradients or the error.
+"""
+
+import pytest
+from oracle import check, table
+
+import minnet
+
+
+@table("edges")
+def test_known_answers(library, program, known):
+    check(library, program, known)
+
+
+# Where minnet keeps to mathematics
+
+
+@pytest.mark.parametrize("x", [[1e38, 1e38, 0.0], [-1e38, -1e38]])
+def test_the_slope_of_logsumexp_is_softmax_however_large_the_logits(x):
+    """torch takes exp(x - logsumexp), which is 1 for each of several equal huge logits."""
+    x = minnet.tensor(x, requires_grad=True)
+    minnet.logsumexp(x, 0).backward()
+    assert x.grad.tolist() == minnet.softmax(x.detach(), 0).tolist()
+
+
+def test_a_learning_rate_that_is_no_number_is_refused_by_every_optimizer():
+    """torch's SGD takes it, and makes every weight NaN."""
+    p = minnet.nn.Parameter(minnet.zeros(2))
+    for kind in (minnet.optim.SGD, minnet.optim.Adam, minnet.optim.AdamW):
+        with pytest.raises(ValueError, match="Invalid learning rate: nan"):
+            kind([p], lr=float("nan"))
