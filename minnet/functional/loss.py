@@ -490,9 +490,8 @@ def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
 
     def operation(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
         def gradient(dy: np.ndarray, input: np.ndarray, target: np.ndarray) -> np.ndarray:
-            with np.errstate(all="ignore"):
-                difference = _difference(input, target)
-                return _each(dy, difference.size, reduction) * slope(difference, *options)
+            difference = _difference(input, target)
+            return _each(dy, difference.size, reduction) * slope(difference, *options)
 
         with np.errstate(all="ignore"):
             loss = values(_difference(input, target), *options)
