@@ -136,6 +136,55 @@ def listed() -> Iterator[Listed]:
     images = types.uint8[:, ::1]
     arguments = (images, targets, types.float32, types.float32, types.float32[:, ::1])
     yield Listed("gather scaled", gather._scaled, arguments, 64)
+    yield from of_numpy()
+
+
+def of_numpy() -> Iterator[Listed]:
+    """Yield the kernels behind NumPy's functions, of arrays and of an array and a number."""
+    import numpy as np
+
+    from minnet.kernels.cuda import elementwise, indexing, ordering
+    from minnet.kernels.cuda.driver import types
+
+    flags = {
+        np.isnan, np.isinf, np.isfinite, np.logical_not, np.logical_and, np.logical_or, np.equal,
+        np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    }  # fmt: skip
+    whole = {np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor}
+    counts = {"copy": 1, "where": 3, "clip": 3}
+    shape, at = types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 3)
+    for key in elementwise.FUNCTIONS:
+        if key is np.power:  # the C library's is close only, here as on the CPU
+            continue
+        name, operands = (key, counts[key]) if key in counts else (key.__name__, key.nin)
+        kinds = (types.int64,) if key in whole else (types.float32,)
+        for kind in kinds:
+            out = types.boolean if key in flags else kind
+            first = types.boolean if key == "where" else kind
+            arrays = [first[::1], *[kind[::1]] * (operands - 1)]
+            numbers = [first[::1], *[types.UniTuple(kind, 1)] * (operands - 1)]
+            for with_number in ("", " number")[: 1 + (operands > 1)]:
+                inputs = numbers if with_number else arrays
+                spread = [part for x in inputs for part in (x, at)]
+                arguments = (shape, out[::1], at, *spread)
+                run = elementwise._kernel(key, operands)
+                yield Listed(f"elementwise {name} {kind}{with_number}", run, arguments, 64)
+    casts = [(x, types.float32) for x in (types.int64, types.boolean, types.uint8, types.float64)]
+    for source, target in [*casts, (types.float32, types.int64), (types.float32, types.boolean)]:
+        arguments = (shape, target[::1], at, source[::1], at)
+        run = elementwise._kernel("copy", 1)
+        yield Listed(f"elementwise copy {source} {target}", run, arguments, 64)
+    places = types.int64[:, :, ::1]
+    for kind in (types.float32, types.float64, types.int64, types.boolean):
+        cube = kind[:, :, ::1]
+        arguments = (cube, types.int64, places)
+        yield Listed(f"ordering total {kind}", ordering._total, arguments, 64)
+        arguments = (cube, types.boolean, types.boolean, places, types.int64, places)
+        yield Listed(f"ordering extreme {kind}", ordering._extreme, arguments, 64)
+        yield Listed(f"ordering along {kind}", ordering._along, (cube, places, cube), 64)
+        yield Listed(f"ordering put_along {kind}", ordering._put_along, (cube, places, cube), 64)
+        arguments = (cube, types.int64[::1], cube, types.int64[::1])
+        yield Listed(f"indexing rows {kind}", indexing._rows, arguments, 64)
 
 
 def without_a_device() -> None:

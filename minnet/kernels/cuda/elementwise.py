@@ -8,6 +8,7 @@ operation, so the bits are NumPy's; `power` and `log` are but close.
 
 from __future__ import annotations
 
+import math
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,7 +19,9 @@ from minnet.kernels import numeric
 from minnet.kernels.cuda.array import Array, empty, from_host, unsupported, upload
 from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda
 from minnet.kernels.jit import device
+from minnet.kernels.numeric import like
 
+WHOLE = 2.0**52  # above, every float is whole
 MOST_BLOCKS = 1 if SIMULATED else 4096  # a thread takes several elements where there are more
 
 # What one element is computed by
@@ -32,6 +35,39 @@ def _abs(x: Any) -> Any:
 @device
 def _sign(x: Any) -> Any:
     return (x > 0) - (x < 0) if x == x else x
+
+
+# Numba's CUDA has neither NumPy's roots and roundings, nor roundings that return a float.
+
+
+@device
+def _trunc(x: Any) -> Any:
+    if not abs(x) < like(x, WHOLE):  # whole already, or NaN
+        return x
+    whole = like(x, np.int64(x))
+    return whole if whole != like(x, 0) else x * like(x, 0)  # a zero has the sign of x
+
+
+@device
+def _floor(x: Any) -> Any:
+    whole = _trunc(x)
+    return whole - like(x, 1) if whole > x else whole
+
+
+@device
+def _ceil(x: Any) -> Any:
+    whole = _trunc(x)
+    return whole + like(x, 1) if whole < x else whole
+
+
+@device
+def _rint(x: Any) -> Any:
+    below, half = _floor(x), like(x, 0.5)
+    rest = x - below
+    odd = _floor(below * half) != below * half
+    up = rest > half or (rest == half and odd)
+    whole = below + like(x, 1) if up else below
+    return whole if whole != like(x, 0) else x * like(x, 0)
 
 
 @device
@@ -69,12 +105,12 @@ FUNCTIONS: dict[Any, Any] = {
     np.absolute: _abs,
     np.sign: _sign,
     np.square: device(lambda x: x * x),
-    np.sqrt: device(lambda x: np.sqrt(x)),
+    np.sqrt: device(lambda x: math.sqrt(x)),
     np.reciprocal: device(lambda x: 1 / x),
-    np.floor: device(lambda x: np.floor(x)),
-    np.ceil: device(lambda x: np.ceil(x)),
-    np.rint: device(lambda x: np.rint(x)),
-    np.trunc: device(lambda x: np.trunc(x)),
+    np.floor: _floor,
+    np.ceil: _ceil,
+    np.rint: _rint,
+    np.trunc: _trunc,
     np.log: device(lambda x: numeric.log(x)),
     np.isnan: device(lambda x: x != x),
     np.isinf: device(lambda x: abs(x) == np.inf),
