@@ -269,9 +269,9 @@ def facts(ptx: str, target: tuple[int, int], **known: Any) -> dict[str, Any]:
     return {
         **assembled(ptx, target),
         "approximate": sorted(set(APPROXIMATE.findall(ptx))),
-        "wide_loads": len(re.findall(r"ld\.global[.\w]*\.v4\.f32", ptx)),
-        "wide_shared_loads": ptx.count("ld.shared.v4.f32"),
-        "wide_stores": ptx.count("st.global.v4.f32"),
+        "wide_loads": len(re.findall(r"ld\.global[.\w]*\.v4\.[fbu]32", ptx)),
+        "wide_shared_loads": len(re.findall(r"ld\.shared\.v4\.[fbu]32", ptx)),
+        "wide_stores": len(re.findall(r"st\.global\.v4\.[fbu]32", ptx)),
         **known,
     }
 

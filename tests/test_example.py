@@ -296,7 +296,10 @@ def test_help_names_every_option():
     pytest.importorskip("tqdm")
     result = run("--help")
     assert result.returncode == 0, result.stderr
-    for option in "data data-dir epochs batch-size lr optimizer init seed device threads save checkpoint".split():
+    options = (
+        "data data-dir epochs batch-size lr optimizer init seed device threads save checkpoint"
+    )
+    for option in options.split():
         assert f"--{option} " in result.stdout
 
 

@@ -48,6 +48,10 @@ def products() -> Iterator[minnet.Tensor]:
     leaves = [t.clone().requires_grad_() for t in (b.t(), minnet.cat([a, a, a]), a[:3].reshape(-1))]
     nn.functional.linear(*leaves).backward(b.t().repeat(1, 3).contiguous())
     yield from (leaf.grad for leaf in leaves)
+    x, w, bias = (leaf.detach() for leaf in leaves)
+    bias.requires_grad_()
+    nn.functional.linear(x, w, bias).backward(b.t().repeat(1, 3).contiguous())
+    yield bias.grad
 
 
 def elements() -> Iterator[minnet.Tensor]:

@@ -71,7 +71,7 @@ def examine(
         ...     layers += [nn.ReLU(), nn.Linear(100, 100)]
         >>> net = nn.Sequential(*layers)
         >>> [finding.kind for finding in doctor.examine(net).findings]
-        ['vanishing gradient', 'dead units']
+        ['vanishing gradient', 'dead units', 'collapsed features']
         >>> _ = doctor.prescribe(net)
         >>> doctor.examine(net).check()
     """
@@ -142,7 +142,9 @@ def _batch(library: Any, net: Any, x: Any) -> Any:
     weight = first.weight
     if hasattr(first, "num_embeddings"):
         return library.from_numpy(np.arange(SAMPLES) % first.num_embeddings).to(weight.device)
-    normal = randn(SAMPLES, first.in_features, generator=Generator(seed=0))
+    # A stream of its own: the plain one of some seed may be what the weights were drawn from.
+    generator = Generator(seed=0).fold_in("minnet.doctor: batch")
+    normal = randn(SAMPLES, first.in_features, generator=generator)
     return library.from_numpy(normal.numpy()).to(weight.device, weight.dtype)
 
 

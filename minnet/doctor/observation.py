@@ -369,7 +369,8 @@ def _value(library: Any, output: Any, y: Any, loss: Any) -> tuple[Any, Any, int 
     """Return what is differentiated, its cotangent if it is no loss, and the number of classes."""
     functional = library.nn.functional
     if y is None and loss is None:
-        normal = randn(tuple(output.shape), generator=Generator(seed=0)).numpy()
+        generator = Generator(seed=0).fold_in("minnet.doctor: gradient")
+        normal = randn(tuple(output.shape), generator=generator).numpy()
         return output, library.from_numpy(normal).to(output.device, output.dtype), None
     if loss is None:
         loss = functional.mse_loss if y.is_floating_point() else functional.cross_entropy

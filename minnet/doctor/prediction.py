@@ -45,7 +45,13 @@ class Prediction:
     means: Means | None = None
     # The errors but for the chance of the call's own units: of the variance they are drawn with.
     drawn_error: float = 0.0
-    drawn_gradient_error: float = 0.0
+    # Of the gradient's error, what the chance of gradients makes, with the call's own units and
+    # without; d ln gradient / d ln second, by all that comes after; and the variance that chance
+    # in the signals further on adds by that.
+    chance: float = 0.0
+    drawn_chance: float = 0.0
+    sensitivity: float = 0.0
+    from_signal: float = 0.0
 
 
 def predict(calls: list[Call]) -> list[Prediction]:
@@ -137,26 +143,50 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
         found.gradient = None if call.gradient is None else call.gradient.second
         if call.shared or not readers[i]:
             continue
-        total = variance = 0.0
+        total = variance = sensitivity = from_signal = 0.0
         for k in readers[i]:
             factor = _factor_back(calls[k], predictions[k], found)
             after = predictions[k]
             if factor is None or after.gradient is None:
                 break
-            total += factor * after.gradient
+            part = factor * after.gradient
+            total += part
             # An activation's units are those of its input: their chance is to count once.
-            error = after.gradient_error if after.means is None else after.drawn_gradient_error
-            if after.means is not None:
-                error = math.hypot(error, after.means.slope_by_q * found.drawn_error)
-            variance += (error * factor * after.gradient) ** 2
+            chance = after.chance if after.means is None else after.drawn_chance
+            variance += (chance * part) ** 2
+            sensitivity += _sensitivity(calls[k], after, found) * part
+            fresh = calls[k].output.noise if after.means is not None else 0.0
+            fresh = fresh if math.isfinite(fresh) else 0.0
+            from_signal += (after.from_signal + (after.sensitivity * fresh) ** 2) * part**2
         else:
             found.gradient = total
-            error = math.sqrt(variance) / total if total else 0.0
-            found.drawn_gradient_error = error
+            if total:
+                found.drawn_chance = math.sqrt(variance) / total
+                found.sensitivity = sensitivity / total
+                found.from_signal = from_signal / total**2
             own = 0.0 if call.gradient is None else call.gradient.noise
             passes = len(readers[i]) == 1 and calls[readers[i][0]].passes
             own = own if math.isfinite(own) and not passes else 0.0
-            found.gradient_error = math.hypot(error, own)
+            found.chance = math.hypot(found.drawn_chance, own)
+            shift = found.from_signal + (found.sensitivity * found.drawn_error) ** 2
+            found.gradient_error = math.hypot(found.chance, math.sqrt(shift))
+
+
+def _sensitivity(call: Call, prediction: Prediction, before: Prediction) -> float:
+    """Return d ln of a gradient / d ln q, q the second moment of what a call reads.
+
+    The gradient before the call changes by way of its factor back, and of all that comes after.
+    """
+    after, second = prediction.sensitivity, before.second or 0.0
+    if prediction.means is not None:
+        return prediction.means.slope_by_q + prediction.means.second_by_q * after
+    if call.scaling is not None:
+        return -1.0
+    if prediction.second and prediction.weight is not None:
+        return after * prediction.weight * second / prediction.second
+    if prediction.second and call.kind == "sum":
+        return after * second / prediction.second
+    return after
 
 
 def _factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:

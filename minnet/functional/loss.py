@@ -341,7 +341,10 @@ def _soft_cross_entropy(
     target = q  # by this name, because it may share the target's memory
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = k.log_softmax_backward(target * -spread(dy)[:, None], log_p, 1)
+        scaled = target * -spread(dy)[:, None]
+        if ignored is not None:
+            scaled[ignored] = 0  # also where nothing counts, and a mean of it is 0 / 0
+        gradient = k.log_softmax_backward(scaled, log_p, 1)
         return _by_shape(gradient, shape)
 
     def dtarget(dy: np.ndarray) -> np.ndarray:
@@ -487,9 +490,8 @@ def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
 
     def operation(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
         def gradient(dy: np.ndarray, input: np.ndarray, target: np.ndarray) -> np.ndarray:
-            with np.errstate(all="ignore"):
-                difference = _difference(input, target)
-                return _each(dy, difference.size, reduction) * slope(difference, *options)
+            difference = _difference(input, target)
+            return _each(dy, difference.size, reduction) * slope(difference, *options)
 
         with np.errstate(all="ignore"):
             loss = values(_difference(input, target), *options)

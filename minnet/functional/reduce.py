@@ -63,7 +63,8 @@ def _spread(
 
 def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     if array.dtype.kind != "f":
-        return kernels.as_array(np.sum(array, axes, dtype=np.int64, keepdims=keepdim))
+        total = np.sum(array, axes, dtype=np.int64, keepdims=keepdim)
+        return kernels.contiguous(kernels.as_array(total))
     return kernels.of(array).sum(array, axes, keepdim)
 
 
@@ -402,7 +403,7 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def _truth(reduction: Any, array: np.ndarray, dim: Any, keepdim: bool) -> Any:
-    truth = reduction(array, axes_of(dim, array.ndim), keepdims=keepdim)
+    truth = kernels.contiguous(reduction(array, axes_of(dim, array.ndim), keepdims=keepdim))
     return wrap(truth.astype(np.uint8) if array.dtype == np.uint8 else truth)  # torch's exception
 
 
@@ -440,7 +441,7 @@ def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
         others = np.moveaxis((before * after).reshape(moved.shape), tuple(range(len(axes))), axes)
         return _kept(dy, axes, keepdim) * others
 
-    return np.prod(input, axes, dtype=dtype, keepdims=keepdim), (dx,)
+    return kernels.contiguous(np.prod(input, axes, dtype=dtype, keepdims=keepdim)), (dx,)
 
 
 @_numpy_names
@@ -453,11 +454,11 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 def _cumsum(input: np.ndarray, dim: int) -> Any:
     if input.dtype.kind != "f":
         total = np.cumsum(input, dim if input.ndim else None, dtype=np.int64)
-        return np.asarray(total.reshape(input.shape), order="C"), (None,)
+        return kernels.contiguous(total.reshape(input.shape)), (None,)
 
     def running(x: np.ndarray) -> np.ndarray:
         total = np.cumsum(x, dim if x.ndim else None, dtype=np.float64)
-        return total.astype(x.dtype, order="C").reshape(x.shape)
+        return kernels.contiguous(total.astype(x.dtype).reshape(x.shape))
 
     def dx(dy: np.ndarray) -> np.ndarray:
         return np.flip(running(np.flip(dy, dim)), dim).copy() if dy.ndim else dy

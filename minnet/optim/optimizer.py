@@ -301,8 +301,10 @@ def moment(state: dict[str, Any], name: str, like: np.ndarray) -> np.ndarray:
     tensor = state.get(name)
     if tensor is None:
         tensor = state[name] = wrap(np.zeros_like(like, order="C"))
-    _fits(tensor.array, like, name)
-    return tensor.array
+    array = tensor.array
+    if array.shape != like.shape or array.dtype is not like.dtype:
+        _fits(array, like, name)
+    return array
 
 
 def _fits(array: np.ndarray, parameter: np.ndarray, name: str) -> None:

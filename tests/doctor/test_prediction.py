@@ -62,9 +62,9 @@ def errors(
             (signals, call.output, predicted.second, predicted.error),
             (gradients, call.gradient, predicted.gradient, predicted.gradient_error),
         ):
-            if error:
+            if error and second > 1e-70:  # whose root a float32 has with all its digits
                 off.append((math.log(moment.second / second) + error**2 / 2) / error)
-    assert len(signals) == len(gradients) == len(found.calls) - 1
+    assert len(signals) == len(found.calls) - 1 and gradients
     return signals, gradients
 
 

@@ -37,7 +37,8 @@ def test_over_a_dim(data, name, keepdim):
         result = getattr(t, name)(x, dim, keepdim=keepdim)
         return tuple(result) if isinstance(result, tuple) else result
 
-    check("reduce", program, x, rtol=20)
+    # Of several ways for a gradient to reach a NaN, torch takes one or another by the function.
+    check("reduce", program, x, rtol=20, grad=bool(np.isfinite(x.base).all()))
 
 
 @fuzzed(st.data(), st.sampled_from(["sum", "mean", "amax", "amin"]), tensors())

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -352,6 +351,7 @@ def warned_once(done):
     return done
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_a_read_only_install_without_a_home(installed, tmp_path):
     path = os.pathsep.join([str(installed), str(Path(ordinary.__file__).parent)])
     env = {"PYTHONPATH": path, "NUMBA_CACHE_DIR": "", "HOME": None, "XDG_CACHE_HOME": None}
@@ -371,6 +371,7 @@ def test_a_read_only_install_without_a_home(installed, tmp_path):
     assert files(installed) == [] and len(files(tmp_path / "cache")) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_compiled_kernels_in_a_read_only_install_are_used(installed, tmp_path):
     path = os.pathsep.join([str(installed), str(Path(ordinary.__file__).parent)])
     env = {"PYTHONPATH": path, "NUMBA_CACHE_DIR": "", "HOME": tmp_path / "home"}
@@ -390,6 +391,8 @@ def test_compiled_kernels_in_a_read_only_install_are_used(installed, tmp_path):
 
 
 def test_without_a_home_the_users_cache_is_left_out(monkeypatch):
+    pwd = pytest.importorskip("pwd")
+
     def nobody(uid):
         raise KeyError(uid)
 

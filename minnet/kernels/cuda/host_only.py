@@ -18,6 +18,8 @@ class HostOnly:
         self._what = what
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what Python's tools ask every object for
+            raise AttributeError(name)
         raise _error(self._what)
 
 

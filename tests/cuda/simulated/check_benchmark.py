@@ -26,7 +26,16 @@ def test_it_checks_times_and_writes(gpu, tmp_path, monkeypatch, capsys):
     assert status == 0, said
     (file,) = tmp_path.glob("*.json")
     found = json.loads(file.read_text())
-    names = ["uniform", "relu", "matmul nn", "sum 0", "cross_entropy", "sgd", "rows"]
+    names = [
+        "uniform",
+        "relu",
+        "relu_backward",
+        "matmul nn",
+        "sum 0",
+        "cross_entropy",
+        "sgd",
+        "rows",
+    ]
     assert found["same bits"] == {f"{name}, float32": True for name in names}
     works = [row["work"].partition(",")[0] for row in found["times"]]
     assert works == [
