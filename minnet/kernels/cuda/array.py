@@ -240,22 +240,22 @@ class Array(NDArrayOperatorsMixin):
         return numpy_functions.call(function, args, kwargs)
 
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return np.sum(self, axis, dtype, keepdims=keepdims)  # type: ignore[call-overload]
+        return np.sum(self, axis, dtype, keepdims=keepdims)
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.all(self, axis, keepdims=keepdims)  # type: ignore[call-overload]
+        return np.all(self, axis, keepdims=keepdims)
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.any(self, axis, keepdims=keepdims)  # type: ignore[call-overload]
+        return np.any(self, axis, keepdims=keepdims)
 
     def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.argmax(self, axis, keepdims=keepdims)  # type: ignore[call-overload]
+        return np.argmax(self, axis, keepdims=keepdims)
 
     def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.argmin(self, axis, keepdims=keepdims)  # type: ignore[call-overload]
+        return np.argmin(self, axis, keepdims=keepdims)
 
     def take(self, indices: Any, axis: int) -> Any:
-        return np.take(self, indices, axis)  # type: ignore[call-overload]
+        return np.take(self, indices, axis)
 
     # Other libraries
 

@@ -233,7 +233,7 @@ def _launch(name: Any, out: Array, operands: list[Any]) -> None:
     if not out.size:
         return
     shape = out.shape
-    layouts = [out.layout]
+    layouts: list[Any] = [out.layout]
     for x in operands:
         layouts.append(np.broadcast_to(x.layout, shape) if isinstance(x, Array) else None)
     none = (0,) * len(shape)

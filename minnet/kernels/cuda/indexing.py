@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels.cuda import elementwise
-from minnet.kernels.cuda.array import Array, empty, unsupported
+from minnet.kernels.cuda.array import Array, empty, from_host, unsupported
 from minnet.kernels.cuda.driver import THREADS, blocks, cuda
 
 _ARRAYS = (Array, np.ndarray, list, range)
@@ -48,6 +48,7 @@ def _indices(given: Any) -> Array:
     return given.astype(np.int64, copy=False)
 
 
+@cuda.jit
 def _rows(x, indices, out, wrong):
     """x: (outer, n, inner)  indices: (m,)  out: (outer, m, inner)"""
     n, m, inner = x.shape[1], indices.size, x.shape[2]
@@ -61,9 +62,6 @@ def _rows(x, indices, out, wrong):
             wrong[1] = 1
         else:
             out[i // (inner * m), j, i % inner] = x[i // (inner * m), k, i % inner]
-
-
-_rows = cuda.jit(_rows)
 
 
 def take(array: Array, indices: Any, axis: int) -> Array:
@@ -85,7 +83,7 @@ def take(array: Array, indices: Any, axis: int) -> Array:
     out = empty((*shape[:axis], *at.shape, *shape[axis + 1 :]), array.dtype)
     if not out.size:
         return out
-    wrong = np.zeros(2, np.int64, like=at)
+    wrong = from_host(np.zeros(2, np.int64))
     source = array.reshape(outer, shape[axis], inner)
     target = out.reshape(outer, at.size, inner)
     grid = min(blocks(out.size), elementwise.MOST_BLOCKS)

@@ -262,7 +262,8 @@ def _triangle(array: Array, k: int, lower: bool) -> Array:
     rows, columns = array.shape[-2:]
     kept = from_host(np.tri(rows, columns, k if lower else k - 1, bool))
     nothing = array.dtype.type(0)
-    return np.where(kept, array, nothing) if lower else np.where(kept, nothing, array)
+    first, second = (array, nothing) if lower else (nothing, array)
+    return elementwise.where(kept, first, second)
 
 
 @_in_place_of(np.tril)

@@ -86,7 +86,7 @@ def total(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     outer = math.prod(shape)
     part = moved.reshape(outer, x.size // outer if outer else 0, 1)
     if not x.size:
-        return np.zeros(shape, np.int64, like=x)
+        return kernels.moved(np.zeros(shape, np.int64), x.device)
     while True:
         n = part.shape[1]
         out = empty((outer, -(-n // SPAN), 1), np.int64)
