@@ -29,7 +29,7 @@ ERRORS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError)
 Program = Callable[..., Any]
 
 
-def fuzzed(*strategies: Any, examples: int = 100) -> Callable[[Program], Any]:
+def fuzzed(*strategies: Any, examples: int = 60) -> Callable[[Program], Any]:
     """Run a test with many drawn inputs; how many, `MINNET_FUZZ` says, or else `examples`."""
     budget = settings(
         max_examples=ASKED or examples,

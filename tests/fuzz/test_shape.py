@@ -94,13 +94,13 @@ def given_key(t, key):
     return tuple(one(k) for k in key) if isinstance(key, tuple) else one(key)
 
 
-@fuzzed(st.data(), tensors(), examples=300)
+@fuzzed(st.data(), tensors(), examples=150)
 def test_indexing(data, x):
     key = data.draw(keys(x.shape))
     check("index", lambda t, x: x[given_key(t, key)], x)
 
 
-@fuzzed(st.data(), tensors(dtypes=FLOATS), st.booleans(), examples=200)
+@fuzzed(st.data(), tensors(dtypes=FLOATS), st.booleans(), examples=120)
 def test_assignment(data, x, whole):
     key = data.draw(keys(x.shape))
     value = data.draw(tensors(() if whole else None, (str(x.base.dtype),), most=2))
