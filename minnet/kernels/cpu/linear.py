@@ -34,6 +34,40 @@ def _sum_columns(dy, first, last, out):
         out[first + j] = total[j]
 
 
+@block
+def _products(task, x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid):
+    """Compute block `task` of each product that is wanted.
+
+    There is one call for all of them, as it is most of what there is to compile.
+    """
+    size = y.itemsize
+    samples, inputs = x.shape
+    outputs = w.shape[0]
+    x_at, w_at, y_at = x.ctypes.data, w.ctypes.data, y.ctypes.data
+    wide, narrow = inputs * size, outputs * size  # bytes of a row of x, w, dx, dw, and of y
+    for product in range(3):
+        if product == 0:  # y = x Wᵀ
+            wanted, cut = forward, y_grid
+            rows, depth, columns = samples, inputs, outputs
+            a, a_row, a_k, b, b_k, b_column = x_at, wide, size, w_at, size, wide
+            c, c_row = y_at, narrow
+        elif product == 1:  # dw = dyᵀ x
+            wanted, cut = dw.size > 0, dw_grid
+            rows, depth, columns = outputs, samples, inputs
+            a, a_row, a_k, b, b_k, b_column = y_at, size, narrow, x_at, wide, size
+            c, c_row = dw.ctypes.data, wide
+        else:  # dx = dy W
+            wanted, cut = dx.size > 0, dx_grid
+            rows, depth, columns = samples, outputs, inputs
+            a, a_row, a_k, b, b_k, b_column = y_at, narrow, size, w_at, wide, size
+            c, c_row = dx.ctypes.data, wide
+        if wanted:
+            product_block(
+                y, task, cut[0], cut[1], rows, depth, columns,
+                a, a_row, a_k, b, b_k, b_column, bias, c, c_row, 0,
+            )  # fmt: skip
+
+
 @kernel(parallel=True)
 def _linear(x, w, bias, y, forward, dx, dw, db, tasks, y_grid, dx_grid, dw_grid):
     """y = x Wᵀ + bias if `forward`; else y is dy, and dx, dw, db are computed if not empty.
@@ -41,30 +75,9 @@ def _linear(x, w, bias, y, forward, dx, dw, db, tasks, y_grid, dx_grid, dw_grid)
     x: (N, I); w: (O, I); y: (N, O), all contiguous. A grid is (blocks of rows, of columns), of
     which there are `tasks`.
     """
-    size = y.itemsize
-    samples, inputs = x.shape
-    outputs = w.shape[0]
-    x_at, w_at, y_at = x.ctypes.data, w.ctypes.data, y.ctypes.data
-    wide, narrow = inputs * size, outputs * size  # bytes of a row of x, w, dx, dw, and of y
+    samples, outputs = y.shape
     for task in prange(tasks):
-        if forward:
-            tall, across = y_grid
-            product_block(
-                y, task, tall, across, samples, inputs, outputs,
-                x_at, wide, size, w_at, size, wide, bias, y_at, narrow, 0,
-            )  # fmt: skip
-        if dw.size:
-            tall, across = dw_grid
-            product_block(
-                y, task, tall, across, outputs, samples, inputs,
-                y_at, size, narrow, x_at, wide, size, bias, dw.ctypes.data, wide, 0,
-            )  # fmt: skip
-        if dx.size:
-            tall, across = dx_grid
-            product_block(
-                y, task, tall, across, samples, outputs, inputs,
-                y_at, narrow, size, w_at, wide, size, bias, dx.ctypes.data, wide, 0,
-            )  # fmt: skip
+        _products(task, x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid)
         if db.size > 1:
             _sum_columns(y, task * outputs // tasks, (task + 1) * outputs // tasks, db)
         elif db.size and task == 0:

@@ -85,6 +85,7 @@ def test_running_out_is_an_error_and_all_goes_on(monkeypatch):
 
 
 def test_kept_memory_is_given_back_before_giving_up(monkeypatch):
+    gc.collect()  # an error that was raised holds the memory of its frames
     minnet.cuda.empty_cache()
     in_use = minnet.cuda.memory_reserved()
     del_me = minnet.zeros(5000, device="cuda")
