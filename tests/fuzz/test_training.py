@@ -140,7 +140,7 @@ def test_networks(data, dtype):
         net = t.nn.Sequential(*layers)
         y = net(x)
         y.sum().backward(retain_graph=True)
-        return [y, *(p.grad for p in net.parameters()), str(net)]
+        return [y, *(p.grad.clone() for p in net.parameters()), str(net)]
 
     scale = float(np.prod([1 + 8 * n for n in sizes]))
     check("networks", program, x, rtol=50, atol=50 * scale)
