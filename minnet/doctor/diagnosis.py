@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.doctor.library import to_array
+from minnet.doctor.framework import to_array
 from minnet.doctor.prescription import LIMIT, Prescription, written
 from minnet.doctor.report import Finding, Layer
 from minnet.doctor.report import prescribed as in_words

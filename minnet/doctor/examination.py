@@ -14,7 +14,7 @@ from minnet.creation import randn
 from minnet.doctor import mean_field
 from minnet.doctor.diagnosis import diagnose
 from minnet.doctor.features import features
-from minnet.doctor.library import library_of, to_array, to_tensor
+from minnet.doctor.framework import framework_of, to_array, to_tensor
 from minnet.doctor.observation import Call, Observation, observe
 from minnet.doctor.prediction import Prediction, predict
 from minnet.doctor.prescription import apply, origin, prescription
@@ -77,7 +77,7 @@ def examine(
     """
     if optimizer is not None and y is None and loss is None:
         raise ValueError("to see the optimizer's step, give targets or a loss")
-    library = library_of(net)
+    library = framework_of(net)
     x, y = _batch(library, net, x), to_tensor(library, y)
     found = observe(net, x, y, loss, jacobian=True)
     predictions = predict(found.calls)
@@ -120,7 +120,7 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     Raises:
         ValueError: there is no Linear to initialize.
     """
-    library = library_of(net)
+    library = framework_of(net)
     found = observe(net, _batch(library, net, x))
     fills = prescription(found.calls, predict(found.calls)).fills
     if not fills:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.doctor.library import to_array
+from minnet.doctor.framework import to_array
 
 SAMPLES = 4  # whose Jacobians are measured
 OUTPUTS = 256  # a network with more is not asked

@@ -15,8 +15,8 @@ import numpy as np
 
 from minnet.creation import randn
 from minnet.doctor import graph
+from minnet.doctor.framework import framework_of, to_array
 from minnet.doctor.jacobian import singular_values
-from minnet.doctor.library import library_of, to_array
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.evaluation import evaluating
 from minnet.random import Generator, get_rng_state, set_rng_state
@@ -160,7 +160,7 @@ def observe(
     Raises:
         TypeError: the network does not return one tensor, or the loss not a number.
     """
-    library = library_of(net)
+    library = framework_of(net)
     with _untouched(net, library, len(x) if x.ndim else 1), library.enable_grad():
         tape = _Tape(library)
         with contextlib.ExitStack() as hooks:
@@ -197,7 +197,7 @@ class _Tape:
     """The calls so far, and which of them each tensor comes from."""
 
     def __init__(self, library: Any):
-        self.library = library
+        self.framework = library
         self.calls: list[Call] = []
         self.wanted: list[Any] = []  # the input, if gradients can go there
         self._numbers: dict[Any, int] = {}  # by what stands for the output in the graph
@@ -214,7 +214,7 @@ class _Tape:
 
     def note(self, name: str, module: Any, args: tuple[Any, ...], result: Any) -> None:
         """Note a call of a module. A forward hook."""
-        tensor = self.library.Tensor
+        tensor = self.framework.Tensor
         if not (args and isinstance(args[0], tensor) and isinstance(result, tensor)):
             for each in args:
                 self._lose(each)
@@ -237,7 +237,7 @@ class _Tape:
             unread=unread,
         )
         same = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
-        if isinstance(module, self.library.nn.Linear):
+        if isinstance(module, self.framework.nn.Linear):
             call.weight = to_array(module.weight)
             call.bias = None if module.bias is None else to_array(module.bias)
         else:
@@ -283,7 +283,7 @@ class _Tape:
             return self._numbers[node], ""
         if tensor.grad_fn is None:
             return None, ""
-        steps = graph.read(self.library, node, self._given, to_array(tensor))
+        steps = graph.read(self.framework, node, self._given, to_array(tensor))
         if steps is None:
             self._lose(tensor)
             return None, graph.operation(node)
@@ -302,7 +302,7 @@ class _Tape:
 
     def _lose(self, tensor: Any) -> None:
         """Note that the calls that a tensor comes from have a reader that is not seen."""
-        pending = [_stand_in(tensor)] if isinstance(tensor, self.library.Tensor) else []
+        pending = [_stand_in(tensor)] if isinstance(tensor, self.framework.Tensor) else []
         seen = set(pending)
         for node in pending:  # which grows meanwhile
             if node in self._numbers:

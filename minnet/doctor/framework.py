@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def library_of(net: Any) -> Any:
+def framework_of(net: Any) -> Any:
     """Return the package that a network's class comes from: minnet, or torch, never imported here.
 
     Raises:
