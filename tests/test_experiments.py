@@ -66,9 +66,11 @@ def test_thirty_layers_of_relu_stall_from_xavier_and_learn_from_he(load, tmp_pat
     assert {"vanishing signal", "vanishing gradient"} <= kinds
     assert he.report.healthy and mended.report.healthy
     assert np.abs(np.array(xavier.losses) - math.log(10)).max() < 0.02
-    for learning in (he, mended):
-        assert np.mean(learning.losses[-20:]) < 2.1
-        assert learning.accuracy > 0.25 > 0.2 > xavier.accuracy
+    assert np.mean(he.losses[-20:]) < 1.9
+    assert he.accuracy > 0.3 > 0.2 > xavier.accuracy
+    # What is prescribed starts with small logits, and so learns later than He's.
+    assert np.mean(mended.losses[-20:]) < 2.1
+    assert mended.accuracy > 0.25
     out = capsys.readouterr().out
     assert "He, before training: well initialized" in out
     assert "vanishing gradient" in out.partition("He, before training")[0]
