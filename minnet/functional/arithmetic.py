@@ -172,6 +172,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     return _round_div(operand(input), operand(other), rounding_mode == "floor")
 
 
+def _no_integer_by_zero(dtype: np.dtype, x: Any, y: Any) -> None:
+    if dtype.kind in "iu" and x.size and not np.all(y):
+        raise RuntimeError("ZeroDivisionError")
+
+
 @differentiable("DivBackward2", tensors=2)
 def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     x, y = promoted(input, other)
@@ -179,8 +184,7 @@ def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     if dtype.kind == "b":
         name = "div_floor_cpu" if floor else "div_trunc_cpu"
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
-    if dtype.kind in "iu" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError")
+    _no_integer_by_zero(dtype, x, y)
     if floor:
         result = apply(np.floor_divide, x, y)
     elif dtype.kind in "iu":
@@ -197,13 +201,12 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def _remainder(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other)
-    kind = np.result_type(input, other).kind
-    if kind == "b":
+    dtype = np.result_type(input, other)
+    if dtype.kind == "b":
         raise NotImplementedError(
             "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
         )
-    if kind in "iu" and not np.all(other):
-        raise RuntimeError("ZeroDivisionError")
+    _no_integer_by_zero(dtype, input, other)
 
     def dother(dy: np.ndarray) -> np.ndarray:
         return -dy * np.floor(input / other)
@@ -256,6 +259,8 @@ def abs(input: np.ndarray) -> Any:
         >>> minnet.abs(minnet.tensor([-1.5, 2.0]))
         tensor([1.5000, 2.0000])
     """
+    if input.dtype == bool:
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'; it is as it is")
     return np.abs(input), (lambda dy: dy * sign_of(input),)
 
 
@@ -380,9 +385,12 @@ def square(input: Any) -> Any:
     return pow(input, 2)
 
 
-def _share(dy: np.ndarray, chosen: np.ndarray, tied: np.ndarray) -> np.ndarray:
-    """Return the gradient where an operand was chosen, and half of it where both were equal."""
-    return np.where(tied, dy / 2, np.where(chosen, dy, dy.dtype.type(0)))
+def _share(dy: np.ndarray, lost: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """Return the gradient, 0 where the other operand was chosen, half where both were equal.
+
+    Where one is NaN, so is the result, and both take all of the gradient.
+    """
+    return np.where(tied, dy / 2, np.where(lost, dy.dtype.type(0), dy))
 
 
 @differentiable("MaximumBackward0", tensors=2)
@@ -390,8 +398,8 @@ def maximum(input: np.ndarray, other: np.ndarray) -> Any:
     """Return the larger of two tensors' elements. Equal elements share the gradient."""
     input, other = promoted(input, other)
     return apply(np.maximum, input, other), (
-        lambda dy: _share(dy, input > other, input == other),
-        lambda dy: _share(dy, other > input, input == other),
+        lambda dy: _share(dy, input < other, input == other),
+        lambda dy: _share(dy, other < input, input == other),
     )
 
 
@@ -400,18 +408,22 @@ def minimum(input: np.ndarray, other: np.ndarray) -> Any:
     """Return the smaller of two tensors' elements. Equal elements share the gradient."""
     input, other = promoted(input, other)
     return apply(np.minimum, input, other), (
-        lambda dy: _share(dy, input < other, input == other),
-        lambda dy: _share(dy, other < input, input == other),
+        lambda dy: _share(dy, input > other, input == other),
+        lambda dy: _share(dy, other > input, input == other),
     )
 
 
 def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
     dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
-    result = input.astype(dtype)
+    if dtype.kind == "b":
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'; convert with .int()")
+    result = input = input.astype(dtype, order="C", copy=False)
     if min is not None:
-        result = apply(np.maximum, result, kernels.as_array(min).astype(dtype))
+        min = kernels.as_array(min).astype(dtype)
+        result = apply(np.maximum, result, min)
     if max is not None:
-        result = apply(np.minimum, result, kernels.as_array(max).astype(dtype))
+        max = kernels.as_array(max).astype(dtype)
+        result = apply(np.minimum, result, max)
     min = -np.inf if min is None else min
     max = np.inf if max is None else max
     return result, (

@@ -225,6 +225,8 @@ def dot(input: Any, tensor: Any) -> Any:
         RuntimeError: if they are not vectors of one length and dtype.
     """
     a, b = input.array, tensor.array
+    if a.dtype == b.dtype == bool:
+        raise NotImplementedError("\"dot\" not implemented for 'Bool'; convert with .int()")
     if a.ndim != 1 or b.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.shape != b.shape:

@@ -23,6 +23,7 @@ ACTIVATIONS = {
     "logsigmoid": [],
     "hardtanh": [(-1.0, 1.0), (0.0, 6.0), (2.0, 2.0)],
 }
+BY_LOOP = ("hardtanh", "relu6", "elu", "selu")
 BINARY = (
     "add sub mul div floor_divide remainder maximum minimum eq ne lt le gt ge logical_and "
     "logical_or isclose"
@@ -43,7 +44,12 @@ def test_functions_of_one_tensor(name, x):
 @fuzzed(st.data(), st.sampled_from(sorted(ACTIVATIONS)), tensors(dtypes=FLOATS, values=ANY))
 def test_activations(data, name, x):
     options = data.draw(st.sampled_from(ACTIVATIONS[name] or [()]))
-    check("pointwise", lambda t, x: getattr(t.nn.functional, name)(x, *options), x, atol=8)
+    # torch's gradient at a NaN is one thing in its vector loop and another in what is left of it.
+    grad = name not in BY_LOOP or not np.isnan(x.base).any()
+    check(
+        "pointwise", lambda t, x: getattr(t.nn.functional, name)(x, *options), x,
+        atol=8, grad=grad,
+    )  # fmt: skip
 
 
 @fuzzed(st.sampled_from(BINARY), broadcast(values=ANY))
