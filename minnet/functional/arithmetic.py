@@ -32,8 +32,12 @@ def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, O
     if floating and dtype.kind != "f":
         dtype = dtypes.get_default_dtype().numpy
     # In two steps, since a number that does not fit wraps around here and is an error there.
-    x, y = kernels.as_array(x), kernels.as_array(y)
-    return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+    return _in_dtype(kernels.as_array(x), dtype), _in_dtype(kernels.as_array(y), dtype)
+
+
+def _in_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return an array in a dtype: itself, or a copy in row order, also of an expanded array."""
+    return array if array.dtype == dtype else array.astype(dtype, order="C")
 
 
 def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
@@ -209,7 +213,7 @@ def _remainder(input: Operand, other: Operand) -> Any:
     _no_integer_by_zero(dtype, input, other)
 
     def dother(dy: np.ndarray) -> np.ndarray:
-        return -dy * np.floor(input / other)
+        return -dy * apply(np.floor_divide, input, other)
 
     return apply(np.remainder, input, other), (lambda dy: dy, dother)
 
@@ -417,12 +421,12 @@ def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
     dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
     if dtype.kind == "b":
         raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'; convert with .int()")
-    result = input = input.astype(dtype, order="C", copy=False)
+    result = input = _in_dtype(input, dtype)
     if min is not None:
-        min = kernels.as_array(min).astype(dtype)
+        min = _in_dtype(kernels.as_array(min), dtype)
         result = apply(np.maximum, result, min)
     if max is not None:
-        max = kernels.as_array(max).astype(dtype)
+        max = _in_dtype(kernels.as_array(max), dtype)
         result = apply(np.minimum, result, max)
     min = -np.inf if min is None else min
     max = np.inf if max is None else max
@@ -463,9 +467,9 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 @differentiable("WhereBackward0", tensors=3)
 def _where(condition: Any, input: Operand, other: Operand) -> Any:
     dtype = dtypes.common(input, other)
-    x, y = (kernels.as_array(v).astype(dtype, copy=False) for v in (input, other))
+    x, y = (_in_dtype(kernels.as_array(v), dtype) for v in (input, other))
     try:
-        result = np.where(condition, x, y)
+        result = kernels.contiguous(np.where(condition, x, y))
     except ValueError:
         raise RuntimeError(
             f"where expects shapes that broadcast, got {condition.shape}, {x.shape} and {y.shape}"

@@ -577,6 +577,8 @@ class Key:
                 if self.selects:
                     view = array[self.view]
                     self._check_empty_masks(view)
+                    while np.ndim(values) > 1 and len(values) == 1:  # which NumPy refuses for masks
+                        values = values[0]
                     view[self.selection] = values
                 else:
                     array[self.view] = values

@@ -76,6 +76,8 @@ OPERATORS = {
 
 @fuzzed(st.sampled_from(sorted(OPERATORS)), tensors(values=ANY), NUMBERS)
 def test_a_tensor_and_a_number(name, x, n):
+    if name == "n / x" and ((x.base != 0) & (np.abs(x.base, dtype=float) < 1e-18)).any():
+        return  # torch multiplies with 1 / x, which overflows, or its square does
     check("pointwise", lambda t, x: OPERATORS[name](x, n), x)
 
 
