@@ -428,6 +428,7 @@ def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
     if max is not None:
         max = _in_dtype(kernels.as_array(max), dtype)
         result = apply(np.minimum, result, max)
+    result = kernels.contiguous(result)
     min = -np.inf if min is None else min
     max = np.inf if max is None else max
     return result, (
