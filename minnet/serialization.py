@@ -201,7 +201,8 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray], depth: int)
         name = name or "tensor"
         while name in arrays:  # {"a": {"b": x}, "a.b": y}
             name += "_"
-        arrays[name] = np.asarray(kernels.moved(value.array, "cpu"), order="C")
+        # A copy: what another thread changes meanwhile would not have the hash that is written.
+        arrays[name] = np.array(kernels.moved(value.array, "cpu"), order="C")
         return {"tensor": name}
 
     def inner(key: Any, item: Any) -> Any:

@@ -224,6 +224,21 @@ def test_a_header_that_could_not_be_read_is_not_written(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_tensor_that_another_thread_changes_meanwhile_makes_a_whole_file(monkeypatch):
+    x = minnet.zeros(3)
+    original = serialization._hash
+
+    def hash_and_change(*arguments):
+        digest = original(*arguments)
+        x.add_(1)
+        return digest
+
+    monkeypatch.setattr(serialization, "_hash", hash_and_change)
+    content = stored({"x": x})
+    monkeypatch.undo()
+    assert read(content)["x"].tolist() == [0, 0, 0] and x.tolist() == [1, 1, 1]
+
+
 def test_a_missing_file():
     with pytest.raises(FileNotFoundError, match="nowhere"):
         minnet.load("nowhere")
