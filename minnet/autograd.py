@@ -562,11 +562,12 @@ def _backward(
 
 
 def _accumulate(x: Variable, gradient: np.ndarray, owned: bool) -> None:
-    if x._grad is None:
+    before = x._grad  # which another thread may set to None
+    if before is None:
         x._grad = wrap(gradient if owned else gradient.copy())
     else:
-        np.add(x._grad.array, gradient, out=x._grad.array)
-        x._grad.bump()
+        np.add(before.array, gradient, out=before.array)
+        before.bump()
 
 
 def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:

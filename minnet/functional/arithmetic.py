@@ -276,7 +276,7 @@ def sign(input: np.ndarray) -> Any:
 
 def floating(array: np.ndarray) -> np.ndarray:
     """Return an array as floating point: integers and bools become the default dtype."""
-    return array if array.dtype.kind == "f" else array.astype(dtypes.get_default_dtype().numpy)
+    return array if array.dtype.kind == "f" else _in_dtype(array, dtypes.get_default_dtype().numpy)
 
 
 @differentiable("SqrtBackward0")

@@ -96,7 +96,9 @@ def test_powers(x, n):
 @fuzzed(broadcast(3, dtypes=FLOATS, values=ANY))
 def test_where_and_clamp_of_three_tensors(three):
     check("pointwise", lambda t, a, b, c: t.where(a > 0, b, c), *three)
-    check("pointwise", lambda t, a, b, c: t.clamp(a, b, c), *three)
+    # torch compares the bounds before they are rounded to the result's dtype, if both have no dims.
+    grad = three[1].base.dtype == three[2].base.dtype
+    check("pointwise", lambda t, a, b, c: t.clamp(a, b, c), *three, grad=grad)
 
 
 IN_PLACE = "add_ sub_ mul_ div_".split()
