@@ -129,8 +129,8 @@ def run(program: str, *arguments: object, timeout: int = 120) -> str:
 def test_objects_and_memory_stay_the_same_over_many_steps():
     objects, size = map(int, run(SHORT).split())
     assert objects <= 20
-    # Python keeps a stock of some 30 KB of freed tuples. The smallest object a step would be 72 KB.
-    assert size < 40_000, "bytes that 3000 steps left behind"
+    # The smallest object there is, left by one step of ten, would be 5 KB.
+    assert size < 4_000, "bytes that 3000 steps left behind"
 
 
 LONG = """

@@ -46,6 +46,8 @@ def test_larger_ones(data, x, before):
 def test_joins(data, name):
     shape = data.draw(shapes())
     dim = data.draw(dims(shape))
+    if name == "cat" and shape == (0,):  # to which torch takes any dim, if all have that shape
+        dim = 0
     parts = []
     for _ in range(data.draw(st.integers(1, 3))):
         other = list(shape)
