@@ -178,7 +178,7 @@ def _warn(reasons: str) -> None:
 
 
 class KernelCache(_Cache):
-    """The cache of one function in one form, "serial", "parallel" or "block", for its dispatcher."""
+    """The cache of one function in one form: "serial", "parallel" or "block"."""
 
     def __init__(self, function: Any, form: str):
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}.{form}"
