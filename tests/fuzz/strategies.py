@@ -145,16 +145,12 @@ def keys(draw: Any, shape: tuple[int, ...]) -> Any:
     left = list(shape)
     while left and draw(st.integers(0, 4)):
         n = left.pop(0)
-        near = inside = st.integers(-n, n - 1)
-        if draw(st.integers(0, 9)) == 0:
-            near = st.integers(-n - 1, n)
+        near = st.integers(-n - 1, n) if draw(st.integers(0, 9)) == 0 else st.integers(-n, n - 1)
         kind = draw(st.sampled_from(["int", "slice", "slice", "list", "mask", "None"]))
         if kind == "int" and n:
             key.append(draw(near))
         elif kind == "list" and n:
-            # Of an empty tensor torch selects at any index.
-            some = near if 0 not in shape else inside
-            key.append(draw(st.lists(some, min_size=1, max_size=3)))
+            key.append(draw(st.lists(near, min_size=1, max_size=3)))
         elif kind == "mask":
             key.append(np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool))
         elif kind == "None":
