@@ -36,6 +36,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 
 from minnet import atomic
+from minnet.kernels import linking
 
 SOURCES = Path(__file__).parent
 KEPT = 4  # versions, so that environments that share a checkout do not delete each other's
@@ -177,7 +178,7 @@ def _warn(reasons: str) -> None:
 
 
 class KernelCache(_Cache):
-    """The cache of one kernel in one form, "serial" or "parallel", for a Numba dispatcher."""
+    """The cache of one function in one form: "serial", "parallel" or "block"."""
 
     def __init__(self, function: Any, form: str):
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}.{form}"
@@ -205,7 +206,9 @@ class KernelCache(_Cache):
                     continue
                 check, code = content[:CHECK], content[CHECK:]
                 if check == hashlib.sha256(key + code).digest():
-                    return CompileResult._rebuild(target_context, *pickle.loads(code))
+                    calls, parts = pickle.loads(code)
+                    linking.link(calls)
+                    return CompileResult._rebuild(target_context, *parts)
                 log.info("%s is damaged", folder / self._file(key))
         log.info("compiling %s", self._name)
         return None
@@ -213,7 +216,8 @@ class KernelCache(_Cache):
     def save_overload(self, sig: Any, data: Any) -> None:
         if self._enabled and current():
             key = self._key(sig, data.codegen)
-            code = pickle.dumps(data._reduce(), protocol=pickle.HIGHEST_PROTOCOL)
+            content = linking.calls(data.library), data._reduce()
+            code = pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL)
             keep(self._file(key), hashlib.sha256(key + code).digest() + code)
 
     def enable(self) -> None:

@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import update_wrapper
 from typing import Any
 
@@ -24,9 +25,10 @@ from llvmlite.binding import ffi
 from numba import config, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
+from numba.core.sigutils import normalize_signature
 from numba.np.numpy_support import as_dtype
 
-from minnet.kernels import forks
+from minnet.kernels import forks, linking
 from minnet.kernels.cache import KernelCache
 from minnet.kernels.threads import get_num_threads
 
@@ -183,10 +185,42 @@ class CalledFromPython(CPUDispatcher):
         return result if kind == types.none else as_dtype(kind).type(result)
 
 
+class Block(Dispatcher):
+    """The dispatcher of a `block`, which those who call it do not hold a copy of."""
+
+    def __init__(self, function: Callable[..., Any]):
+        options = {"nopython": True, "boundscheck": None, **OPTIONS, **INNER}
+        super().__init__(function, targetoptions=options)
+        self._name = f"{function.__module__.removeprefix('minnet.kernels.')}.{function.__name__}"
+        self._cache = KernelCache(function, "block")
+        linking.add(self._name, self)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        # A constant is an argument as any other: one compilation serves all.
+        return super().get_call_template([types.unliteral(x) for x in args], kws)
+
+    def get_overload(self, sig: Any) -> str:
+        """Return what Numba finds the code for a call by."""
+        return self.link(normalize_signature(sig)[0])
+
+    def link(self, types: linking.Types) -> str:
+        symbol = linking.symbol_of(self._name, types)
+        if not linking.is_defined(symbol):
+            self.compile(types)
+            compiled = self.overloads[types]
+            address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+            linking.define(self._name, types, address)
+            declared = copy(compiled.fndesc)
+            declared.mangled_name = symbol
+            self.targetctx.insert_user_function(symbol, declared)
+        return symbol
+
+
 def block(function: Callable[..., Any]) -> Any:
     """Mark the work on one block of arrays, which the loop of a parallel kernel calls.
 
-    It is compiled on its own and not inlined: in the body of a `prange` LLVM vectorises less well
-    (measured on the fills: 0.6 of the speed), and so both forms of a kernel run the same code.
+    It is compiled on its own and never inlined: in the body of a `prange` LLVM vectorises less well
+    (measured on the fills: 0.6 of the speed), and so all kernels that call it, in both forms, run
+    the same code, which is compiled once (see `linking.py`).
     """
-    return _jit(function, **INNER)
+    return Block(function)

@@ -11,6 +11,7 @@ A fill takes the key and the draw as the tuple `stream`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,16 @@ Progress = Callable[[int, int], Any]
 # 1024 only where the end of a run is not asked for; places that they do not reach hold anything.
 
 
+def _named(function: Any, name: str) -> Any:
+    """Give a function the name that its machine code is kept by."""
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+@cache
 def _pairs_of(draw: Any) -> Any:
     """Return the loop that turns a run's words into draws of a distribution of `draws.py`."""
 
-    @block
     def pairs(out: Any, width: Any, args: Any) -> None:
         plane = out.size // 2
         used = width * plane // COUNTERS
@@ -54,18 +61,17 @@ def _pairs_of(draw: Any) -> Any:
         for i in range(used):
             first[i], second[i] = draw(bits(first[i]), bits(second[i]), *args)
 
-    return pairs
+    return block(_named(pairs, f"_{draw.__name__}_pairs"))
 
 
 def _run_of(draw: Any) -> Any:
     pairs = _pairs_of(draw)
 
-    @block
     def run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> None:
         words(out.ctypes.data, index, width, stream)
         pairs(out, width, args)
 
-    return run
+    return block(_named(run, f"_{draw.__name__}_run"))
 
 
 def _over_runs(run: Any, name: str) -> Any:
@@ -88,10 +94,11 @@ def _over_runs(run: Any, name: str) -> Any:
                 elements = np.empty(size, out.dtype)
                 lanes = ((end - low) * out.itemsize + 7) // 8  # of the first plane
                 run(elements, index, min(lanes, COUNTERS), stream, args)
-                out[begin:end] = elements[begin - low : end - low]
+                # Not a slice of `out`: Numba would compile the error for shapes that differ.
+                for e in range(begin, end):
+                    out[e] = elements[e - low]
 
-    fill.__name__ = fill.__qualname__ = name  # by which compiled kernels are kept
-    return kernel(fill, parallel=True)
+    return kernel(_named(fill, name), parallel=True)
 
 
 _normal_pairs = _pairs_of(draws.normal)

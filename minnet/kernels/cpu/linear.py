@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
+from numba import int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid, matmul, product_block
@@ -77,7 +77,7 @@ def _linear(x, w, bias, y, forward, dx, dw, db, tasks, y_grid, dx_grid, dw_grid)
     """
     samples, outputs = y.shape
     for task in prange(tasks):
-        _products(task, x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid)
+        _products(int64(task), x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid)
         if db.size > 1:
             _sum_columns(y, task * outputs // tasks, (task + 1) * outputs // tasks, db)
         elif db.size and task == 0:

@@ -17,7 +17,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
+from numba import int64, prange
 
 from minnet.kernels import engine
 from minnet.kernels.buffers import empty
@@ -282,7 +282,7 @@ def _matmul(
     for task in prange(tall * wide):
         product_block(
             out,
-            task,
+            int64(task),
             tall,
             wide,
             rows,
