@@ -251,6 +251,16 @@ def test_dropout_and_flatten_are_passed_over() -> None:
     assert report.layers[0].chi is not None
 
 
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.GELU])
+def test_an_activation_is_seen_however_small_its_inputs(
+    activation: Callable[[], nn.Module],
+) -> None:
+    minnet.manual_seed(0)
+    net = network(2, activation).apply(init.scheme(functools.partial(init.normal_, std=1e-6)))
+    report = doctor.examine(net, batch()[0])
+    assert [layer.activation for layer in report.layers] == [activation.__name__] * 2 + [None]
+
+
 def test_the_optimizers_step_is_compared_with_the_weights() -> None:
     minnet.manual_seed(0)
     net, (x, y) = network(2), batch()
