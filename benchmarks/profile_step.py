@@ -2,10 +2,12 @@
 
     python benchmarks/profile_step.py                # 784-128-10 with SGD, and 8-64-64-1 with Adam
     python benchmarks/profile_step.py --threads 1
+    python benchmarks/profile_step.py --matmul blas  # the products by a BLAS, in the same place
 
 A part is timed within the step, where the caches are as a step leaves them; each figure is a median
 in microseconds. "kernels" is the time within compiled code and its call, the rest is Python's. The
-limits are the products' fmas at the peak of the same threads, and a launch that does nothing.
+limits are the products' fmas at the peak of the same threads, and a launch that does nothing. What
+a BLAS computes is no kernel: with `--matmul blas`, compare the whole.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from workloads.workload import THREADS
 import minnet
 from minnet.data import DataLoader, TensorDataset
 from minnet.kernels import cpu
+from minnet.kernels.engine import ENGINES
 from minnet.kernels.jit import Kernel, kernel
 
 STEPS = 1000
@@ -132,8 +135,11 @@ def report(p: Problem, threads: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Profile minnet's training step.")
     parser.add_argument("--threads", type=int, default=THREADS, metavar="N")
-    threads = parser.parse_args().threads
+    parser.add_argument("--matmul", choices=ENGINES, default="minnet")
+    args = parser.parse_args()
+    threads = args.threads
     minnet.set_num_threads(threads)
+    minnet.set_matmul(args.matmul)
     for problem in PROBLEMS:
         report(problem, threads)
     out = np.zeros(threads)

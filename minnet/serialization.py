@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
     """
     device = kernels.checked(map_location)
     library = _library()
-    data = f.read() if hasattr(f, "read") else Path(f).read_bytes()
+    data = f.read() if hasattr(f, "read") else _content(f)
     try:
         views = library.deserialize(data)
     except library.SafetensorError as error:
@@ -124,7 +124,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
             ) from None
         raise ValueError(
             f"{f} is not a whole safetensors file, but damaged, cut short or another kind of file "
-            f"({len(data)} bytes; {error}); save it again, or take an older one"
+            f"({len(data)} bytes read; {error}); save it again, or take an older one"
         ) from None
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     entry = header.pop("__metadata__", {}).get(ENTRY)
@@ -150,6 +150,45 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
         f"{f} is damaged: its content is not what minnet.save wrote; save it again, or take an "
         "older one"
     )
+
+
+def _content(path: Any) -> bytes:
+    """Return the bytes of a file; of one whose header is not safetensors', as far as that goes.
+
+    Raises:
+        ValueError: if it is longer than its header says, before memory is taken for it.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:  # empty, or no ordinary file
+            return file.read()
+        start = file.read(8)
+        header = int.from_bytes(start, "little")
+        if header > LONGEST:
+            return start
+        start += file.read(min(header, size))
+        try:
+            tensors = json.loads(start[8:])
+            tensors.pop("__metadata__", None)
+            ends = (int(tensor["data_offsets"][1]) for tensor in tensors.values())
+            expected = len(start) + max(ends, default=0)
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
+            return start
+        if size > expected:
+            raise ValueError(
+                f"{path} is not a whole safetensors file, but damaged or another kind of file: its "
+                f"header says {expected} bytes, and it has {size}; save it again, or take an older "
+                "one"
+            )
+        file.seek(0)
+        return file.read()
 
 
 def _described(value: Any, name: str, arrays: dict[str, np.ndarray], depth: int) -> Any:

@@ -682,7 +682,7 @@ class Tensor(Variable):
             else:
                 at.set(self.array, value.array)
                 self.bump()
-        except ValueError:
+        except (ValueError, TypeError):  # the latter where NumPy assigns by a mask alone
             raise RuntimeError(
                 f"shape mismatch: value tensor of shape {list(value.array.shape)} cannot be "
                 "broadcast to "

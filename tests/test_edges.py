@@ -25,6 +25,18 @@ def test_the_slope_of_logsumexp_is_softmax_however_large_the_logits(x):
     assert x.grad.tolist() == minnet.softmax(x.detach(), 0).tolist()
 
 
+def test_a_quotient_of_zero_is_zero_where_its_parts_overflow():
+    """torch takes n / x for n · (1 / x), and the slope of x / y for dy · (x / y / y)."""
+    x = minnet.tensor([1e-45, 1e-38], requires_grad=True)
+    y = 0 / x
+    assert y.tolist() == [0, 0]
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 0]
+    x.grad = None
+    (minnet.tensor([0.125, 0.125]) / x).backward(minnet.zeros(2))
+    assert x.grad[1].item() == 0
+
+
 def test_a_learning_rate_that_is_no_number_is_refused_by_every_optimizer():
     """torch's SGD takes it, and makes every weight NaN."""
     p = minnet.nn.Parameter(minnet.zeros(2))

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
 import struct
 import tracemalloc
@@ -301,6 +302,31 @@ def test_other_files_are_refused_without_much_memory(tmp_path, content, message)
     finally:
         tracemalloc.stop()
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        stored(CHECKPOINT),
+        b"",
+        b"\xff" * 8,
+        joined({}, b""),
+        joined({"a": 1}, b""),
+        b"\x07" + bytes(7),
+    ],
+    ids=["a checkpoint", "zeros", "no header", "no tensors", "no offsets", "no JSON"],
+)
+def test_a_file_of_a_terabyte_is_refused_without_much_memory(tmp_path, start):
+    path = tmp_path / "file"
+    path.write_bytes(start)
+    os.truncate(path, 1 << 40)  # which takes no space
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="not a whole safetensors file"):
+            minnet.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_of_torch_is_refused(tmp_path):

@@ -32,8 +32,12 @@ def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, O
     if floating and dtype.kind != "f":
         dtype = dtypes.get_default_dtype().numpy
     # In two steps, since a number that does not fit wraps around here and is an error there.
-    x, y = kernels.as_array(x), kernels.as_array(y)
-    return x.astype(dtype, copy=False), y.astype(dtype, copy=False)
+    return _in_dtype(kernels.as_array(x), dtype), _in_dtype(kernels.as_array(y), dtype)
+
+
+def _in_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return an array in a dtype: itself, or a copy in row order, also of an expanded array."""
+    return array if array.dtype == dtype else array.astype(dtype, order="C")
 
 
 def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
@@ -172,6 +176,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     return _round_div(operand(input), operand(other), rounding_mode == "floor")
 
 
+def _no_integer_by_zero(dtype: np.dtype, x: Any, y: Any) -> None:
+    if dtype.kind in "iu" and x.size and not np.all(y):
+        raise RuntimeError("ZeroDivisionError")
+
+
 @differentiable("DivBackward2", tensors=2)
 def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     x, y = promoted(input, other)
@@ -179,8 +188,7 @@ def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
     if dtype.kind == "b":
         name = "div_floor_cpu" if floor else "div_trunc_cpu"
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
-    if dtype.kind in "iu" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError")
+    _no_integer_by_zero(dtype, x, y)
     if floor:
         result = apply(np.floor_divide, x, y)
     elif dtype.kind in "iu":
@@ -197,16 +205,15 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def _remainder(input: Operand, other: Operand) -> Any:
     input, other = promoted(input, other)
-    kind = np.result_type(input, other).kind
-    if kind == "b":
+    dtype = np.result_type(input, other)
+    if dtype.kind == "b":
         raise NotImplementedError(
             "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
         )
-    if kind in "iu" and not np.all(other):
-        raise RuntimeError("ZeroDivisionError")
+    _no_integer_by_zero(dtype, input, other)
 
     def dother(dy: np.ndarray) -> np.ndarray:
-        return -dy * np.floor(input / other)
+        return -dy * apply(np.floor_divide, input, other)
 
     return apply(np.remainder, input, other), (lambda dy: dy, dother)
 
@@ -256,6 +263,8 @@ def abs(input: np.ndarray) -> Any:
         >>> minnet.abs(minnet.tensor([-1.5, 2.0]))
         tensor([1.5000, 2.0000])
     """
+    if input.dtype == bool:
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'; it is as it is")
     return np.abs(input), (lambda dy: dy * sign_of(input),)
 
 
@@ -380,9 +389,12 @@ def square(input: Any) -> Any:
     return pow(input, 2)
 
 
-def _share(dy: np.ndarray, chosen: np.ndarray, tied: np.ndarray) -> np.ndarray:
-    """Return the gradient where an operand was chosen, and half of it where both were equal."""
-    return np.where(tied, dy / 2, np.where(chosen, dy, dy.dtype.type(0)))
+def _share(dy: np.ndarray, lost: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """Return the gradient, 0 where the other operand was chosen, half where both were equal.
+
+    Where one is NaN, so is the result, and both take all of the gradient.
+    """
+    return np.where(tied, dy / 2, np.where(lost, dy.dtype.type(0), dy))
 
 
 @differentiable("MaximumBackward0", tensors=2)
@@ -390,8 +402,8 @@ def maximum(input: np.ndarray, other: np.ndarray) -> Any:
     """Return the larger of two tensors' elements. Equal elements share the gradient."""
     input, other = promoted(input, other)
     return apply(np.maximum, input, other), (
-        lambda dy: _share(dy, input > other, input == other),
-        lambda dy: _share(dy, other > input, input == other),
+        lambda dy: _share(dy, input < other, input == other),
+        lambda dy: _share(dy, other < input, input == other),
     )
 
 
@@ -400,18 +412,23 @@ def minimum(input: np.ndarray, other: np.ndarray) -> Any:
     """Return the smaller of two tensors' elements. Equal elements share the gradient."""
     input, other = promoted(input, other)
     return apply(np.minimum, input, other), (
-        lambda dy: _share(dy, input < other, input == other),
-        lambda dy: _share(dy, other < input, input == other),
+        lambda dy: _share(dy, input > other, input == other),
+        lambda dy: _share(dy, other > input, input == other),
     )
 
 
 def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
     dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
-    result = input.astype(dtype)
+    if dtype.kind == "b":
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'; convert with .int()")
+    result = input = _in_dtype(input, dtype)
     if min is not None:
-        result = apply(np.maximum, result, kernels.as_array(min).astype(dtype))
+        min = _in_dtype(kernels.as_array(min), dtype)
+        result = apply(np.maximum, result, min)
     if max is not None:
-        result = apply(np.minimum, result, kernels.as_array(max).astype(dtype))
+        max = _in_dtype(kernels.as_array(max), dtype)
+        result = apply(np.minimum, result, max)
+    result = kernels.contiguous(result)
     min = -np.inf if min is None else min
     max = np.inf if max is None else max
     return result, (
@@ -451,9 +468,9 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 @differentiable("WhereBackward0", tensors=3)
 def _where(condition: Any, input: Operand, other: Operand) -> Any:
     dtype = dtypes.common(input, other)
-    x, y = (kernels.as_array(v).astype(dtype, copy=False) for v in (input, other))
+    x, y = (_in_dtype(kernels.as_array(v), dtype) for v in (input, other))
     try:
-        result = np.where(condition, x, y)
+        result = kernels.contiguous(np.where(condition, x, y))
     except ValueError:
         raise RuntimeError(
             f"where expects shapes that broadcast, got {condition.shape}, {x.shape} and {y.shape}"

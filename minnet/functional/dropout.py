@@ -37,7 +37,8 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         return input
     if input.array.dtype.kind != "f":
         raise RuntimeError(f"dropout expects a floating point tensor, got {input.dtype}")
-    factor = np.zeros_like(input.array)
+    # In the order of the memory, as torch; of an expanded tensor's, in the order of the shape.
+    factor = np.zeros_like(input.array, order="C" if 0 in input.array.strides else "K")
     if p < 1:
         random.default_generator().bernoulli(factor, 1 - p)
         factor /= factor.dtype.type(1 - p)

@@ -22,6 +22,8 @@ def _product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np
 
 
 def _same_dtype(a: np.ndarray, b: np.ndarray) -> None:
+    if a.dtype == b.dtype == bool and a.size and b.size:
+        raise NotImplementedError("products are not implemented for 'Bool'; convert with .int()")
     if a.dtype != b.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_name(a)} != {_name(b)}; "
@@ -225,6 +227,8 @@ def dot(input: Any, tensor: Any) -> Any:
         RuntimeError: if they are not vectors of one length and dtype.
     """
     a, b = input.array, tensor.array
+    if a.dtype == b.dtype == bool:
+        raise NotImplementedError("\"dot\" not implemented for 'Bool'; convert with .int()")
     if a.ndim != 1 or b.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.shape != b.shape:

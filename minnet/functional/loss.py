@@ -254,7 +254,9 @@ def _averaged(
     value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
 
     def spread(dy: np.ndarray) -> np.ndarray:
-        return np.true_divide(dy, divisor, dtype=dy.dtype).reshape(1)
+        # Not the quotient's `reshape`: of a scalar's, CPython's cache of attributes keeps the name
+        # that NumPy makes anew for each call, up to 4096 of them.
+        return np.true_divide(dy.reshape(1), divisor, dtype=dy.dtype)
 
     return value, spread
 

@@ -281,7 +281,10 @@ def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarra
     return (np.argmax if largest else np.argmin)(array, dim, keepdims=keepdim)
 
 
-def _extreme_over(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, largest: bool) -> Any:
+def _extreme_over(
+    input: np.ndarray, axes: tuple[int, ...], keepdim: bool, largest: bool, nan: bool
+) -> Any:
+    """The extremes; `nan` says whether a NaN takes its gradient, or makes all of them NaN."""
     kept = tuple(n if a not in axes else 1 for a, n in enumerate(input.shape))
     n = math.prod(input.shape[a] for a in axes)
     rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), n)
@@ -289,9 +292,13 @@ def _extreme_over(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, large
     result = np.take_along_axis(rows, _arg(rows, 1, largest, True), 1).reshape(kept)
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        tied = (input == result) | (np.isnan(input) & np.isnan(result))
-        share = _kept(dy, axes, keepdim) / np.sum(tied, axes, keepdims=True, dtype=dy.dtype)
-        return np.where(tied, share, dy.dtype.type(0))
+        tied = input == result
+        if nan:
+            tied = tied | (np.isnan(input) & np.isnan(result))
+        with np.errstate(all="ignore"):
+            return np.where(tied, _kept(dy, axes, keepdim), dy.dtype.type(0)) / np.sum(
+                tied, axes, keepdims=True, dtype=dy.dtype
+            )
 
     return result if keepdim else result.squeeze(axes), (dx,)
 
@@ -306,7 +313,7 @@ def _max_or_min(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     array = input.array
     if dim is None:
         _not_empty(array, name, None)
-        return _extreme[name](input, tuple(range(array.ndim)), False, name == "max")
+        return _extreme[name](input, tuple(range(array.ndim)), False, name == "max", True)
     if not isinstance(dim, int):  # two tensors
         return (arithmetic.maximum if name == "max" else arithmetic.minimum)(input, dim)
     d = axis(dim, array.ndim)
@@ -349,7 +356,7 @@ def _amax_or_amin(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     for a in axes:
         if not input.array.shape[a]:
             raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
-    return _extreme[name](input, axes, keepdim, name == "amax")
+    return _extreme[name](input, axes, keepdim, name == "amax", False)
 
 
 @_numpy_names

@@ -307,7 +307,7 @@ def contiguous(input: Any) -> Any:
 def cast(input: np.ndarray, dtype: np.dtype) -> Any:
     """Return a copy in another dtype."""
     with np.errstate(all="ignore"):
-        return input.astype(dtype), (lambda dy: dy,)
+        return input.astype(dtype, order="C"), (lambda dy: dy,)
 
 
 @differentiable("FlipBackward0")
@@ -562,7 +562,11 @@ class Key:
     def get(self, array: np.ndarray) -> np.ndarray:
         """Return the elements at this index: a view unless it selects."""
         try:
-            return array[self.view][self.selection] if self.selects else array[self.view]
+            view = array[self.view]
+            if not self.selects:
+                return view
+            self._check_empty_masks(view)
+            return view[self.selection]
         except IndexError as error:
             raise _index_error(error, array.ndim) from None
 
@@ -571,11 +575,33 @@ class Key:
         try:
             with np.errstate(all="ignore"):
                 if self.selects:
-                    array[self.view][self.selection] = values
+                    view = array[self.view]
+                    self._check_empty_masks(view)
+                    while np.ndim(values) > 1 and len(values) == 1:  # which NumPy refuses for masks
+                        values = values[0]
+                    view[self.selection] = values
                 else:
                     array[self.view] = values
         except IndexError as error:
             raise _index_error(error, array.ndim) from None
+
+    def _check_empty_masks(self, view: np.ndarray) -> None:
+        """Refuse a mask of no elements beside dims of other sizes, which NumPy takes."""
+        at = 0
+        for i, part in enumerate(self.selection):
+            if part is Ellipsis:
+                after = self.selection[i + 1 :]
+                at = view.ndim - sum(part.ndim if _is_mask(part) else 1 for part in after)
+            elif not _is_mask(part):
+                at += 1
+            else:
+                dims = view.shape[at : at + part.ndim]
+                if not part.size and part.shape != dims:
+                    raise IndexError(
+                        f"The shape of the mask {list(part.shape)} does not match the dims "
+                        f"{list(dims)} that it selects from"
+                    )
+                at += part.ndim
 
     def add(self, array: np.ndarray, values: np.ndarray) -> None:
         """Add values, more than once where an element is selected more than once."""
@@ -583,6 +609,10 @@ class Key:
             np.add.at(array[self.view], self.selection, values)
         else:
             array[self.view] += values
+
+
+def _is_mask(part: Any) -> bool:
+    return hasattr(part, "dtype") and part.dtype.kind == "b"
 
 
 def _index_error(error: IndexError, ndim: int) -> IndexError:
@@ -789,14 +819,14 @@ def tril(input: np.ndarray, diagonal: int = 0) -> Any:
                 [1., 1.]])
     """
     _matrix("tril", input)
-    return np.tril(input, diagonal), (lambda dy: np.tril(dy, diagonal),)
+    return kernels.contiguous(np.tril(input, diagonal)), (lambda dy: np.tril(dy, diagonal),)
 
 
 @differentiable("TriuBackward0")
 def triu(input: np.ndarray, diagonal: int = 0) -> Any:
     """Return the upper triangle of the last two dims, the rest zero. See `tril`."""
     _matrix("triu", input)
-    return np.triu(input, diagonal), (lambda dy: np.triu(dy, diagonal),)
+    return kernels.contiguous(np.triu(input, diagonal)), (lambda dy: np.triu(dy, diagonal),)
 
 
 @differentiable("DiagBackward0")

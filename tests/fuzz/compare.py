@@ -149,8 +149,7 @@ def _without_torch(
     rtol: float,
     atol: float,
 ) -> None:
-    dense = [Recipe(np.ascontiguousarray(viewed(r)).reshape(r.shape)) for r in recipes]
-    again = Outcome(minnet, program, dense, False)
+    again = Outcome(minnet, program, [r.dense() for r in recipes], False)
     assert type(again.error) is type(ours.error), (ours.error, again.error)
     for a, b in zip(ours.values, again.values, strict=True):
         if hasattr(a, "detach"):

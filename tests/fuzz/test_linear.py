@@ -24,7 +24,10 @@ def test_products(data, dtype):
 @fuzzed(st.data(), st.sampled_from(["mm", "bmm", "dot", "outer", "matmul"]))
 def test_products_that_may_not_fit(data, name):
     a = data.draw(tensors(data.draw(shapes(3, 3)), DTYPES))
-    b = data.draw(tensors(data.draw(shapes(3, 3)), (str(a.base.dtype), *DTYPES)))
+    dtypes = (str(a.base.dtype), *DTYPES)
+    if name == "bmm" and 0 in a.shape:  # of empty stacks torch does not look at the dtypes
+        dtypes = dtypes[:1]
+    b = data.draw(tensors(data.draw(shapes(3, 3)), dtypes))
     check("linear", lambda t, a, b: getattr(t, name)(a, b), a, b)
 
 

@@ -23,6 +23,7 @@ ACTIVATIONS = {
     "logsigmoid": [],
     "hardtanh": [(-1.0, 1.0), (0.0, 6.0), (2.0, 2.0)],
 }
+BY_LOOP = ("hardtanh", "relu6", "elu", "selu")
 BINARY = (
     "add sub mul div floor_divide remainder maximum minimum eq ne lt le gt ge logical_and "
     "logical_or isclose"
@@ -34,6 +35,11 @@ NUMPY = {
 }  # fmt: skip
 
 
+def tiny(x):
+    """Say whether the square of an element's reciprocal is too large for a float32."""
+    return ((x.base != 0) & (np.abs(x.base, dtype=float) < 1e-18)).any()
+
+
 @fuzzed(st.sampled_from(UNARY), tensors(values=ANY))
 def test_functions_of_one_tensor(name, x):
     numpy = NUMPY.get(name) if x.base.dtype.kind == "f" else None
@@ -43,14 +49,21 @@ def test_functions_of_one_tensor(name, x):
 @fuzzed(st.data(), st.sampled_from(sorted(ACTIVATIONS)), tensors(dtypes=FLOATS, values=ANY))
 def test_activations(data, name, x):
     options = data.draw(st.sampled_from(ACTIVATIONS[name] or [()]))
-    check("pointwise", lambda t, x: getattr(t.nn.functional, name)(x, *options), x, atol=8)
+    # torch's gradient at a NaN is one thing in its vector loop and another in what is left of it.
+    grad = name not in BY_LOOP or not np.isnan(x.base).any()
+    check(
+        "pointwise", lambda t, x: getattr(t.nn.functional, name)(x, *options), x,
+        atol=8, grad=grad,
+    )  # fmt: skip
 
 
 @fuzzed(st.sampled_from(BINARY), broadcast(values=ANY))
 def test_functions_of_two_tensors(name, pair):
     floats = all(r.base.dtype.kind == "f" for r in pair)
     numpy = NUMPY.get(name) if floats else None
-    check("pointwise", lambda t, x, y: getattr(t, name)(x, y), *pair, numpy=numpy)
+    # torch's slope is dy · (x / y / y), and the quotient overflows before dy = 0 counts.
+    grad = name != "div" or not tiny(pair[1])
+    check("pointwise", lambda t, x, y: getattr(t, name)(x, y), *pair, numpy=numpy, grad=grad)
 
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, -1, 0.5, 2.5, -0.75, True, 1e10])
@@ -70,6 +83,8 @@ OPERATORS = {
 
 @fuzzed(st.sampled_from(sorted(OPERATORS)), tensors(values=ANY), NUMBERS)
 def test_a_tensor_and_a_number(name, x, n):
+    if name == "n / x" and tiny(x):  # torch multiplies with 1 / x, which overflows
+        return
     check("pointwise", lambda t, x: OPERATORS[name](x, n), x)
 
 

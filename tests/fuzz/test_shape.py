@@ -46,6 +46,8 @@ def test_larger_ones(data, x, before):
 def test_joins(data, name):
     shape = data.draw(shapes())
     dim = data.draw(dims(shape))
+    if name == "cat" and shape == (0,):  # to which torch takes any dim, if all have that shape
+        dim = 0
     parts = []
     for _ in range(data.draw(st.integers(1, 3))):
         other = list(shape)
@@ -94,15 +96,29 @@ def given_key(t, key):
     return tuple(one(k) for k in key) if isinstance(key, tuple) else one(key)
 
 
+def unchecked(shape, key):
+    """Say whether torch takes any indices, since it is nothing that they select."""
+    parts = key if isinstance(key, tuple) else (key,)
+    inside = tuple([0] * len(part) if isinstance(part, list) else part for part in parts)
+    try:
+        return any(isinstance(part, list) for part in parts) and not np.empty(shape)[inside].size
+    except IndexError:
+        return False
+
+
 @fuzzed(st.data(), tensors(), examples=150)
 def test_indexing(data, x):
     key = data.draw(keys(x.shape))
+    if unchecked(x.shape, key):
+        return
     check("index", lambda t, x: x[given_key(t, key)], x)
 
 
 @fuzzed(st.data(), tensors(dtypes=FLOATS), st.booleans(), examples=120)
 def test_assignment(data, x, whole):
     key = data.draw(keys(x.shape))
+    if unchecked(x.shape, key):
+        return
     value = data.draw(tensors(() if whole else None, (str(x.base.dtype),), most=2))
 
     def program(t, x, v):

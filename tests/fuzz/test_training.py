@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from fuzz.compare import check, fuzzed
+from fuzz.compare import check, fuzzed, torch
 from fuzz.strategies import ANY, DTYPES, FLOATS, PLAIN, Recipe, arrays, shapes, tensors
 from hypothesis import strategies as st
 
@@ -52,6 +52,9 @@ def test_initializers_with_torchs_numbers(data, name):
     seed = data.draw(st.integers(0, 2**32))
     arguments = (0.5,) if name == "sparse_" else ()
     if name == "dirac_" and 0 in shape:  # which torch leaves with an IndexError
+        return
+    fans = sum(shape[:2]) * np.prod(shape[2:])
+    if name.startswith("xavier") and not fans:  # and this with a ZeroDivisionError
         return
 
     def program(t):
@@ -152,4 +155,6 @@ def test_dropout_with_torchs_numbers(x, p, seed):
         t.manual_seed(seed, **({} if t.__name__ == "torch" else {"engine": "torch"}))
         return t.nn.functional.dropout(x, p), t.nn.Dropout(p).eval()(x)
 
+    if torch is None:  # the mask is drawn in the order of the memory, as torch's is
+        x = x.dense()
     check("networks", program, x)
