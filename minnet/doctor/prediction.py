@@ -6,7 +6,8 @@ what was measured there is taken, and the theory goes on from it.
 The theory is that of infinite width. What chance makes of it at a finite one is estimated to first
 order in ln E[z²]. It grows with depth over width (Hanin and Nica, 2020, "Products of many large
 random matrices and gradients in deep neural networks"). Where it is large, and activations are not
-homogeneous, first order does not do: chance decides.
+homogeneous, first order does not do: measured gradients are then above the theory's more often than
+below (seen with Softplus and GELU), and no error is given.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Prediction:
     Attributes:
         second: the second moment of the output, or None without a theory.
         error: the relative standard error to expect when it is compared with the measured one;
-            infinite where chance decides.
+            infinite where first order does not do.
         mean: the mean of the output.
         normal: whether each unit is normal with mean 0, over the draws of the weights.
         gradient: the second moment of the gradient for the output, or None.
@@ -60,8 +61,8 @@ class Prediction:
     drawn_chance: float = 0.0
     sensitivity: float = 0.0
     from_signal: float = 0.0
-    # Whether an activation that is not homogeneous comes before, or after; and whether chance
-    # decides about the gradient.
+    # Whether an activation that is not homogeneous comes before, or after; and whether first
+    # order does not do for the gradient.
     bent: bool = False
     gradient_bent: bool = False
     doubtful: bool = False

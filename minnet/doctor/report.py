@@ -30,7 +30,7 @@ class Compared:
         measured: on the batch.
         predicted: by mean-field theory, or None where there is none.
         error: the relative standard error of the measured one around the predicted one; infinite
-            where chance decides, as in deep and narrow networks.
+            where the theory of infinite width gives none, as in deep and narrow networks.
     """
 
     measured: float
@@ -41,9 +41,9 @@ class Compared:
     def off(self) -> float | None:
         """By how many standard errors ln measured differs; None if there is no telling.
 
-        There is none without a theory, where chance decides, and where float32 underflows. The mean
-        of ln measured is ln predicted less half its variance, for the predicted one is the mean of
-        the moment itself.
+        There is none without a theory or an error, and where float32 underflows. The mean of ln
+        measured is ln predicted less half its variance, for the predicted one is the mean of the
+        moment itself.
         """
         if self.predicted is None or not 0 < self.error < math.inf:
             return None
@@ -292,7 +292,7 @@ class Report:
         if "*" in marks:
             lines.append("* more than five standard errors from the theory")
         if "~" in marks:
-            lines.append("~ chance decides: another draw of the weights may give another")
+            lines.append("~ too deep for its width: the theory of infinite width does not reach here")
         for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
             names = _listed([layer.name for layer in self.layers if layer.why == why])
             lines += _wrapped("", f"{names}: {why}; measured only", width)

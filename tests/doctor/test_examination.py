@@ -289,7 +289,7 @@ def test_the_report_is_a_table_that_fits_a_terminal() -> None:
     assert str(doctor.examine(doctor.prescribe(net), x, y)).endswith("Verdict: well initialized.")
 
 
-def test_what_chance_decides_is_marked_and_neither_agrees_nor_disagrees() -> None:
+def test_where_the_theory_gives_no_error_is_marked_and_neither_agrees_nor_disagrees() -> None:
     minnet.manual_seed(0)
     # At gain √2 a little more of GELU's signal grows and a little less fades.
     he = init.scheme(init.kaiming_normal_, nonlinearity="relu", bias=init.zeros_)
@@ -299,7 +299,7 @@ def test_what_chance_decides_is_marked_and_neither_agrees_nor_disagrees() -> Non
     )
     assert [layer.signal.agrees for layer in wide.layers] == [True] * 5
     assert narrow.layers[0].signal.agrees and narrow.layers[-1].signal.agrees is None
-    assert "~ chance decides" in str(narrow) and "~" not in str(wide)
+    assert "~ too deep for its width" in str(narrow) and "~" not in str(wide)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_what_chance_decides_is_marked_and_neither_agrees_nor_disagrees() -> Non
         (0.0, 1.0, 0.1, False),
         (np.inf, 1.0, 0.1, False),
         (0.0, 1e-80, 0.1, None),  # float32 underflows
-        (1.0, 9.0, np.inf, None),  # chance decides
+        (1.0, 9.0, np.inf, None),  # no error is given
         (1.0, 1.0, 0.0, None),  # it is given
         (1.0, None, 0.0, None),
     ],

@@ -46,7 +46,7 @@ def test_moments_by_layer_as_measured_and_as_predicted() -> None:
     assert np.isclose(band, last.predicted * (1 + 2 * last.error)).any()
     decided = [replace(layer, signal=doctor.Compared(1.0, 9.0, np.inf)) for layer in found.layers]
     (band,) = replace(found, layers=decided).plot().axes[0].collections
-    assert not band.get_paths()  # where chance decides
+    assert not band.get_paths()  # where no error is given
 
 
 def test_the_step_is_the_optimizers_or_else_the_gradient() -> None:
