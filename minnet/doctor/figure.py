@@ -59,6 +59,7 @@ def _compare(
     measured = _values([None if m is None else m.measured for m in moments])
     predicted = _values([None if m is None else m.predicted for m in moments])
     error = _values([0.0 if m is None else m.error for m in moments])
+    error[~np.isfinite(error)] = np.nan  # where chance decides there is no band
     # The error is relative: a factor, so that the band stays above 0.
     low, high = predicted / (1 + 2 * error), predicted * (1 + 2 * error)
     if np.isfinite(predicted).any():

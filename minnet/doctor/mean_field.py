@@ -41,6 +41,11 @@ class Means(NamedTuple):
     slope_by_q: float
     slope_fourth: float
 
+    @property
+    def is_homogeneous(self) -> bool:
+        """Whether the slope's mean square is the same whatever q, as for ReLU."""
+        return abs(self.slope_by_q) < 1e-6
+
 
 _known: WeakKeyDictionary[Function, dict[float, Means]] = WeakKeyDictionary()
 

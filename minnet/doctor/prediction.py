@@ -2,6 +2,11 @@
 
 Where the theory does not reach (a module it does not know, an input that no observed call gave),
 what was measured there is taken, and the theory goes on from it.
+
+The theory is that of infinite width. What chance makes of it at a finite one is estimated to first
+order in ln E[z²]. It grows with depth over width (Hanin and Nica, 2020, "Products of many large
+random matrices and gradients in deep neural networks"). Where it is large, and activations are not
+homogeneous, first order does not do: chance decides.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ from minnet.doctor import mean_field
 from minnet.doctor.mean_field import Means
 from minnet.doctor.observation import Call, Scaling
 
+FIRST_ORDER = 0.3  # errors above this are too large to be estimated to first order
+
 
 @dataclass
 class Prediction:
@@ -22,7 +29,8 @@ class Prediction:
 
     Attributes:
         second: the second moment of the output, or None without a theory.
-        error: the relative standard error to expect when it is compared with the measured one.
+        error: the relative standard error to expect when it is compared with the measured one;
+            infinite where chance decides.
         mean: the mean of the output.
         normal: whether each unit is normal with mean 0, over the draws of the weights.
         gradient: the second moment of the gradient for the output, or None.
@@ -52,6 +60,11 @@ class Prediction:
     drawn_chance: float = 0.0
     sensitivity: float = 0.0
     from_signal: float = 0.0
+    # Whether an activation that is not homogeneous comes before, or after; and whether chance
+    # decides about the gradient.
+    bent: bool = False
+    gradient_bent: bool = False
+    doubtful: bool = False
 
 
 def predict(calls: list[Call]) -> list[Prediction]:
@@ -60,6 +73,11 @@ def predict(calls: list[Call]) -> list[Prediction]:
     for call in calls:
         predictions.append(_forward(call, calls, predictions))
     _backward(calls, predictions)
+    for found in predictions:
+        if found.bent and found.drawn_error > FIRST_ORDER:
+            found.error = math.inf
+        if found.doubtful:
+            found.gradient_error = math.inf
     return predictions
 
 
@@ -80,7 +98,12 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
         return Prediction(why="not finite")
     if call.passes:
         return Prediction(
-            second, before.error, before.mean, before.normal, drawn_error=before.error
+            second,
+            before.error,
+            before.mean,
+            before.normal,
+            drawn_error=before.error,
+            bent=before.bent,
         )
     if call.weight is not None:
         weight = call.weight.shape[1] * _mean_square(call.weight)
@@ -88,7 +111,14 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
         q = weight * second + bias
         drawn = before.error * weight * second / q if q else 0.0
         return Prediction(
-            q, math.hypot(drawn, own), 0.0, True, weight=weight, bias=bias, drawn_error=drawn
+            q,
+            math.hypot(drawn, own),
+            0.0,
+            True,
+            weight=weight,
+            bias=bias,
+            drawn_error=drawn,
+            bent=before.bent,
         )
     if call.kind == "sum":
         return _sum(sources, own)
@@ -105,7 +135,14 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
     except ValueError as reason:
         return Prediction(why=str(reason))
     error = math.hypot(abs(means.second_by_q) * before.drawn_error, own)
-    return Prediction(means.second, error, means.mean, means=means, drawn_error=before.drawn_error)
+    return Prediction(
+        means.second,
+        error,
+        means.mean,
+        means=means,
+        drawn_error=before.drawn_error,
+        bent=before.bent or not means.is_homogeneous,
+    )
 
 
 def _sum(sources: list[Prediction], own: float) -> Prediction:
@@ -117,7 +154,8 @@ def _sum(sources: list[Prediction], own: float) -> Prediction:
     drawn = math.hypot(a.error * a.second, b.error * b.second) / q if q else 0.0
     normal = a.normal and b.normal
     error = math.hypot(drawn, own)
-    return Prediction(q, error, a.mean + b.mean, normal, drawn_error=drawn)
+    bent = a.bent or b.bent
+    return Prediction(q, error, a.mean + b.mean, normal, drawn_error=drawn, bent=bent)
 
 
 def _normalization(scaling: Scaling, before: Prediction, own: float) -> Prediction:
@@ -158,6 +196,9 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
             fresh = calls[k].output.noise if after.means is not None else 0.0
             fresh = fresh if math.isfinite(fresh) else 0.0
             from_signal += (after.from_signal + (after.sensitivity * fresh) ** 2) * part**2
+            bends = after.means is not None and not after.means.is_homogeneous
+            found.gradient_bent |= after.gradient_bent or bends
+            found.doubtful |= after.doubtful or (bends and found.drawn_error > FIRST_ORDER)
         else:
             found.gradient = total
             if total:
@@ -170,6 +211,8 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
             found.chance = math.hypot(found.drawn_chance, own)
             shift = found.from_signal + (found.sensitivity * found.drawn_error) ** 2
             found.gradient_error = math.hypot(found.chance, math.sqrt(shift))
+            drawn = math.hypot(found.drawn_chance, math.sqrt(shift))
+            found.doubtful |= found.gradient_bent and drawn > FIRST_ORDER
 
 
 def _sensitivity(call: Call, prediction: Prediction, before: Prediction) -> float:

@@ -19,6 +19,7 @@ from minnet.nn.init.provenance import Initialization
 LEAST = 11  # columns that a name or an initializer keeps where the terminal is narrow
 ROWS = 41  # of the table, at most: `layers` has them all
 SHOWN = 3  # findings of a kind in the table's verdict; `findings` has them all
+LEAST_SQUARE = 1e-70  # below, its root is so close to float32's least number that digits are lost
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Compared:
     Attributes:
         measured: on the batch.
         predicted: by mean-field theory, or None where there is none.
-        error: the relative standard error of the measured one around the predicted one.
+        error: the relative standard error of the measured one around the predicted one; infinite
+            where chance decides, as in deep and narrow networks.
     """
 
     measured: float
@@ -36,11 +38,25 @@ class Compared:
     error: float = 0.0
 
     @property
+    def off(self) -> float | None:
+        """By how many standard errors ln measured differs; None if there is no telling.
+
+        There is none without a theory, where chance decides, and where float32 underflows. The mean
+        of ln measured is ln predicted less half its variance, for the predicted one is the mean of
+        the moment itself.
+        """
+        if self.predicted is None or not 0 < self.error < math.inf:
+            return None
+        if self.predicted < LEAST_SQUARE:
+            return None
+        if not 0 < self.measured < math.inf:
+            return -math.inf if self.measured == 0 else math.inf
+        return math.log(self.measured / self.predicted) / self.error + self.error / 2
+
+    @property
     def agrees(self) -> bool | None:
         """Whether they differ by less than five standard errors; None if there is no telling."""
-        if self.predicted is None or not self.error:
-            return None
-        return abs(self.measured - self.predicted) <= 5 * self.error * self.predicted
+        return None if self.off is None else abs(self.off) <= 5
 
 
 @dataclass(frozen=True)
@@ -270,8 +286,13 @@ class Report:
 
     def _summary(self, width: int) -> list[str]:
         lines = []
-        if any(layer.signal.agrees is False for layer in self.layers):
+        marks = [
+            _mark(moment) for layer in self.layers for moment in (layer.signal, layer.gradient)
+        ]
+        if "*" in marks:
             lines.append("* more than five standard errors from the theory")
+        if "~" in marks:
+            lines.append("~ chance decides: another draw of the weights may give another")
         for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
             names = _listed([layer.name for layer in self.layers if layer.why == why])
             lines += _wrapped("", f"{names}: {why}; measured only", width)
@@ -338,6 +359,12 @@ def _initializer(layer: Layer) -> str:
     return "" if weight is None else f"{weight.call}{', changed' if weight.changed else ''}"
 
 
+def _mark(moment: Compared | None) -> str:
+    if moment is None or moment.predicted is None:
+        return ""
+    return "~" if moment.error == math.inf else "*" if moment.agrees is False else ""
+
+
 def _row(layer: Layer) -> list[str]:
     units, features = layer.units, layer.features
     chosen = (
@@ -347,10 +374,10 @@ def _row(layer: Layer) -> list[str]:
     return [
         layer.name or "the net",
         layer.kind.removeprefix("Linear ") + activation,
-        _number(layer.signal.measured) + ("*" if layer.signal.agrees is False else ""),
+        _number(layer.signal.measured) + _mark(layer.signal),
         _number(layer.signal.predicted),
         _number(layer.chi),
-        _number(layer.gradient.measured if layer.gradient else None),
+        _number(layer.gradient.measured if layer.gradient else None) + _mark(layer.gradient),
         _number(layer.gradient.predicted if layer.gradient else None),
         _number(chosen),
         "-" if units is None else f"{100 * units.dead:.0f}%",

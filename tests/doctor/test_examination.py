@@ -251,6 +251,16 @@ def test_dropout_and_flatten_are_passed_over() -> None:
     assert report.layers[0].chi is not None
 
 
+@pytest.mark.parametrize("activation", [nn.Tanh, nn.ReLU, nn.GELU])
+def test_an_activation_is_seen_however_small_its_inputs(
+    activation: Callable[[], nn.Module],
+) -> None:
+    minnet.manual_seed(0)
+    net = network(2, activation).apply(init.scheme(functools.partial(init.normal_, std=1e-6)))
+    report = doctor.examine(net, batch()[0])
+    assert [layer.activation for layer in report.layers] == [activation.__name__] * 2 + [None]
+
+
 def test_the_optimizers_step_is_compared_with_the_weights() -> None:
     minnet.manual_seed(0)
     net, (x, y) = network(2), batch()
@@ -277,6 +287,40 @@ def test_the_report_is_a_table_that_fits_a_terminal() -> None:
     assert any("ordered; depth scale 0.5" in line for line in lines)
     assert any(line.startswith("- vanishing gradient at 0: E[δ²] goes from") for line in lines)
     assert str(doctor.examine(doctor.prescribe(net), x, y)).endswith("Verdict: well initialized.")
+
+
+def test_what_chance_decides_is_marked_and_neither_agrees_nor_disagrees() -> None:
+    minnet.manual_seed(0)
+    # At gain √2 a little more of GELU's signal grows and a little less fades.
+    he = init.scheme(init.kaiming_normal_, nonlinearity="relu", bias=init.zeros_)
+    wide, narrow = (
+        doctor.examine(network(depth, nn.GELU, width).apply(he))
+        for depth, width in ((4, 400), (20, 50))
+    )
+    assert [layer.signal.agrees for layer in wide.layers] == [True] * 5
+    assert narrow.layers[0].signal.agrees and narrow.layers[-1].signal.agrees is None
+    assert "~ chance decides" in str(narrow) and "~" not in str(wide)
+
+
+@pytest.mark.parametrize(
+    ("measured", "predicted", "error", "agrees"),
+    [
+        (1.0, 1.0, 0.1, True),
+        (np.exp(-0.55), 1.0, 0.1, False),  # five and a half, and a half of the variance
+        (np.exp(-0.5), 1.0, 0.1, True),
+        (np.exp(0.5), 1.0, 0.1, False),
+        (0.0, 1.0, 0.1, False),
+        (np.inf, 1.0, 0.1, False),
+        (0.0, 1e-80, 0.1, None),  # float32 underflows
+        (1.0, 9.0, np.inf, None),  # chance decides
+        (1.0, 1.0, 0.0, None),  # it is given
+        (1.0, None, 0.0, None),
+    ],
+)
+def test_agreement_is_within_five_standard_errors_of_the_logarithm(
+    measured: float, predicted: float | None, error: float, agrees: bool | None
+) -> None:
+    assert doctor.Compared(measured, predicted, error).agrees is agrees
 
 
 def test_the_report_is_data_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ def test_moments_by_layer_as_measured_and_as_predicted() -> None:
     band = signal.collections[0].get_paths()[0].vertices[:, 1]
     last = found.layers[-1].signal
     assert np.isclose(band, last.predicted * (1 + 2 * last.error)).any()
+    decided = [replace(layer, signal=doctor.Compared(1.0, 9.0, np.inf)) for layer in found.layers]
+    (band,) = replace(found, layers=decided).plot().axes[0].collections
+    assert not band.get_paths()  # where chance decides
 
 
 def test_the_step_is_the_optimizers_or_else_the_gradient() -> None:

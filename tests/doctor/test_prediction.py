@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import minnet
 from minnet import nn
 from minnet.doctor.observation import observe
 from minnet.doctor.prediction import predict
+from minnet.doctor.report import Compared
 from minnet.nn import init
 
 WIDTH = 1000
@@ -49,8 +49,8 @@ def errors(
 ) -> tuple[list[float], list[float]]:
     """Return how far measured signals and gradients are from the theory, in standard errors.
 
-    Of the logarithm: after many layers it is the one that is nearly normal. Half of its variance is
-    added, since the mean of what is predicted is that of the moment itself.
+    Those alone that the report tells: not where float32 underflows, as gradients do below 100
+    layers of Sigmoid, nor where chance decides, as below 30 layers of GELU near an unstable q.
     """
     net = network(activation, depth, initializer)
     found = observe(net, minnet.randn(samples, WIDTH))
@@ -58,14 +58,12 @@ def errors(
     for call, predicted in zip(found.calls, predict(found.calls), strict=True):
         assert predicted.why == ""
         assert (call.kind == "input") == (predicted.error == 0)
-        for off, moment, second, error in (
-            (signals, call.output, predicted.second, predicted.error),
-            (gradients, call.gradient, predicted.gradient, predicted.gradient_error),
-        ):
-            if error and second > 1e-70:  # whose root a float32 has with all its digits
-                off.append((math.log(moment.second / second) + error**2 / 2) / error)
-    assert len(signals) == len(found.calls) - 1 and gradients
-    return signals, gradients
+        signals.append(Compared(call.output.second, predicted.second, predicted.error).off)
+        error = predicted.gradient_error
+        gradients.append(Compared(call.gradient.second, predicted.gradient, error).off)
+    assert signals[0] is None and gradients[-1] is None  # where each is given
+    assert signals[1] is not None and gradients[-2] is not None
+    return [off for off in signals if off is not None], [g for g in gradients if g is not None]
 
 
 @pytest.mark.parametrize(
@@ -119,10 +117,10 @@ def test_they_agree_whatever_the_initializer(
     activation: Callable[[], nn.Module], depth: int
 ) -> None:
     names = list(INITIALIZERS) if depth < 100 else ["lecun_normal", "orthogonal"]
-    for name in names:
-        minnet.manual_seed(0)
+    for seed, name in enumerate(names):
+        minnet.manual_seed(1000 * depth + 10 * ACTIVATIONS.index(activation) + seed)
         for off in errors(activation, depth, INITIALIZERS[name]):
-            assert max(map(abs, off)) < 4.5, name  # of some 10,000 comparisons
+            assert max(map(abs, off)) < 4.5, name  # of some 20,000 comparisons
 
 
 def test_a_wrong_theory_is_told_from_a_right_one() -> None:

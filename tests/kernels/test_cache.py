@@ -285,6 +285,52 @@ def test_every_kernel_has_a_name_of_its_own():
     assert len(ours) > 30 and len(set(ours)) == len(ours)
 
 
+BLOCKS = '''"""Kernels that call one block, which calls another."""
+from numba import prange
+from minnet.kernels.helper import added
+from minnet.kernels.jit import block, kernel
+@block
+def inner(out, i, count):
+    for _ in range(count):
+        out[i] = added(out[i])
+@block
+def outer(out, i):
+    inner(out, i, 2)
+    inner(out, i, i)
+@kernel(parallel=True)
+def probe(out):
+    for i in prange(len(out)):
+        outer(out, i)
+@kernel
+def other(out):
+    outer(out, 1)
+    outer(out, 2)
+'''
+
+
+def test_a_block_is_compiled_once_and_loaded_before_what_calls_it(installed, tmp_path):
+    (installed / "minnet" / "kernels" / "probe.py").write_text(BLOCKS)
+    both = RUN + "probe.other(out); print(*out)\n"
+    first = run(both, PYTHONPATH=installed, NUMBA_CACHE_DIR=tmp_path)
+    assert first.result == 9 and first.out.count("compiling") == 4, first.out
+    assert "2.0 6.0 8.0" in first.out
+    again = run(both, PYTHONPATH=installed, NUMBA_CACHE_DIR=tmp_path)
+    assert again.result == 9 and "compiling" not in again.out and "2.0 6.0 8.0" in again.out
+    (missing,) = tmp_path.rglob("probe.inner.block-*")
+    missing.unlink()  # a block of a kernel that is there
+    mended = run(both, PYTHONPATH=installed, NUMBA_CACHE_DIR=tmp_path)
+    assert mended.result == 9 and mended.out.count("compiling") == 1
+    assert missing.exists()
+
+
+def test_there_are_no_two_blocks_of_one_name(installed, tmp_path):
+    twice = BLOCKS + "@block\ndef inner(out): pass\n"
+    (installed / "minnet" / "kernels" / "probe.py").write_text(twice)
+    process = start(RUN, PYTHONPATH=installed, NUMBA_CACHE_DIR=tmp_path)
+    _, error = process.communicate()
+    assert "there are two blocks of the name probe.inner" in str(error)
+
+
 def test_another_processor_is_kept_beside(installed, tmp_path):
     env = {"PYTHONPATH": installed, "NUMBA_CACHE_DIR": tmp_path}
     run(RUN, **env)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
+from numba import int64, prange
 
 from minnet.kernels.buffers import empty
-from minnet.kernels.jit import device, kernel
+from minnet.kernels.jit import block, device, kernel
 from minnet.kernels.simd import copy, prefetch
 
 ROWS = 8  # that one thread copies at a time
@@ -50,20 +50,25 @@ def _rows(x, n, size, indices, out):
     return wrong
 
 
+@block
+def _scale(task, x, indices, mean, std, out):
+    whole = np.float32(255)
+    n, size = x.shape
+    for i in range(task * ROWS, min(task * ROWS + ROWS, indices.size)):
+        _fetch(x, size, n, indices, i + AHEAD)
+        source, part = x[indices[i] + (n if indices[i] < 0 else 0)], out[i]
+        for j in range(size):
+            part[j] = (np.float32(source[j]) / whole - mean) / std
+
+
 @kernel(parallel=True)
 def _scaled(x, indices, mean, std, out):
     """x: (n, size) in uint8; out: (rows, size)"""
-    whole = np.float32(255)
-    n, size = x.shape
-    wrong = _wrong(indices, n)
+    wrong = _wrong(indices, x.shape[0])
     if wrong:
         return wrong
     for task in prange((indices.size + ROWS - 1) // ROWS):
-        for i in range(task * ROWS, min(task * ROWS + ROWS, indices.size)):
-            _fetch(x, size, n, indices, i + AHEAD)
-            source, part = x[indices[i] + (n if indices[i] < 0 else 0)], out[i]
-            for j in range(size):
-                part[j] = (np.float32(source[j]) / whole - mean) / std
+        _scale(int64(task), x, indices, mean, std, out)
     return wrong
 
 

@@ -23,8 +23,13 @@ NOTHING = {dtype: np.empty((0, 0), dtype) for dtype in NO_BIAS}
 
 
 @block
-def _sum_columns(dy, first, last, out):
-    """Write the sums of some columns, for up to BLOCK rows."""
+def _bias_sums(task, tasks, dy, out):
+    """Write the sums of a task's columns, for up to BLOCK rows."""
+    if out.size == 1:
+        if task == 0:
+            out[0] = row_sum(dy.reshape(dy.shape[0]))
+        return
+    first, last = task * out.size // tasks, (task + 1) * out.size // tasks
     total = np.zeros(last - first)
     for i in range(dy.shape[0]):
         part = dy[i, first:last]
@@ -75,13 +80,10 @@ def _linear(x, w, bias, y, forward, dx, dw, db, tasks, y_grid, dx_grid, dw_grid)
     x: (N, I); w: (O, I); y: (N, O), all contiguous. A grid is (blocks of rows, of columns), of
     which there are `tasks`.
     """
-    samples, outputs = y.shape
     for task in prange(tasks):
         _products(int64(task), x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid)
-        if db.size > 1:
-            _sum_columns(y, task * outputs // tasks, (task + 1) * outputs // tasks, db)
-        elif db.size and task == 0:
-            db[0] = row_sum(y.reshape(samples))
+        if db.size:
+            _bias_sums(int64(task), tasks, y, db)
 
 
 def _contiguous(x: np.ndarray) -> np.ndarray:
