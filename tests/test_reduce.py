@@ -98,3 +98,10 @@ def test_the_extreme_of_nothing_is_an_error():
     with pytest.raises(IndexError, match="Expected reduction dim 1 to have non-zero size"):
         minnet.zeros(3, 0).min(1)
     assert minnet.zeros(0, 3).max(1)[0].shape == (0,)
+
+
+def test_a_product_has_the_same_bits_in_any_order_of_memory():
+    x = minnet.rand(3, 4, 5, generator=minnet.Generator(seed=0)) + 0.5
+    for order in ((0, 2, 1), (2, 0, 1), (2, 1, 0)):
+        inverse = [order.index(d) for d in range(3)]
+        assert x.permute(order).contiguous().permute(inverse).prod().item() == x.prod().item()

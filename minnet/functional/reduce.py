@@ -448,7 +448,8 @@ def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
         others = np.moveaxis((before * after).reshape(moved.shape), tuple(range(len(axes))), axes)
         return _kept(dy, axes, keepdim) * others
 
-    return kernels.contiguous(np.prod(input, axes, dtype=dtype, keepdims=keepdim)), (dx,)
+    rows = kernels.contiguous(input)  # or NumPy would multiply in the order of the memory
+    return kernels.contiguous(np.prod(rows, axes, dtype=dtype, keepdims=keepdim)), (dx,)
 
 
 @_numpy_names
