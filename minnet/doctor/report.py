@@ -292,7 +292,7 @@ class Report:
         if "*" in marks:
             lines.append("* more than five standard errors from the theory")
         if "~" in marks:
-            lines.append("~ too deep for its width: the theory of infinite width does not reach here")
+            lines.append("~ too deep for its width: infinite width's theory does not reach here")
         for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
             names = _listed([layer.name for layer in self.layers if layer.why == why])
             lines += _wrapped("", f"{names}: {why}; measured only", width)

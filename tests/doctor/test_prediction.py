@@ -50,7 +50,8 @@ def errors(
     """Return how far measured signals and gradients are from the theory, in standard errors.
 
     Those alone that the report tells: not where float32 underflows, as gradients do below 100
-    layers of Sigmoid, nor where first order does not do, as below 30 layers of GELU near an unstable q.
+    layers of Sigmoid, nor where first order does not do, as below 30 layers of GELU near an
+    unstable q.
     """
     net = network(activation, depth, initializer)
     found = observe(net, minnet.randn(samples, WIDTH))
