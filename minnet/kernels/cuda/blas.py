@@ -14,7 +14,7 @@ NO_TF32 = 0  # cublasMath_t: CUBLAS_DEFAULT_MATH
 
 
 @cache
-def library() -> Any:
+def bindings() -> Any:
     """Return the bindings of cuBLAS and a handle, or None where nvmath-python is not installed."""
     try:
         from nvmath.bindings import cublas
@@ -36,7 +36,7 @@ def product(x: Any, a_by_k: bool, y: Any, b_by_k: bool, k: int, out: Any, add: b
 
     x is A (M, K), or its transpose without `a_by_k`; y is the transpose of B with `b_by_k`, or B.
     """
-    cublas, handle = library()
+    cublas, handle = bindings()
     m, n = out.shape
     real = out.dtype.type
     one, kept = np.array(1, real), np.array(add, real)

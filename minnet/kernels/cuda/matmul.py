@@ -282,7 +282,7 @@ def matmul(
         result = out.copy()
         out[...] = matmul(a, b, bias, result, accumulate)
         return out
-    if engine.get_matmul() == "blas" and blas.library():
+    if engine.get_matmul() == "blas" and blas.bindings():
         (x, a_by_k), (y, b_by_k) = _by_k(a), _by_k(b.T)
         blas.product(x, a_by_k, y, b_by_k, depth, out, accumulate)
         if bias is not None:

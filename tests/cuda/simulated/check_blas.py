@@ -47,11 +47,11 @@ def cublas(monkeypatch):
     bindings.cublas = module
     monkeypatch.setitem(sys.modules, "nvmath", types.ModuleType("nvmath"))
     monkeypatch.setitem(sys.modules, "nvmath.bindings", bindings)
-    blas.library.cache_clear()
+    blas.bindings.cache_clear()
     minnet.set_matmul("blas")
     yield modes
     minnet.set_matmul("minnet")
-    blas.library.cache_clear()
+    blas.bindings.cache_clear()
 
 
 @pytest.mark.parametrize("real", [np.float32, np.float64])
@@ -70,7 +70,7 @@ def test_layouts(layout, real, cublas):
 
 def test_without_nvmath_it_warns_once_and_uses_its_own(monkeypatch):
     monkeypatch.setitem(sys.modules, "nvmath.bindings", None)
-    blas.library.cache_clear()
+    blas.bindings.cache_clear()
     minnet.set_matmul("blas")
     try:
         a = np.ones((2, 2), np.float32)
@@ -79,4 +79,4 @@ def test_without_nvmath_it_warns_once_and_uses_its_own(monkeypatch):
         np.testing.assert_array_equal(to_host(matmul(from_host(a), from_host(a))), 2 * a)
     finally:
         minnet.set_matmul("minnet")
-        blas.library.cache_clear()
+        blas.bindings.cache_clear()
