@@ -14,7 +14,7 @@ from numba import int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid, matmul, product_block
-from minnet.kernels.cpu.reduce import BLOCK, row_sum, sum_rows
+from minnet.kernels.cpu.reduce import BLOCK, sum_rows
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.threads import get_num_threads
@@ -25,10 +25,6 @@ NOTHING = {dtype: np.empty((0, 0), dtype) for dtype in NO_BIAS}
 @block
 def _bias_sums(task, tasks, dy, out):
     """Write the sums of a task's columns, for up to BLOCK rows."""
-    if out.size == 1:
-        if task == 0:
-            out[0] = row_sum(dy.reshape(dy.shape[0]))
-        return
     first, last = task * out.size // tasks, (task + 1) * out.size // tasks
     total = np.zeros(last - first)
     for i in range(dy.shape[0]):
@@ -123,10 +119,10 @@ def linear_backward(
         )
     dtype = dy.dtype
     dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
-    few = samples <= BLOCK
+    here = samples <= BLOCK and outputs > 1  # else its sum is of another order
     dx = empty((samples, inputs), dtype) if need_dx else NOTHING[dtype]
     dw = empty((outputs, inputs), dtype) if need_dw else NOTHING[dtype]
-    db = np.empty(outputs, dtype) if need_db and few else NO_BIAS[dtype]
+    db = np.empty(outputs, dtype) if need_db and here else NO_BIAS[dtype]
     products = need_dx + need_dw
     run = _linear.over(products * samples * inputs * outputs / FMAS_A_NANOSECOND)
     tasks, dx_grid, dw_grid = 1, (1, 1), (1, 1)
@@ -135,6 +131,6 @@ def linear_backward(
         dx_grid, dw_grid = grid(samples, inputs, tasks), grid(outputs, inputs, tasks)
     none = NO_BIAS[dtype]
     run(x, w, none, dy, False, dx, dw, db, tasks, dx_grid, dx_grid, dw_grid)
-    if need_db and not few:
+    if need_db and not here:
         db = sum_rows(dy)
     return dx if need_dx else None, dw if need_dw else None, db if need_db else None
