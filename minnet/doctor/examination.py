@@ -15,6 +15,7 @@ from minnet.doctor import mean_field
 from minnet.doctor.diagnosis import diagnose
 from minnet.doctor.features import features
 from minnet.doctor.framework import framework_of, to_array, to_tensor
+from minnet.doctor.moments import mean_square
 from minnet.doctor.observation import Call, Observation, observe
 from minnet.doctor.prediction import Prediction, predict
 from minnet.doctor.prescription import apply, origin, prescription
@@ -212,7 +213,7 @@ def _of_linear(
     """Return what there is to say about a Linear's weights and the activation that follows it."""
     weight = calls[k].weight
     values: dict[str, Any] = {
-        "equal_units": weight is not None and len(weight) > 1 and bool((weight == weight[0]).all())
+        "equal_units": weight is not None and len(weight) > 1 and _alike(weight)
     }
     j = _reader(k, calls, origins)
     if j is None or calls[j].function is None:
@@ -229,7 +230,7 @@ def _of_linear(
     z, f = calls[k].values, call.function
     if f is not None and z.ndim > 0 and np.isfinite(z).all():
         units = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
-        alike = bool((calls[0].values == calls[0].values[:1]).all())
+        alike = _alike(calls[0].values)
         values["units"] = units._replace(constant=None) if alike else units
     after = _reader(j, calls, origins)
     next_weight = None if after is None else predictions[after].weight
@@ -237,6 +238,10 @@ def _of_linear(
         chi = next_weight * predicted.means.slope
         values |= {"chi": chi, "depth_scale": mean_field.depth_scale(chi)}
     return values
+
+
+def _alike(rows: np.ndarray) -> bool:
+    return all(np.array_equal(row, rows[0]) for row in rows[1:])
 
 
 def _reader(k: int, calls: list[Call], origins: list[int | None]) -> int | None:
@@ -251,14 +256,9 @@ def _gradient(call: Call, predicted: Prediction) -> Compared | None:
     return Compared(call.gradient.second, predicted.gradient, predicted.gradient_error)
 
 
-def _norm(values: np.ndarray) -> float:
-    flat = values.ravel()
-    return math.sqrt(np.einsum("i,i->", flat, flat))
-
-
 def _relative(change: np.ndarray, weight: np.ndarray) -> float | None:
-    size = _norm(weight)
-    return _norm(change) / size if size else None
+    size = mean_square(weight)
+    return math.sqrt(mean_square(change) / size) if size else None
 
 
 def _updates(library: Any, net: Any, found: Observation, optimizer: Any) -> dict[str, float]:
@@ -272,7 +272,7 @@ def _updates(library: Any, net: Any, found: Observation, optimizer: Any) -> dict
         parameter.grad = None
         if gradient is not None:
             parameter.grad = library.from_numpy(gradient).to(parameter.device, parameter.dtype)
-    before = {name: to_array(p) for name, p in parameters.items()}
+    before = {name: to_array(p).copy() for name, p in parameters.items()}
     stepping.step()
     changes = {
         name: _relative(to_array(p) - before[name], before[name]) for name, p in parameters.items()

@@ -15,10 +15,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from minnet.doctor import mean_field
 from minnet.doctor.mean_field import Means
+from minnet.doctor.moments import mean_square
 from minnet.doctor.observation import Call, Scaling
 
 FIRST_ORDER = 0.3  # errors above this are too large to be estimated to first order
@@ -82,10 +81,6 @@ def predict(calls: list[Call]) -> list[Prediction]:
     return predictions
 
 
-def _mean_square(values: np.ndarray | None) -> float:
-    return 0.0 if values is None or not values.size else float(np.mean(values**2))
-
-
 def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Prediction:
     if call.kind == "input":
         return Prediction(call.output.second, mean=call.output.mean)
@@ -107,8 +102,8 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
             bent=before.bent,
         )
     if call.weight is not None:
-        weight = call.weight.shape[1] * _mean_square(call.weight)
-        bias = _mean_square(call.bias)
+        weight = call.weight.shape[1] * mean_square(call.weight)
+        bias = 0.0 if call.bias is None else mean_square(call.bias)
         q = weight * second + bias
         drawn = before.error * weight * second / q if q else 0.0
         return Prediction(

@@ -10,7 +10,7 @@ import pytest
 
 import minnet
 from minnet import nn
-from minnet.doctor.observation import moments, observe
+from minnet.doctor.observation import observe
 
 
 class Counting(nn.Module):
@@ -83,13 +83,6 @@ def test_a_float_target_is_for_the_mean_squared_error() -> None:
     net = nn.Linear(4, 1)
     x, y = minnet.randn(5, 4), minnet.randn(5, 1)
     assert observe(net, x, y).loss == pytest.approx(nn.MSELoss()(net(x), y).item())
-
-
-def test_moments_and_their_noise() -> None:
-    found = moments(np.array([[1.0, 2.0], [3.0, 0.0]]))
-    assert (found.mean, found.second) == (1.5, 3.5)
-    assert found.std == pytest.approx(np.std([1, 2, 3, 0]))
-    assert found.noise == pytest.approx(np.std([5.0, 2.0], ddof=1) / 3.5 / np.sqrt(2))
 
 
 def test_what_is_not_one_tensor_is_refused() -> None:

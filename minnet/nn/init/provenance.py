@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy as shallow_copy
 from dataclasses import dataclass, field
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -41,6 +42,9 @@ def _note(tensor: Any, record: Record) -> None:
     key = id(tensor)
     with suppress(TypeError):  # some buffers cannot be referred to weakly
         _others[key] = weakref.ref(tensor, lambda _: _others.pop(key, None)), record
+
+
+_signature = cache(inspect.signature)
 
 
 class Record:
@@ -104,7 +108,7 @@ class Record:
         """What the initializer was given, by name, without the tensor and the generator."""
         if self.function is None:
             return {}
-        signature = inspect.signature(self.function)
+        signature = _signature(self.function)
         given = signature.bind(None, *self.args, **self.kwargs).arguments
         _, *kinds = signature.parameters.values()  # the first is the tensor
         arguments: dict[str, Any] = {}
