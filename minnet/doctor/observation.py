@@ -58,6 +58,7 @@ class Call:
         scaling: what a normalization does.
         function: what an activation does, as a function of arrays.
         unread: the operation that hides where its input comes from, or "".
+        last: whether its output is the network's.
         shared: whether its output also goes where the calls do not show it.
         gradient: the moments of the gradient for the output, or None where none came; to the
             network's input none goes, which would cost as much as all of the first layer.
@@ -76,6 +77,7 @@ class Call:
     scaling: Scaling | None = None
     function: Function | None = None
     unread: str = ""
+    last: bool = False
     shared: bool = False
     gradient: Moments | None = None
 
@@ -222,7 +224,7 @@ class _Tape:
         """Note the network's output, and return the call that gave it if one did."""
         source, _ = self._source(output)
         if source is not None:
-            self.calls[source].shared = True
+            self.calls[source].last = True
         return source
 
     def _add(self, tensor: Any, call: Call) -> None:
@@ -254,7 +256,7 @@ class _Tape:
             return self._numbers[node], ""
         if tensor.grad_fn is None:
             return None, ""
-        steps = graph.read(self.framework, node, self._given, to_array(tensor))
+        steps = graph.read(self.framework, node, self._given, to_array(tensor).copy())
         if steps is None:
             self._lose(tensor)
             return None, graph.operation(node)

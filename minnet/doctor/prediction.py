@@ -36,6 +36,8 @@ class Prediction:
         gradient: the second moment of the gradient for the output, or None.
         gradient_error: likewise.
         why: why there is no theory for the call, or "".
+        why_gradient: why there is none for gradients on their way back through the call, or none
+            for that of its output, or "".
         weight: σw² of a Linear.
         bias: σb² of a Linear.
         means: what an activation does to its input.
@@ -48,6 +50,7 @@ class Prediction:
     gradient: float | None = None
     gradient_error: float = 0.0
     why: str = ""
+    why_gradient: str = ""
     weight: float | None = None
     bias: float = 0.0
     means: Means | None = None
@@ -157,7 +160,9 @@ def _sum(sources: list[Prediction], own: float) -> Prediction:
 def _normalization(scaling: Scaling, before: Prediction, own: float) -> Prediction:
     variance = _variance(scaling, before)
     gain = scaling.gain * variance / (variance + scaling.epsilon) if variance else 0.0
-    return Prediction(gain + scaling.shift, own, 0.0, before.normal)
+    # One variance is taken for all that are normalized, which differ.
+    error = math.hypot(own, scaling.epsilon / (variance + scaling.epsilon) if variance else 0.0)
+    return Prediction(gain + scaling.shift, error, 0.0, before.normal)
 
 
 def _variance(scaling: Scaling, before: Prediction) -> float:
@@ -175,13 +180,18 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
         call, found = calls[i], predictions[i]
         # The gradient starts at the output, and anew where not all that read it are known.
         found.gradient = None if call.gradient is None else call.gradient.second
-        if call.shared or not readers[i]:
+        if call.shared:
+            found.why_gradient = "no module shows all that its output goes to"
+        if call.last or call.shared or not readers[i]:
             continue
         total = variance = sensitivity = from_signal = 0.0
         for k in readers[i]:
-            factor = _factor_back(calls[k], predictions[k], found)
+            factor = factor_back(calls[k], predictions[k], found)
             after = predictions[k]
-            if factor is None or after.gradient is None:
+            if factor is None:
+                after.why_gradient = f"no theory for the way back through {calls[k].kind}"
+                break
+            if after.gradient is None:
                 break
             part = factor * after.gradient
             total += part
@@ -228,7 +238,7 @@ def _sensitivity(call: Call, prediction: Prediction, before: Prediction) -> floa
     return after
 
 
-def _factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:
+def factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:
     """Return the factor on the gradient's second moment from a call's output to its input."""
     if call.passes or call.kind == "sum":
         return 1.0
