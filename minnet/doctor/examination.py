@@ -166,7 +166,8 @@ def _layers(
     for k, (call, predicted) in enumerate(zip(calls, predictions, strict=True)):
         before = origins[k]
         follows = before is not None and calls[before].weight is not None
-        if call.passes or call.kind == "input" or (call.function is not None and follows):
+        part = call.function is not None and follows
+        if call.scale is not None or call.kind == "input" or part:
             continue  # it is part of the layer before
         path = f"{call.name}." if call.name else ""
         own = {
@@ -236,7 +237,7 @@ def _of_activation(
     """Return what there is to say of an activation's units, if they are a Linear's."""
     call, k = calls[j], origins[j]
     linear = k
-    while linear is not None and calls[linear].scaling is not None:
+    while linear is not None and _sizes(calls[linear]):
         linear = origins[linear]
     if k is None or linear is None or calls[linear].weight is None:
         return {}
@@ -260,7 +261,7 @@ def _chi(
     Normalizations on the way have a part in it. That the Linears may differ in width has none.
     """
     after = _reader(j, calls, origins)
-    while after is not None and calls[after].scaling is not None:
+    while after is not None and _sizes(calls[after]):
         after = _reader(after, calls, origins)
     weight = None if after is None else predictions[after].weight
     if after is None or weight is None:
@@ -275,6 +276,11 @@ def _chi(
             return None
         chi, i = chi * factor, before
     return chi
+
+
+def _sizes(call: Call) -> bool:
+    """Return whether a call makes its input larger or smaller, and nothing else of it."""
+    return call.scaling is not None or call.scale is not None
 
 
 def _alike(rows: np.ndarray) -> bool:

@@ -45,14 +45,16 @@ class Call:
     """One call of a module that has no modules inside, or of a function between modules.
 
     Attributes:
-        name: the module's name in the network; of a function its own; "+" of a sum.
+        name: the module's name in the network; of a function its own; "+" of a sum, "×" of a
+            product with a number.
         kind: the class of the module; "input" for the network's input.
         module: the module, or None.
         sources: the numbers of the calls whose outputs its inputs are; none where that is unknown.
         input: the moments of its input.
         values: its output.
         output: the moments of that.
-        passes: whether its output holds its input's values, in any shape.
+        scale: by what it multiplies its input, 1 if it only hands it on in some shape; None if it
+            does something else.
         weight: the weight of a Linear.
         bias: the bias of a Linear that has one.
         scaling: what a normalization does.
@@ -71,7 +73,7 @@ class Call:
     input: Moments
     values: np.ndarray
     output: Moments
-    passes: bool = False
+    scale: float | None = None
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
     scaling: Scaling | None = None
@@ -80,6 +82,11 @@ class Call:
     last: bool = False
     shared: bool = False
     gradient: Moments | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether its output holds its input's values."""
+        return self.scale == 1
 
 
 @dataclass
@@ -216,8 +223,8 @@ class _Tape:
             call.function = None if call.scaling else elementwise(module)
             same = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
             # A ReLU hands positive numbers on, and is none the less a ReLU.
-            call.passes = same and (call.function is None or _is_identity(call.function))
-            call.function = None if call.passes else call.function
+            if same and (call.function is None or _is_identity(call.function)):
+                call.function, call.scale = None, 1.0
         self._add(result, call)
 
     def end(self, output: Any) -> int | None:
@@ -265,8 +272,7 @@ class _Tape:
             before = self.calls[sources[0]].output
             after = moments(step.values)
             name, kind = step.name or "view", "sum" if step.name == "+" else step.name
-            passes = step.name == ""
-            call = Call(name, kind, None, sources, before, step.values, after, passes)
+            call = Call(name, kind, None, sources, before, step.values, after, step.scale)
             call.function = step.function
             self._numbers[step.node] = len(self.calls)
             self.calls.append(call)

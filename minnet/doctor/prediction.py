@@ -95,11 +95,11 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
     own = call.output.noise if math.isfinite(call.output.noise) else 0.0
     if not (math.isfinite(second) and math.isfinite(call.output.second)):
         return Prediction(why="not finite")
-    if call.passes:
+    if call.scale is not None:
         return Prediction(
-            second,
+            call.scale**2 * second,
             before.error,
-            before.mean,
+            call.scale * before.mean,
             before.normal,
             drawn_error=before.error,
             bent=before.bent,
@@ -212,8 +212,9 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
                 found.sensitivity = sensitivity / total
                 found.from_signal = from_signal / total**2
             own = 0.0 if call.gradient is None else call.gradient.noise
-            passes = len(readers[i]) == 1 and calls[readers[i][0]].passes
-            own = own if math.isfinite(own) and not passes else 0.0
+            # Chance that was counted where the gradient comes from.
+            counted = len(readers[i]) == 1 and calls[readers[i][0]].scale is not None
+            own = own if math.isfinite(own) and not counted else 0.0
             found.chance = math.hypot(found.drawn_chance, own)
             shift = found.from_signal + (found.sensitivity * found.drawn_error) ** 2
             found.gradient_error = math.hypot(found.chance, math.sqrt(shift))
@@ -240,7 +241,9 @@ def _sensitivity(call: Call, prediction: Prediction, before: Prediction) -> floa
 
 def factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:
     """Return the factor on the gradient's second moment from a call's output to its input."""
-    if call.passes or call.kind == "sum":
+    if call.scale is not None:
+        return call.scale**2
+    if call.kind == "sum":
         return 1.0
     if call.weight is not None and prediction.weight is not None:
         return prediction.weight * call.weight.shape[0] / call.weight.shape[1]
