@@ -111,7 +111,8 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     more than a factor of 10, the gain that makes them drift least. A first layer gets the variance
     that gives z a second moment of 1 on `x`, the last one a tenth of that, so that the first
     guesses are cautious, and one that ends a residual branch its share of what all of them add.
-    Biases become 0. All of it goes through `net.apply`.
+    Biases become 0. All of it goes through `net.apply`. To overwrite what was there is what this
+    is for; a fill of your own that overwrites it in turn is reported as "initialized twice".
 
     Args:
         net: the network.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -183,6 +184,25 @@ def test_a_last_layer_of_zeros_is_no_finding() -> None:
     init.zeros_(net[4].weight)
     x, y = batch()
     assert "equal units" not in kinds(doctor.examine(net, x, y))
+
+
+def test_a_fill_that_overwrites_the_prescription_is_told_and_not_the_other_way_round() -> None:
+    minnet.manual_seed(0)
+    net, x = network(2), batch()[0]
+    net.apply(init.scheme(init.kaiming_normal_, nonlinearity="relu", bias=init.zeros_))
+    doctor.prescribe(net, x)
+    prescribed = sys._getframe().f_lineno - 1
+    doctor.examine(net, x).check()
+    init.kaiming_normal_(net[2].weight, nonlinearity="relu")
+    (found,) = doctor.examine(net, x).findings
+    assert (found.kind, found.where) == ("initialized twice", "2.weight")
+    here = "test_examination.py"
+    assert found.text == (
+        f"by kaiming_normal_ at {here}:{prescribed}, then by kaiming_normal_ at "
+        f"{here}:{prescribed + 3}"
+    )
+    doctor.prescribe(net, x)
+    doctor.examine(net, x).check()
 
 
 def test_provenance() -> None:
