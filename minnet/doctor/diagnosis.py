@@ -165,9 +165,11 @@ def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
         found, values = provenance[name], to_array(parameter)
         if found.std is None or found.changed or found.state == "in part" or values.size < 2:
             continue
-        # In units of the promised std, so that the fourth power stays in range.
+        # In units of the promised std, so that the fourth power stays in range. And from the first
+        # on, so that equal ones have a std of 0, and not that of rounding.
         unit = found.std or 1.0
-        scaled = (values - values.mean()) / unit
+        scaled = (values - values.flat[0]) / unit
+        scaled -= scaled.mean()
         variance = mean_square(scaled)
         std = math.sqrt(variance)
         if found.std == 0 or std == 0:

@@ -317,7 +317,8 @@ class Report:
             lines.append(f"output std {self.output_std:.3g}")
         chis = [layer.chi for layer in self.layers if layer.chi]
         if chis and not any(layer.kind == "sum" for layer in self.layers):
-            chi = math.exp(float(np.mean(np.log(chis))))
+            # But for that to the output layer, whose scale is a matter of its own.
+            chi = math.exp(float(np.mean(np.log(chis[:-1] or chis))))
             phase = "critical" if abs(chi - 1) < 0.02 else "ordered" if chi < 1 else "chaotic"
             scale = 1 / abs(math.log(chi)) if chi != 1 else math.inf
             lines.append(

@@ -415,6 +415,12 @@ def test_networks_without_a_linear_need_a_batch() -> None:
     assert doctor.examine(nn.Linear(4, 2)).layers[0].name == ""
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -1e-3])
+def test_a_constant_has_the_std_that_it_promises(value: float) -> None:
+    net = network(1).apply(init.scheme(init.constant_, val=value, bias=init.zeros_))
+    assert kinds(doctor.examine(net, *batch())) == {"equal units"}
+
+
 def test_a_network_of_zeros_never_begins() -> None:
     net = network(3)
     for parameter in net.parameters():
