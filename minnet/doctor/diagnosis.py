@@ -114,9 +114,10 @@ def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
             )
             findings.append(_mended("dead units", layer.name, text, [layer], prescribed))
         elif units.flat > units.flat_at_unit_variance + 0.25:
+            std = f", whose std is {layer.std:.3g}" if layer.sigma_weight is not None else ""
             text = (
-                f"{layer.activation} is flat for {100 * units.flat:.0f}% of its inputs, whose std "
-                f"is {units.std:.3g}; at 1 it would be for {100 * units.flat_at_unit_variance:.0f}%"
+                f"{layer.activation} is flat for {100 * units.flat:.0f}% of its inputs{std}; at a "
+                f"std of 1 it would be for {100 * units.flat_at_unit_variance:.0f}%"
             )
             findings.append(_mended("saturated units", layer.name, text, [layer], prescribed))
         elif units.constant is not None and units.constant > units.dead + 0.05:

@@ -162,7 +162,7 @@ def _normalization(scaling: Scaling, before: Prediction, own: float) -> Predicti
     gain = scaling.gain * variance / (variance + scaling.epsilon) if variance else 0.0
     # One variance is taken for all that are normalized, which differ.
     error = math.hypot(own, scaling.epsilon / (variance + scaling.epsilon) if variance else 0.0)
-    return Prediction(gain + scaling.shift, error, 0.0, before.normal)
+    return Prediction(gain + scaling.shift, error, 0.0, before.normal and scaling.shift == 0)
 
 
 def _variance(scaling: Scaling, before: Prediction) -> float:

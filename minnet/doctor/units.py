@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.doctor.moments import mean_square, moments
+from minnet.doctor.moments import mean_square
 from minnet.nn.init.elementwise import Function
 
 FLAT = 0.05  # of the steepest slope
@@ -34,7 +34,6 @@ class Units(NamedTuple):
 
     Attributes:
         units: their number.
-        std: of their inputs.
         dead: the share of units with no slope for any sample.
         dead_by_chance: the share that the weights' chance makes so.
         flat: the share of all outputs whose slope is below a twentieth of the steepest.
@@ -45,7 +44,6 @@ class Units(NamedTuple):
     """
 
     units: int
-    std: float
     dead: float
     dead_by_chance: float
     flat: float
@@ -82,7 +80,6 @@ def examine_units(
     off, flat = ranges_below(f, OFF), ranges_below(f, FLAT)
     return Units(
         z.shape[1],
-        moments(z).std,
         float(_within(off, z).all(axis=0).mean()),
         _dead_by_chance(off, z if bias is None else z - bias),
         float(_within(flat, z).mean()),

@@ -128,7 +128,6 @@ def test_behind_a_normalization_units_features_and_chi_are_those_of_the_linear()
     linear, norm, relu = report.layers[3:6]
     assert (linear.units, norm.units, linear.chi, norm.chi) == (None,) * 4
     assert relu.units is not None and relu.features is not None
-    assert relu.units.std == pytest.approx(1, rel=1e-3)
     assert relu.units.flat == pytest.approx(relu.units.flat_predicted, abs=0.02)
     assert 100 < relu.features.effective_rank < 256
     # σw² / 2 on the way back through ReLU and the weights, over the variance of what they make of
@@ -138,6 +137,17 @@ def test_behind_a_normalization_units_features_and_chi_are_those_of_the_linear()
     assert back[0].predicted / back[1].predicted == pytest.approx(relu.chi, rel=1e-6)
     assert back[0].measured / back[1].measured == pytest.approx(relu.chi, rel=0.1)
     assert "depth scale" in str(report) and report.fixed_point is None
+
+
+def test_behind_a_shift_units_are_not_taken_for_centred() -> None:
+    net = normalized(torch.nn.LayerNorm, depth=1)
+    torch.nn.init.constant_(net[1].bias, -5.0)
+    report = doctor.examine(net)
+    assert report.layers[1].signal.agrees
+    assert report.layers[2].why == "its input is not known to be normal"
+    (found,) = report.findings
+    assert (found.kind, found.where, found.remedy) == ("dead units", "2", "")
+    assert "What to change" not in str(report)
 
 
 def test_where_there_is_no_theory_for_the_way_back_it_says_so() -> None:
