@@ -6,8 +6,16 @@ what was measured there is taken, and the theory goes on from it.
 The theory is that of infinite width. What chance makes of it at a finite one is estimated to first
 order in ln E[z²]. It grows with depth over width (Hanin and Nica, 2020, "Products of many large
 random matrices and gradients in deep neural networks"). Where it is large, and activations are not
-homogeneous, first order does not do: measured gradients are then above the theory's more often than
-below (seen with Softplus and GELU), and no error is given.
+homogeneous, first order does not do, and no error is given.
+
+Nor is what depth over width does to a gradient's mean in the prediction. By chance 1/N of a
+gradient, for N units, lies along z itself. That part goes back through a layer not by χ but by κ²,
+κ = d ln E[f²] / d ln q, and feeds the rest. Let it be ρ/N: at a fixed point ρ - 1 becomes
+(κ²/χ) (ρ - 1) + 2 d ln E[f'²] / d ln q in each layer on the way back, which is 0 for ReLU, and
+E[δ²] grows by 1 + (ρ - 1) E[f²f'²] / (N E[f²] E[f'²]) times as much as by χ alone. For Softplus,
+whose slope rises with q, that adds up: with orthogonal weights of gain 1.2, 100 layers and N = 1000
+it makes 3.4 times the theory's gradient (measured: 3.1, the mean of five draws from 1.1 to 6.2),
+with 20 layers of independent weights and N = 200 1.41 times (1.43 ± 0.12, 60 draws).
 """
 
 from __future__ import annotations
