@@ -178,11 +178,12 @@ class _Tape:
     def __init__(self, library: Any):
         self.framework = library
         self.calls: list[Call] = []
-        self.wanted: list[Any] = []  # the outputs that gradients are to reach
+        self.wanted: list[Any] = []  # the first outputs that gradients are to reach
+        self._reached: set[int] = set()  # these calls, and those after them
         self._numbers: dict[Any, int] = {}  # by what stands for the output in the graph
 
     def start(self, x: Any) -> Any:
-        """Note the network's input, and return it so that its gradient can be seen."""
+        """Note the network's input, and return it so that what is done with it is recorded."""
         values = to_array(x)
         if x.is_floating_point():
             x = x.detach().requires_grad_().clone()  # a network may write over its input
@@ -242,7 +243,9 @@ class _Tape:
     def _watch(self, tensor: Any, call: Call) -> None:
         """Note the gradient when it comes. The hook goes with the graph."""
         if tensor.grad_fn is not None:
-            self.wanted.append(tensor)
+            if not any(source in self._reached for source in call.sources):
+                self.wanted.append(tensor)
+            self._reached.add(self._numbers[_stand_in(tensor)])
 
             def note(gradient: Any) -> None:
                 call.gradient = moments(to_array(gradient))

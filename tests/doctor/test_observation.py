@@ -71,6 +71,26 @@ def test_gradients_are_those_of_backward() -> None:
     assert found.classes == 3
 
 
+@pytest.mark.parametrize("first", [[], [nn.ReLU()], [nn.Flatten(), nn.Tanh()]])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_reach_all_but_the_input(first: list[nn.Module], frozen: bool) -> None:
+    net = nn.Sequential(*first, nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    net.requires_grad_(not frozen)
+    x = minnet.randn(5, 2, 2) if len(first) == 2 else minnet.randn(5, 4)
+    given, *calls = observe(net, x, minnet.tensor([0, 1, 2, 0, 1])).calls
+    assert given.gradient is None
+    leaf = x.clone().requires_grad_()
+    outputs = [leaf]
+    for module in net:
+        outputs.append(module(outputs[-1]))
+        outputs[-1].retain_grad()
+    nn.CrossEntropyLoss()(outputs[-1], minnet.tensor([0, 1, 2, 0, 1])).backward()
+    assert len(calls) == len(net)
+    for call, output in zip(calls, outputs[1:], strict=True):
+        expected = (output.grad**2).mean().item()
+        assert call.gradient.second == pytest.approx(expected, rel=1e-5)
+
+
 def test_an_activation_in_place_hides_nothing() -> None:
     minnet.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 3))
