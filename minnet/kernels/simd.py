@@ -104,15 +104,19 @@ def copy(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
     return types.void(types.intp, types.intp, types.intp), codegen
 
 
+def _prefetch(builder: Any, pointer: Any, writing: bool) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [POINTER, INT32, INT32, INT32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    keep, data = INT32(3), INT32(1)
+    builder.call(function, [pointer, INT32(int(writing)), keep, data])
+
+
 @intrinsic
 def prefetch(typingctx: Any, address: Any) -> Any:
     """Begin to fetch the cache line of an address, and do not wait for it."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [POINTER, INT32, INT32, INT32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        read, keep, data = INT32(0), INT32(3), INT32(1)
-        builder.call(function, [builder.inttoptr(args[0], POINTER), read, keep, data])
+        _prefetch(builder, builder.inttoptr(args[0], POINTER), writing=False)
         return context.get_dummy_value()
 
     return types.void(types.intp), codegen
@@ -190,6 +194,12 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     while len(offsets) < ROWS_A_POINTER:
         offsets.append(builder.add(offsets[-1], a_row))
     b_start = builder.inttoptr(b, POINTER)
+    # The tile to the right is next: its C arrives meanwhile. The chains of a tile wait for it
+    # otherwise, and a product of 1024 x 1024 takes 1.05 times as long.
+    width = vectors * vector_bytes()
+    for pointer in c_rows:
+        for distance in (width, 2 * width - 1):  # a row may touch two cache lines
+            _prefetch(builder, builder.gep(pointer, [INT64(distance)]), writing=True)
     builder.cbranch(builder.icmp_signed("!=", resume, INT64(0)), partial, loop)
 
     builder.position_at_end(partial)  # the chain goes on from what C holds

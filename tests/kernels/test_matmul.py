@@ -134,7 +134,8 @@ def test_float64_equals_the_twin(shape, layout):
         (5, module.DEPTH + 1, 40),  # K in two blocks
         (3, 3 * module.DEPTH + 7, 17),
         (module.ROWS + 5, 20, 40),  # A in two passes
-        (module.PACK_ROWS + 3, 9, 64),  # B packed for its many uses
+        (6 * module.TILE_ROWS + 3, 9, 64),  # B packed for its many uses
+        (2 * module.TILE_ROWS + 1, 1024, module.FAR // 2048 + 3),  # over many pages
         (30, module.CONFLICT // 4, 80),  # rows of A that clash in the cache, in "nn"
         (module.CONFLICT // 4, 7, 80),  # the same in "tn"
         (50, 8, module.CONFLICT // 4),  # rows of B

@@ -28,6 +28,7 @@ from minnet.kernels.simd import (
     TILE_VECTORS,
     copy,
     load,
+    prefetch,
     store,
     tile,
     transpose,
@@ -40,17 +41,15 @@ PANEL = TILE_VECTORS * VECTOR  # bytes of a panel's row
 LINE = 64  # bytes of a cache line
 
 # Chosen by measurement with 32 KiB of L1 and 512 KiB or 1 MiB of L2; they change speed, not bits.
-DEPTH = 256  # of a block: a panel of it and a row of tiles of A stay in L1
+DEPTH = 512  # of a block: a row of tiles of A stays in L1, a panel of B in L1 and L2
 ROWS = 96  # of A that pass over all panels at a time: they stay in L2
-# Of C at once, which bounds the packed B to 2 MB. A is read from L3 once for all of these columns;
-# with 256 instead of 1024 of them, a product of 1024 x 1024 is slower by a tenth.
-MANY_ROWS, MANY_COLUMNS = 2048, 32 * PANEL
+# Of C at once, which bounds the packed B to 2 MB. A is read from L3 once for all of these columns.
+MANY_ROWS, MANY_COLUMNS = 2048, 64 * PANEL
 FMAS_A_NANOSECOND = 40
-# From this many rows of A on, packing B costs less than reading it with its strides.
-PACK_ROWS = 256
+FAR = 1 << 19  # bytes that a panel of B is spread over: more pages than the TLB holds
 PANELS_A_COPY = 8
+AHEAD = 8  # rows, of which each is on another page where no hardware prefetches
 # Rows a multiple of this many bytes apart share a few sets of the cache: they are copied first.
-# With half of it, B is copied from more rows of A on (256 x 256 x 256 gains a fourth by that).
 CONFLICT = 2048
 
 
@@ -128,12 +127,11 @@ def _task(
     pack_b = (
         b_column != size
         or ragged
-        or rows > PACK_ROWS
-        or (b_k % CONFLICT == 0 and rows > 2 * TILE_ROWS)
-        or (b_k % (CONFLICT // 2) == 0 and rows > 6 * TILE_ROWS)
+        or rows > 6 * TILE_ROWS
+        or (rows > 2 * TILE_ROWS and (b_k % CONFLICT == 0 or kc * b_k > FAR))
     )
-    # Each panel of B goes over all of A. Where A is read across its rows, that costs more than a
-    # copy from some panels on.
+    # Each panel of B reads all of A. Where A is read across its rows, that costs more than a copy
+    # from some panels on.
     clash = (a_row if a_k == size else a_k) % CONFLICT == 0
     pack_a = (clash and wide > 1) or (a_k != size and wide > PANELS_A_COPY)
     for k0 in range(0, depth, kc):
@@ -154,6 +152,8 @@ def _task(
                 row, along, step = size, TILE_ROWS * size, TILE_ROWS * kc * size
                 full = high // TILE_ROWS * TILE_ROWS
                 for k in range(kn):
+                    for line in range(0, high * size, LINE):
+                        prefetch(source + (k + AHEAD) * a_k + line)
                     for i in range(0, full, TILE_ROWS):
                         at = a_copy + i * kc * size + k * along
                         copy(at, source + i * a_row + k * a_k, TILE_ROWS * size)
@@ -161,18 +161,20 @@ def _task(
                         at = a_copy + full * kc * size + k * along + (i - full) * size
                         store(at, load(zero, source + i * a_row + k * a_k))
                 source = a_copy
-            for j in range(0, columns, width):
-                vectors = (min(width, columns - j) + lanes - 1) // lanes
-                if pack_b:
-                    panel, panel_row = panels + j // width * pitch, PANEL
-                else:
-                    panel, panel_row = b + k0 * b_k + j * size, b_k
-                i = 0
-                while i < high:
-                    height = 1
-                    for height in TILE_HEIGHTS:
-                        if height <= high - i:
-                            break
+            grouped = step != TILE_ROWS * row
+            i = 0
+            while i < high:
+                height = 1
+                for height in TILE_HEIGHTS:
+                    # Not one of 2 rows at the end, which would wait for its own chains.
+                    if height <= high - i and (grouped or high - i != height + 2):
+                        break
+                for j in range(0, columns, width):
+                    vectors = (min(width, columns - j) + lanes - 1) // lanes
+                    if pack_b:
+                        panel, panel_row = panels + j // width * pitch, PANEL
+                    else:
+                        panel, panel_row = b + k0 * b_k + j * size, b_k
                     tile(
                         zero,
                         height,
@@ -187,7 +189,7 @@ def _task(
                         to_row,
                         k0 + resume,
                     )
-                    i += height
+                i += height
     if ragged:
         for i in range(rows):
             copy(c + i * c_row, stage + i * stage_row, columns * size)
