@@ -6,7 +6,6 @@ import argparse
 import importlib
 import importlib.util
 import json
-import math
 import sys
 import traceback
 from collections.abc import Sequence
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         return MISUSED
     print(
-        json.dumps(_finite(report.to_dict()), indent=2, ensure_ascii=False)
+        json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         if given.json
         else report
     )
@@ -138,15 +137,6 @@ def _batch(data: str | None) -> tuple[Any, Any]:
     if "x" not in loaded:
         raise Misuse(f"expected an x, and perhaps a y, in {data}; it has {', '.join(loaded)}")
     return loaded["x"], loaded["y"] if "y" in loaded else None
-
-
-def _finite(data: Any) -> Any:
-    """Return data for JSON, which has no infinity and no NaN: null in their place."""
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 if __name__ == "__main__":

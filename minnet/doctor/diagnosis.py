@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet.doctor.framework import to_array
+from minnet.doctor.moments import mean_square
 from minnet.doctor.prescription import LIMIT, Prescription, written
 from minnet.doctor.report import Finding, Layer
 from minnet.doctor.report import prescribed as in_words
@@ -113,9 +114,10 @@ def _units(hidden: list[Layer], prescribed: Prescribed) -> list[Finding]:
             )
             findings.append(_mended("dead units", layer.name, text, [layer], prescribed))
         elif units.flat > units.flat_at_unit_variance + 0.25:
+            std = f", whose std is {layer.std:.3g}" if layer.sigma_weight is not None else ""
             text = (
-                f"{layer.activation} is flat for {100 * units.flat:.0f}% of its inputs, whose std "
-                f"is {layer.std:.3g}; at 1 it would be for {100 * units.flat_at_unit_variance:.0f}%"
+                f"{layer.activation} is flat for {100 * units.flat:.0f}% of its inputs{std}; at a "
+                f"std of 1 it would be for {100 * units.flat_at_unit_variance:.0f}%"
             )
             findings.append(_mended("saturated units", layer.name, text, [layer], prescribed))
         elif units.constant is not None and units.constant > units.dead + 0.05:
@@ -164,18 +166,22 @@ def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
         found, values = provenance[name], to_array(parameter)
         if found.std is None or found.changed or found.state == "in part" or values.size < 2:
             continue
-        squares = (values - values.mean()) ** 2
-        variance = float(squares.mean())
+        # In units of the promised std, so that the fourth power stays in range. And from the first
+        # on, so that equal ones have a std of 0, and not that of rounding.
+        unit = found.std or 1.0
+        scaled = (values - values.flat[0]) / unit
+        scaled -= scaled.mean()
+        variance = mean_square(scaled)
         std = math.sqrt(variance)
         if found.std == 0 or std == 0:
             off, error = (0.0, 1.0) if found.std == std else (math.inf, 1.0)
         else:
-            kurtosis = float(np.mean(squares * squares)) / variance**2
+            kurtosis = mean_square(scaled * scaled) / variance**2
             # A finite sample's own kurtosis may be as low as 1.
             error = math.sqrt(max(kurtosis - 1, 0.8) / (4 * values.size)) + 1 / values.size
-            off = abs(std / found.std - 1)
+            off = abs(std - 1)
         if off > 5 * error:
-            text = f"its std is {std:.4g}, {found.call} promises {found.std:.4g}"
+            text = f"its std is {std * unit:.4g}, {found.call} promises {found.std:.4g}"
             remedy = f"look for what has changed {name}"
             findings.append(Finding("unexpected std", name, text, remedy))
     return findings

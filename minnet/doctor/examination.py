@@ -15,8 +15,9 @@ from minnet.doctor import mean_field
 from minnet.doctor.diagnosis import diagnose
 from minnet.doctor.features import features
 from minnet.doctor.framework import framework_of, to_array, to_tensor
+from minnet.doctor.moments import mean_square
 from minnet.doctor.observation import Call, Observation, observe
-from minnet.doctor.prediction import Prediction, predict
+from minnet.doctor.prediction import Prediction, factor_back, predict
 from minnet.doctor.prescription import apply, origin, prescription
 from minnet.doctor.report import Compared, Layer, Report
 from minnet.doctor.spectrum import compare
@@ -110,7 +111,8 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     more than a factor of 10, the gain that makes them drift least. A first layer gets the variance
     that gives z a second moment of 1 on `x`, the last one a tenth of that, so that the first
     guesses are cautious, and one that ends a residual branch its share of what all of them add.
-    Biases become 0. All of it goes through `net.apply`.
+    Biases become 0. All of it goes through `net.apply`. To overwrite what was there is what this
+    is for; a fill of your own that overwrites it in turn is reported as "initialized twice".
 
     Args:
         net: the network.
@@ -165,7 +167,8 @@ def _layers(
     for k, (call, predicted) in enumerate(zip(calls, predictions, strict=True)):
         before = origins[k]
         follows = before is not None and calls[before].weight is not None
-        if call.passes or call.kind == "input" or (call.function is not None and follows):
+        part = call.function is not None and follows
+        if call.scale is not None or call.kind == "input" or part:
             continue  # it is part of the layer before
         path = f"{call.name}." if call.name else ""
         own = {
@@ -185,7 +188,7 @@ def _layers(
                 values["gradient_to_weight"] = _relative(found.gradients[weight], call.weight)
             values["update_to_weight"] = updates.get(weight)
         elif call.function is not None:
-            values["activation"] = call.kind
+            values |= {"activation": call.kind, **_of_activation(k, calls, predictions, origins)}
         why = predicted.why
         if call.unread:
             why = f"its input comes from {call.unread}, which no module shows"
@@ -200,6 +203,7 @@ def _layers(
                 sigma_bias=predicted.bias if call.weight is not None else None,
                 gradient=_gradient(call, predicted),
                 provenance=own,
+                why_gradient="" if why else predicted.why_gradient,
                 **{"why": why, **values},
             )
         )
@@ -209,34 +213,79 @@ def _layers(
 def _of_linear(
     k: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
 ) -> dict[str, Any]:
-    """Return what there is to say about a Linear's weights and the activation that follows it."""
+    """Return what there is to say of a Linear's weights, and of the activation that follows it."""
     weight = calls[k].weight
     values: dict[str, Any] = {
-        "equal_units": weight is not None and len(weight) > 1 and bool((weight == weight[0]).all())
+        "equal_units": weight is not None and len(weight) > 1 and _alike(weight)
     }
     j = _reader(k, calls, origins)
     if j is None or calls[j].function is None:
         return values
     call, predicted = calls[j], predictions[j]
-    values |= {
+    return values | {
         "activation": call.kind,
         "activation_mean": call.output.mean,
         "activation_std": call.output.std,
         "activation_signal": Compared(call.output.second, predicted.second, predicted.error),
-        "features": features(call.values),
         "why": predictions[k].why or predicted.why,
+        **_of_activation(j, calls, predictions, origins),
     }
+
+
+def _of_activation(
+    j: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
+) -> dict[str, Any]:
+    """Return what there is to say of an activation's units, if they are a Linear's."""
+    call, k = calls[j], origins[j]
+    linear = k
+    while linear is not None and _sizes(calls[linear]):
+        linear = origins[linear]
+    if k is None or linear is None or calls[linear].weight is None:
+        return {}
+    values: dict[str, Any] = {"features": features(call.values)}
     z, f = calls[k].values, call.function
     if f is not None and z.ndim > 0 and np.isfinite(z).all():
         units = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
-        alike = bool((calls[0].values == calls[0].values[:1]).all())
+        alike = _alike(calls[0].values)
         values["units"] = units._replace(constant=None) if alike else units
-    after = _reader(j, calls, origins)
-    next_weight = None if after is None else predictions[after].weight
-    if predicted.means is not None and next_weight is not None:
-        chi = next_weight * predicted.means.slope
+    chi = _chi(j, calls, predictions, origins)
+    if chi is not None:
         values |= {"chi": chi, "depth_scale": mean_field.depth_scale(chi)}
     return values
+
+
+def _chi(
+    j: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
+) -> float | None:
+    """Return the factor on a gradient's E[δ²] from the Linear after an activation to that before.
+
+    Normalizations on the way have a part in it. That the Linears may differ in width has none.
+    """
+    after = _reader(j, calls, origins)
+    while after is not None and _sizes(calls[after]):
+        after = _reader(after, calls, origins)
+    weight = None if after is None else predictions[after].weight
+    if after is None or weight is None:
+        return None
+    chi, i = weight, origins[after]
+    while i is not None and calls[i].weight is None:
+        before = origins[i]
+        if before is None:
+            return None
+        factor = factor_back(calls[i], predictions[i], predictions[before])
+        if factor is None:
+            return None
+        chi, i = chi * factor, before
+    return chi
+
+
+def _sizes(call: Call) -> bool:
+    """Return whether a call makes its input larger or smaller, and nothing else of it."""
+    return call.scaling is not None or call.scale is not None
+
+
+def _alike(rows: np.ndarray) -> bool:
+    return all(np.array_equal(row, rows[0]) for row in rows[1:])
 
 
 def _reader(k: int, calls: list[Call], origins: list[int | None]) -> int | None:
@@ -251,14 +300,9 @@ def _gradient(call: Call, predicted: Prediction) -> Compared | None:
     return Compared(call.gradient.second, predicted.gradient, predicted.gradient_error)
 
 
-def _norm(values: np.ndarray) -> float:
-    flat = values.ravel()
-    return math.sqrt(np.einsum("i,i->", flat, flat))
-
-
 def _relative(change: np.ndarray, weight: np.ndarray) -> float | None:
-    size = _norm(weight)
-    return _norm(change) / size if size else None
+    size = mean_square(weight)
+    return math.sqrt(mean_square(change) / size) if size else None
 
 
 def _updates(library: Any, net: Any, found: Observation, optimizer: Any) -> dict[str, float]:
@@ -272,7 +316,7 @@ def _updates(library: Any, net: Any, found: Observation, optimizer: Any) -> dict
         parameter.grad = None
         if gradient is not None:
             parameter.grad = library.from_numpy(gradient).to(parameter.device, parameter.dtype)
-    before = {name: to_array(p) for name, p in parameters.items()}
+    before = {name: to_array(p).copy() for name, p in parameters.items()}
     stepping.step()
     changes = {
         name: _relative(to_array(p) - before[name], before[name]) for name, p in parameters.items()
@@ -292,7 +336,7 @@ def _fixed_point(calls: list[Call], layers: list[Layer]) -> float | None:
     """Return where more hidden layers would lead E[z²], if they are all of one kind."""
     hidden = [layer for layer in layers if layer.chi is not None]
     functions = {call.function for call in calls if call.function is not None}
-    if len(hidden) < 2 or len(functions) > 1:
+    if len(hidden) < 2 or len(functions) > 1 or any(call.scaling for call in calls):
         return None
     weight = float(np.mean([h.sigma_weight for h in hidden[1:]]))
     bias = float(np.mean([h.sigma_bias for h in hidden[1:]]))

@@ -38,12 +38,12 @@ def features(outputs: np.ndarray) -> Features | None:
     """
     matrix = outputs.reshape(-1, outputs.shape[-1] if outputs.ndim else 1)[:SAMPLES]
     possible = min(matrix.shape)
-    if possible == 0 or not np.isfinite(matrix).all():
+    scale = float(np.abs(matrix).max(initial=0.0))
+    if possible == 0 or not math.isfinite(scale):
         return None
-    scale = float(np.abs(matrix).max())
     if scale == 0:
         return Features(possible, 0, 0.0, math.inf)
-    matrix = matrix / scale
+    matrix = matrix.astype(np.float64) / scale
     # The squares' digits do: what is lost is below float32's resolution.
     small = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
     values = np.sqrt(np.maximum(np.linalg.eigvalsh(small)[::-1], 0))

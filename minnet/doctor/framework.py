@@ -40,10 +40,15 @@ def to_tensor(library: Any, values: Any) -> Any:
 
 
 def to_array(tensor: Any) -> np.ndarray:
-    """Return a tensor's values as they are now: a copy in double precision, on the CPU."""
-    values = tensor.detach().cpu()
-    try:
-        array = values.numpy()
-    except TypeError:  # torch's bfloat16
-        array = values.float().numpy()
-    return array.astype(np.float64)
+    """Return a tensor's values on the CPU, in single or double precision.
+
+    They are the tensor's own where they can be: copy what is to outlast a change in place.
+    """
+    values = tensor.detach()
+    if values.device.type != "cpu":
+        values = values.cpu()
+    if not values.is_floating_point():
+        values = values.double()
+    elif values.element_size() < 4:
+        values = values.float()
+    return values.numpy()

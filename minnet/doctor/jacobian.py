@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minnet.doctor.framework import to_array
+from minnet.doctor.moments import moments
 
 SAMPLES = 4  # whose Jacobians are measured
 OUTPUTS = 256  # a network with more is not asked
 ELEMENTS = 1 << 21  # of all rows that go through the network
 
 
-def singular_values(library: Any, net: Any, x: Any, output: np.ndarray) -> np.ndarray | None:
-    """Return the singular values for some samples, (samples, values), descending; or None.
+class Singular(NamedTuple):
+    """Singular values of ∂output/∂input.
+
+    Attributes:
+        values: of some samples, each descending, (samples, values).
+        noise: the relative standard error of the mean of all derivatives' squares, by the chance of
+            the input's elements.
+    """
+
+    values: np.ndarray
+    noise: float
+
+
+def singular_values(library: Any, net: Any, x: Any, output: np.ndarray) -> Singular | None:
+    """Return the Jacobian's singular values for some samples, or None.
 
     A sample goes through the network as often as there are outputs, and back once for each.
 
@@ -43,10 +57,11 @@ def singular_values(library: Any, net: Any, x: Any, output: np.ndarray) -> np.nd
     (gradient,) = library.autograd.grad(again, [leaf], rows, allow_unused=True)
     if gradient is None:
         return None
-    jacobians = to_array(gradient).reshape(samples, outputs, inputs)
+    jacobians = to_array(gradient).reshape(samples, outputs, inputs).astype(np.float64)
     if not np.isfinite(jacobians).all():
         return None
+    noise = moments(jacobians).noise
     if outputs > inputs:
         jacobians = jacobians.transpose(0, 2, 1)
     squares = np.linalg.eigvalsh(jacobians @ jacobians.transpose(0, 2, 1))[:, ::-1]
-    return np.sqrt(np.maximum(squares, 0))
+    return Singular(np.sqrt(np.maximum(squares, 0)), noise if math.isfinite(noise) else 0.0)

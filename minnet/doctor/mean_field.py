@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -79,6 +80,7 @@ def means(f: Function, q: float) -> Means:
     return found
 
 
+@lru_cache(maxsize=64)
 def is_homogeneous(f: Function) -> bool:
     """Return whether f(az) = a f(z) for positive a, as for ReLU."""
     z = np.array([-3.0, -1.0, -0.25, 0.25, 1.0, 3.0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,41 +15,11 @@ import numpy as np
 from minnet.creation import randn
 from minnet.doctor import graph
 from minnet.doctor.framework import framework_of, to_array
-from minnet.doctor.jacobian import singular_values
+from minnet.doctor.jacobian import Singular, singular_values
+from minnet.doctor.moments import Moments, mean_square, moments
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.evaluation import evaluating
 from minnet.random import Generator, get_rng_state, set_rng_state
-
-
-class Moments(NamedTuple):
-    """The mean, the second moment, and how far chance moves the latter.
-
-    `noise` is the relative standard error of the second moment as an estimate of that of infinitely
-    many units: the units (the last dimension) count as independent, the samples do not.
-    """
-
-    mean: float
-    second: float
-    noise: float
-
-    @property
-    def std(self) -> float:
-        """The standard deviation."""
-        return math.sqrt(max(self.second - self.mean**2, 0.0))
-
-
-def moments(array: np.ndarray) -> Moments:
-    """Return the moments of an array of shape (..., units), summed in double precision."""
-    values = array.reshape(-1, array.shape[-1] if array.ndim else 1).astype(np.float64, copy=False)
-    if not values.size:
-        return Moments(math.nan, math.nan, math.inf)
-    with np.errstate(all="ignore"):
-        of_units = np.einsum("su,su->u", values, values) / len(values)
-        second = float(of_units.mean())
-        noise = math.inf
-        if len(of_units) > 1 and 0 < second < math.inf:
-            noise = float(of_units.std(ddof=1)) / second / math.sqrt(len(of_units))
-        return Moments(float(values.mean()), second, noise)
 
 
 class Scaling(NamedTuple):
@@ -76,21 +45,25 @@ class Call:
     """One call of a module that has no modules inside, or of a function between modules.
 
     Attributes:
-        name: the module's name in the network; of a function its own; "+" of a sum.
+        name: the module's name in the network; of a function its own; "+" of a sum, "×" of a
+            product with a number.
         kind: the class of the module; "input" for the network's input.
         module: the module, or None.
         sources: the numbers of the calls whose outputs its inputs are; none where that is unknown.
         input: the moments of its input.
         values: its output.
         output: the moments of that.
-        passes: whether its output holds its input's values, in any shape.
+        scale: by what it multiplies its input, 1 if it only hands it on in some shape; None if it
+            does something else.
         weight: the weight of a Linear.
         bias: the bias of a Linear that has one.
         scaling: what a normalization does.
         function: what an activation does, as a function of arrays.
         unread: the operation that hides where its input comes from, or "".
+        last: whether its output is the network's.
         shared: whether its output also goes where the calls do not show it.
-        gradient: the moments of the gradient for the output, or None where none came.
+        gradient: the moments of the gradient for the output, or None where none came; to the
+            network's input none goes, which would cost as much as all of the first layer.
     """
 
     name: str
@@ -100,14 +73,20 @@ class Call:
     input: Moments
     values: np.ndarray
     output: Moments
-    passes: bool = False
+    scale: float | None = None
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
     scaling: Scaling | None = None
     function: Function | None = None
     unread: str = ""
+    last: bool = False
     shared: bool = False
     gradient: Moments | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether its output holds its input's values."""
+        return self.scale == 1
 
 
 @dataclass
@@ -124,8 +103,8 @@ class Observation:
             with standard normal numbers.
         classes: the number of classes if the loss is a cross-entropy, else None.
         gradients: the gradient for each parameter that one came for, by name.
-        jacobian: the singular values of ∂output/∂input, of shape (samples, values), descending; or
-            None where it was not asked for, too large, or not of each sample alone.
+        jacobian: the singular values of ∂output/∂input; or None where it was not asked for, too
+            large, or not of each sample alone.
     """
 
     calls: list[Call]
@@ -135,7 +114,7 @@ class Observation:
     loss: float | None
     classes: int | None
     gradients: dict[str, np.ndarray] = field(default_factory=dict)
-    jacobian: np.ndarray | None = None
+    jacobian: Singular | None = None
 
 
 def observe(
@@ -199,17 +178,18 @@ class _Tape:
     def __init__(self, library: Any):
         self.framework = library
         self.calls: list[Call] = []
-        self.wanted: list[Any] = []  # the input, if gradients can go there
+        self.wanted: list[Any] = []  # the first outputs that gradients are to reach
+        self._reached: set[int] = set()  # these calls, and those after them
         self._numbers: dict[Any, int] = {}  # by what stands for the output in the graph
 
     def start(self, x: Any) -> Any:
-        """Note the network's input, and return it so that its gradient can be seen."""
-        if x.is_floating_point():
-            leaf = x.detach().requires_grad_()
-            self.wanted.append(leaf)
-            x = leaf.clone()  # a network may write over its input
+        """Note the network's input, and return it so that what is done with it is recorded."""
         values = to_array(x)
-        self._add(x, Call("", "input", None, (), moments(values), values, moments(values)))
+        if x.is_floating_point():
+            x = x.detach().requires_grad_().clone()  # a network may write over its input
+        found = moments(values)
+        self._numbers[_stand_in(x)] = 0
+        self.calls.append(Call("", "input", None, (), found, values, found))
         return x
 
     def note(self, name: str, module: Any, args: tuple[Any, ...], result: Any) -> None:
@@ -225,7 +205,7 @@ class _Tape:
             self._lose(other)
         source, unread = self._source(args[0])
         before = self.calls[source].values if source is not None else to_array(args[0])
-        after = to_array(result)
+        after = to_array(result).copy()  # what comes next may write over it
         call = Call(
             name,
             type(module).__name__,
@@ -236,23 +216,23 @@ class _Tape:
             moments(after),
             unread=unread,
         )
-        same = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
         if isinstance(module, self.framework.nn.Linear):
             call.weight = to_array(module.weight)
             call.bias = None if module.bias is None else to_array(module.bias)
         else:
             call.scaling = _scaling(module)
             call.function = None if call.scaling else elementwise(module)
+            same = before.size == after.size and np.array_equal(before.ravel(), after.ravel())
             # A ReLU hands positive numbers on, and is none the less a ReLU.
-            call.passes = same and (call.function is None or _is_identity(call.function))
-            call.function = None if call.passes else call.function
+            if same and (call.function is None or _is_identity(call.function)):
+                call.function, call.scale = None, 1.0
         self._add(result, call)
 
     def end(self, output: Any) -> int | None:
         """Note the network's output, and return the call that gave it if one did."""
         source, _ = self._source(output)
         if source is not None:
-            self.calls[source].shared = True
+            self.calls[source].last = True
         return source
 
     def _add(self, tensor: Any, call: Call) -> None:
@@ -263,6 +243,9 @@ class _Tape:
     def _watch(self, tensor: Any, call: Call) -> None:
         """Note the gradient when it comes. The hook goes with the graph."""
         if tensor.grad_fn is not None:
+            if not any(source in self._reached for source in call.sources):
+                self.wanted.append(tensor)
+            self._reached.add(self._numbers[_stand_in(tensor)])
 
             def note(gradient: Any) -> None:
                 call.gradient = moments(to_array(gradient))
@@ -283,7 +266,7 @@ class _Tape:
             return self._numbers[node], ""
         if tensor.grad_fn is None:
             return None, ""
-        steps = graph.read(self.framework, node, self._given, to_array(tensor))
+        steps = graph.read(self.framework, node, self._given, to_array(tensor).copy())
         if steps is None:
             self._lose(tensor)
             return None, graph.operation(node)
@@ -292,8 +275,7 @@ class _Tape:
             before = self.calls[sources[0]].output
             after = moments(step.values)
             name, kind = step.name or "view", "sum" if step.name == "+" else step.name
-            passes = step.name == ""
-            call = Call(name, kind, None, sources, before, step.values, after, passes)
+            call = Call(name, kind, None, sources, before, step.values, after, step.scale)
             call.function = step.function
             self._numbers[step.node] = len(self.calls)
             self.calls.append(call)
@@ -328,11 +310,11 @@ def _scaling(module: Any) -> Scaling | None:
     if kind is None or (of_batch and not module.training):
         return None
 
-    def mean_square(name: str, otherwise: float) -> float:
+    def of_units(name: str, otherwise: float) -> float:
         tensor = getattr(module, name, None)
-        return otherwise if tensor is None else float(np.mean(to_array(tensor) ** 2))
+        return otherwise if tensor is None else mean_square(to_array(tensor))
 
-    gain, shift = mean_square("weight", 1.0), mean_square("bias", 0.0)
+    gain, shift = of_units("weight", 1.0), of_units("bias", 0.0)
     epsilon = getattr(module, "eps", None) or 0.0
     return Scaling(gain, shift, epsilon, kind[1] != "RMSNorm", not of_batch)
 

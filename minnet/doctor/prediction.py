@@ -6,8 +6,16 @@ what was measured there is taken, and the theory goes on from it.
 The theory is that of infinite width. What chance makes of it at a finite one is estimated to first
 order in ln E[z²]. It grows with depth over width (Hanin and Nica, 2020, "Products of many large
 random matrices and gradients in deep neural networks"). Where it is large, and activations are not
-homogeneous, first order does not do: measured gradients are then above the theory's more often than
-below (seen with Softplus and GELU), and no error is given.
+homogeneous, first order does not do, and no error is given.
+
+Nor is what depth over width does to a gradient's mean in the prediction. By chance 1/N of a
+gradient, for N units, lies along z itself. That part goes back through a layer not by χ but by κ²,
+κ = d ln E[f²] / d ln q, and feeds the rest. Let it be ρ/N: at a fixed point ρ - 1 becomes
+(κ²/χ) (ρ - 1) + 2 d ln E[f'²] / d ln q in each layer on the way back, which is 0 for ReLU, and
+E[δ²] grows by 1 + (ρ - 1) E[f²f'²] / (N E[f²] E[f'²]) times as much as by χ alone. For Softplus,
+whose slope rises with q, that adds up: with orthogonal weights of gain 1.2, 100 layers and N = 1000
+it makes 3.4 times the theory's gradient (measured: 3.1, the mean of five draws from 1.1 to 6.2),
+with 20 layers of independent weights and N = 200 1.41 times (1.43 ± 0.12, 60 draws).
 """
 
 from __future__ import annotations
@@ -15,10 +23,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from minnet.doctor import mean_field
 from minnet.doctor.mean_field import Means
+from minnet.doctor.moments import mean_square
 from minnet.doctor.observation import Call, Scaling
 
 FIRST_ORDER = 0.3  # errors above this are too large to be estimated to first order
@@ -37,6 +44,8 @@ class Prediction:
         gradient: the second moment of the gradient for the output, or None.
         gradient_error: likewise.
         why: why there is no theory for the call, or "".
+        why_gradient: why there is none for gradients on their way back through the call, or none
+            for that of its output, or "".
         weight: σw² of a Linear.
         bias: σb² of a Linear.
         means: what an activation does to its input.
@@ -49,6 +58,7 @@ class Prediction:
     gradient: float | None = None
     gradient_error: float = 0.0
     why: str = ""
+    why_gradient: str = ""
     weight: float | None = None
     bias: float = 0.0
     means: Means | None = None
@@ -82,10 +92,6 @@ def predict(calls: list[Call]) -> list[Prediction]:
     return predictions
 
 
-def _mean_square(values: np.ndarray | None) -> float:
-    return 0.0 if values is None or not values.size else float(np.mean(values**2))
-
-
 def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Prediction:
     if call.kind == "input":
         return Prediction(call.output.second, mean=call.output.mean)
@@ -97,18 +103,18 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
     own = call.output.noise if math.isfinite(call.output.noise) else 0.0
     if not (math.isfinite(second) and math.isfinite(call.output.second)):
         return Prediction(why="not finite")
-    if call.passes:
+    if call.scale is not None:
         return Prediction(
-            second,
+            call.scale**2 * second,
             before.error,
-            before.mean,
+            call.scale * before.mean,
             before.normal,
             drawn_error=before.error,
             bent=before.bent,
         )
     if call.weight is not None:
-        weight = call.weight.shape[1] * _mean_square(call.weight)
-        bias = _mean_square(call.bias)
+        weight = call.weight.shape[1] * mean_square(call.weight)
+        bias = 0.0 if call.bias is None else mean_square(call.bias)
         q = weight * second + bias
         drawn = before.error * weight * second / q if q else 0.0
         return Prediction(
@@ -162,7 +168,9 @@ def _sum(sources: list[Prediction], own: float) -> Prediction:
 def _normalization(scaling: Scaling, before: Prediction, own: float) -> Prediction:
     variance = _variance(scaling, before)
     gain = scaling.gain * variance / (variance + scaling.epsilon) if variance else 0.0
-    return Prediction(gain + scaling.shift, own, 0.0, before.normal)
+    # One variance is taken for all that are normalized, which differ.
+    error = math.hypot(own, scaling.epsilon / (variance + scaling.epsilon) if variance else 0.0)
+    return Prediction(gain + scaling.shift, error, 0.0, before.normal and scaling.shift == 0)
 
 
 def _variance(scaling: Scaling, before: Prediction) -> float:
@@ -180,13 +188,18 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
         call, found = calls[i], predictions[i]
         # The gradient starts at the output, and anew where not all that read it are known.
         found.gradient = None if call.gradient is None else call.gradient.second
-        if call.shared or not readers[i]:
+        if call.shared:
+            found.why_gradient = "no module shows all that its output goes to"
+        if call.last or call.shared or not readers[i]:
             continue
         total = variance = sensitivity = from_signal = 0.0
         for k in readers[i]:
-            factor = _factor_back(calls[k], predictions[k], found)
+            factor = factor_back(calls[k], predictions[k], found)
             after = predictions[k]
-            if factor is None or after.gradient is None:
+            if factor is None:
+                after.why_gradient = f"no theory for the way back through {calls[k].kind}"
+                break
+            if after.gradient is None:
                 break
             part = factor * after.gradient
             total += part
@@ -207,8 +220,9 @@ def _backward(calls: list[Call], predictions: list[Prediction]) -> None:
                 found.sensitivity = sensitivity / total
                 found.from_signal = from_signal / total**2
             own = 0.0 if call.gradient is None else call.gradient.noise
-            passes = len(readers[i]) == 1 and calls[readers[i][0]].passes
-            own = own if math.isfinite(own) and not passes else 0.0
+            # Chance that was counted where the gradient comes from.
+            counted = len(readers[i]) == 1 and calls[readers[i][0]].scale is not None
+            own = own if math.isfinite(own) and not counted else 0.0
             found.chance = math.hypot(found.drawn_chance, own)
             shift = found.from_signal + (found.sensitivity * found.drawn_error) ** 2
             found.gradient_error = math.hypot(found.chance, math.sqrt(shift))
@@ -233,9 +247,11 @@ def _sensitivity(call: Call, prediction: Prediction, before: Prediction) -> floa
     return after
 
 
-def _factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:
+def factor_back(call: Call, prediction: Prediction, before: Prediction) -> float | None:
     """Return the factor on the gradient's second moment from a call's output to its input."""
-    if call.passes or call.kind == "sum":
+    if call.scale is not None:
+        return call.scale**2
+    if call.kind == "sum":
         return 1.0
     if call.weight is not None and prediction.weight is not None:
         return prediction.weight * call.weight.shape[0] / call.weight.shape[1]

@@ -98,8 +98,9 @@ def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescripti
             fill = _with_scale(1 / second if 0 < second < math.inf else 1.0)
         else:
             fill = _after(calls[source], predictions[source], depth, k == linear[-1], gains, found)
-        if branches and _ends_a_branch(calls, k):
-            fill = _scaled(fill, 1 / branches)
+        by = _ends_a_branch(calls, k)
+        if by:
+            fill = _scaled(fill, min(1.0, 1 / (branches * by**2)))
         found.fills[name] = fill
     return found
 
@@ -112,9 +113,12 @@ def origin(calls: list[Call], k: int) -> int | None:
     return sources[0] if sources else None
 
 
-def _ends_a_branch(calls: list[Call], k: int) -> bool:
-    readers = [call for i, call in enumerate(calls) if k in call.sources]
-    return bool(readers) and all(call.kind == "sum" for call in readers)
+def _ends_a_branch(calls: list[Call], k: int, by: float = 1.0) -> float:
+    """Return the number by which a call's output is multiplied and then added; 0 if it is not."""
+    readers = [(i, call) for i, call in enumerate(calls) if k in call.sources]
+    if len(readers) == 1 and readers[0][1].scale is not None:
+        return _ends_a_branch(calls, readers[0][0], by * readers[0][1].scale)
+    return abs(by) if readers and all(call.kind == "sum" for _, call in readers) else 0.0
 
 
 def _scaled(fill: Any, factor: float) -> Any:

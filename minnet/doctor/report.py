@@ -85,6 +85,7 @@ class Layer:
         units: dead, flat and constant units of the activation.
         features: the rank of the activation's outputs.
         why: why there is no theory for it, or "".
+        why_gradient: why there is no theory for gradients on their way back, or "".
         provenance: how its parameters were initialized, by their own names.
     """
 
@@ -108,6 +109,7 @@ class Layer:
     units: Units | None = None
     features: Features | None = None
     why: str = ""
+    why_gradient: str = ""
     provenance: dict[str, Initialization] = field(default_factory=dict)
 
 
@@ -197,7 +199,11 @@ class Report:
             raise Unhealthy(self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as dicts, lists, strings and numbers."""
+        """Return everything as dicts, lists, strings and numbers, as strict JSON has them.
+
+        What is infinite (a depth scale at χ = 1, an error that theory does not give) or not a
+        number is None here. The report itself has the numbers.
+        """
         data = asdict(self)
         for layer, row in zip(self.layers, data["layers"], strict=True):
             row["units"] = None if layer.units is None else layer.units._asdict()
@@ -239,13 +245,13 @@ class Report:
             between = [f"… {len(rows) - ROWS + 1} more", *[""] * (len(rows[0]) - 1)]
             rows = [*rows[: ROWS // 2], between, *rows[-(ROWS - ROWS // 2 - 1) :]]
         head = ["layer", "module", "E[z²]", "theory", "χ", "E[δ²]", "theory", ratio]
-        head += ["dead", "flat", "rank", "initializer"]
+        head += ["dead", "flat", "rank", "cond.", "initializer"]
         columns = list(zip(head, *rows, strict=True))
         told = [any(cell not in ("", "-") for cell in column[1:]) for column in columns]
         told[:4] = [True] * 4
         if self._initializer:  # said once, below
             told[-1] = False
-        for given_up in (9, 10, 11, 8):  # where the terminal is narrow
+        for given_up in (11, 9, 10, 12, 8):  # where the terminal is narrow
             if _width([c for c, kept in zip(columns, told, strict=True) if kept]) > width:
                 told[given_up] = False
         kept = [column for column, kept in zip(columns, told, strict=True) if kept]
@@ -296,6 +302,9 @@ class Report:
         for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
             names = _listed([layer.name for layer in self.layers if layer.why == why])
             lines += _wrapped("", f"{names}: {why}; measured only", width)
+        for why in dict.fromkeys(layer.why_gradient for layer in self.layers if layer.why_gradient):
+            names = _listed([layer.name for layer in self.layers if layer.why_gradient == why])
+            lines += _wrapped("", f"{names}: {why}; gradient measured only", width)
         if self._initializer:
             lines.append(f"weights: {self._initializer}")
         lines += [f"one parameter: {', '.join(names)}" for names in self.shared]
@@ -308,7 +317,8 @@ class Report:
             lines.append(f"output std {self.output_std:.3g}")
         chis = [layer.chi for layer in self.layers if layer.chi]
         if chis and not any(layer.kind == "sum" for layer in self.layers):
-            chi = math.exp(float(np.mean(np.log(chis))))
+            # But for that to the output layer, whose scale is a matter of its own.
+            chi = math.exp(float(np.mean(np.log(chis[:-1] or chis))))
             phase = "critical" if abs(chi - 1) < 0.02 else "ordered" if chi < 1 else "chaotic"
             scale = 1 / abs(math.log(chi)) if chi != 1 else math.inf
             lines.append(
@@ -335,9 +345,10 @@ class Report:
                 fills |= finding.fills
             if len(alike) > SHOWN:
                 lines.append(f"  and {len(alike) - SHOWN} more with {kind}")
-        lines.append("What to change:")
         in_order = {layer.name: fills[layer.name] for layer in self.layers if layer.name in fills}
-        for remedy in filter(None, dict.fromkeys([*remedies, prescribed(in_order)])):
+        remedies = list(filter(None, dict.fromkeys([*remedies, prescribed(in_order)])))
+        lines += ["What to change:"] if remedies else []
+        for remedy in remedies:
             lines += _wrapped("- ", remedy, width)
         return lines
 
@@ -383,6 +394,7 @@ def _row(layer: Layer) -> list[str]:
         "-" if units is None else f"{100 * units.dead:.0f}%",
         "-" if units is None else f"{100 * units.flat:.0f}%",
         "-" if features is None else f"{features.effective_rank:.3g}",
+        _number(None if features is None else features.condition),
         _initializer(layer),
     ]
 
@@ -390,6 +402,8 @@ def _row(layer: Layer) -> list[str]:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
+    if value == math.inf:
+        return "∞"
     if value == 0 or 0.01 <= abs(value) < 1000:
         return f"{value:.3g}"
     return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
@@ -400,4 +414,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value if isinstance(value, str | int | float | None) else repr(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else repr(value)

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from minnet.creation import from_numpy
 from minnet.doctor.mean_field import Means, is_homogeneous
+from minnet.doctor.moments import mean_square
 from minnet.doctor.observation import Call, Observation
 from minnet.doctor.prediction import Prediction
 from minnet.doctor.units import normal_values
-from minnet.functional import linear
 from minnet.nn.init.elementwise import Function
+
+NEWTON = 60  # steps, at most; a few do
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,15 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
     """Return what was measured beside the theory, or None if nothing was."""
     if found.jacobian is None:
         return None
-    squares = found.jacobian**2
+    singular = found.jacobian.values
+    squares = singular**2
     mean = float(squares.mean())
     spread = float((squares**2).mean()) / mean**2 - 1 if mean else 0.0
-    largest = float(found.jacobian[:, 0].mean())
+    largest = float(singular[:, 0].mean())
     path, why = _path(found, predictions)
-    values = found.jacobian.tolist()
-    first, error = predictions[0], predictions[0].gradient_error
+    values = singular.tolist()
+    first = predictions[0]
+    error = math.hypot(first.gradient_error, found.jacobian.noise)
     after = None if found.last is None else found.calls[found.last].gradient
     inputs, outputs = math.prod(found.calls[0].values.shape[1:]), found.outputs
     if why:
@@ -159,11 +163,10 @@ def _factors(calls: list[Call], predictions: list[Prediction], path: list[int]) 
         call, means = calls[k], predictions[k].means
         if call.weight is not None:
             n, m = call.weight.shape
-            rows = from_numpy((call.weight if n <= m else call.weight.T).astype(np.float32))
-            square = linear(rows, rows).numpy().astype(np.float64)  # W Wᵀ, or Wᵀ W
-            factors.append(
-                LinearFactor(n, m, float(square.trace()) / m, float((square**2).sum()) / m)
-            )
+            rows = call.weight if n <= m else call.weight.T
+            square = rows @ rows.T  # W Wᵀ, or Wᵀ W
+            first = float(square.trace(dtype=np.float64)) / m
+            factors.append(LinearFactor(n, m, first, mean_square(square) * square.size / m))
         elif call.function is not None and means is not None:
             q = predictions[call.sources[0]].second or 0.0
             factors.append(SlopeFactor(call.values.shape[-1], means, call.function, q))
@@ -228,6 +231,7 @@ def _kind(factor: LinearFactor) -> str:
     return "orthogonal" if abs(excess) < 0.1 else "independent" if 0.5 < excess < 1.5 else ""
 
 
+@lru_cache(maxsize=64)
 def _slopes(f: Function, q: float) -> np.ndarray:
     """Return values of f'(z)² of equal probability, z ~ N(0, q)."""
     z = math.sqrt(q) * normal_values(60)
@@ -241,13 +245,14 @@ def _inverse(values: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     if not largest > 0:
         return None
     values, counts = np.unique(np.round(values / largest, 6), return_counts=True)
-    shares = counts / counts.sum()
-    low, high = np.full(len(x), -20.0), np.full(len(x), 20.0)  # of the logit of z
-    for _ in range(24):
-        middle = (low + high) / 2
-        z = 1 / (1 + np.exp(-middle))
-        # 1 - v z without the digits lost near z = 1
-        rest = (1 - values) + values / (1 + np.exp(middle))[:, np.newaxis]
-        less = (values * z[:, np.newaxis] / rest) @ shares < x
-        low, high = np.where(less, middle, low), np.where(less, high, middle)
-    return 1 / (1 + np.exp(-(low + high) / 2)) / largest
+    shares = values * counts / counts.sum()
+    # With u = z / (1 - z) it is the mean of v u / (1 + (1 - v) u), which rises and is concave:
+    # Newton's steps from below do not overshoot.
+    u = x / shares.sum()
+    for _ in range(NEWTON):
+        rest = 1 + np.multiply.outer(u, 1 - values)
+        change = (x - u * (1 / rest @ shares)) / (rest**-2 @ shares)
+        u += change
+        if (change <= 1e-9 * u).all():
+            break
+    return u / (1 + u) / largest

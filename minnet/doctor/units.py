@@ -8,20 +8,23 @@ makes dead units.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
+from minnet.doctor.moments import mean_square
 from minnet.nn.init.elementwise import Function
 
 FLAT = 0.05  # of the steepest slope
 OFF = 1e-6
+NEAREST = 1e-4  # that an end is to 0: a signal may fade, and kinks are at 0 exactly
+Ranges = list[tuple[float, float]]
 
 
 @cache
-def normal_values(count: int = 400) -> np.ndarray:
+def normal_values(count: int) -> np.ndarray:
     """Return values of a standard normal variable, of equal probability."""
     return np.array([NormalDist().inv_cdf((k + 0.5) / count) for k in range(count)])
 
@@ -55,19 +58,6 @@ class Units(NamedTuple):
         return self.dead > p + 5 * math.sqrt(p * (1 - p) / self.units) + 0.05
 
 
-def _slope(f: Function, z: np.ndarray) -> np.ndarray:
-    # Small beside z: a ReLU's kink is not to be stepped over where the signal has faded.
-    scale = min(max(math.sqrt(np.mean(z**2)), 1e-6), 1.0) if z.size else 1.0
-    step = 1e-5 * (scale + np.abs(z))
-    return np.abs(f((z + step).ravel()) - f((z - step).ravel())).reshape(z.shape) / (2 * step)
-
-
-def steepness(f: Function) -> Function:
-    """Return |f'|, by differences, relative to the steepest slope between -10 and 10."""
-    steepest = float(_slope(f, np.linspace(-10, 10, 401)).max())
-    return lambda z: _slope(f, z) / steepest if steepest > 0 else np.zeros(z.shape)
-
-
 def examine_units(
     f: Function,
     z: np.ndarray,
@@ -87,51 +77,90 @@ def examine_units(
         q: the second moment that theory predicts for z.
     """
     z, outputs = z.reshape(-1, z.shape[-1]), outputs.reshape(-1, z.shape[-1])
-    relative = steepness(f)
-    measured = relative(z)
+    off, flat = ranges_below(f, OFF), ranges_below(f, FLAT)
     return Units(
         z.shape[1],
-        float((measured < OFF).all(axis=0).mean()),
-        _dead_by_chance(relative, z if bias is None else z - bias),
-        float((measured < FLAT).mean()),
-        None if q is None else _flat_share(relative, q),
-        _flat_share(relative, 1.0),
+        float(_within(off, z).all(axis=0).mean()),
+        _dead_by_chance(off, z if bias is None else z - bias),
+        float(_within(flat, z).mean()),
+        None if q is None else _normal_share(flat, q),
+        _normal_share(flat, 1.0),
         float((outputs == outputs[:1]).all(axis=0).mean()),
     )
 
 
-def _flat_share(steepness: Function, q: float) -> float:
-    return float((steepness(math.sqrt(q) * normal_values()) < FLAT).mean())
+@lru_cache(maxsize=64)
+def ranges_below(f: Function, share: float) -> Ranges:
+    """Return the ranges of z in which |f'| is below a share of its steepest between -10 and 10.
+
+    They are looked for between points that lie 1% apart, from 1e-4 to 1e8 and likewise below 0, and
+    their ends found by bisection. Beyond, a range goes on; an end within 1e-4 of 0 is at 0.
+
+    Example:
+        >>> import numpy as np
+        >>> ranges_below(lambda z: np.maximum(z, 0), 0.05)
+        [(-inf, 0.0)]
+        >>> [[round(end, 3) for end in ends] for ends in ranges_below(np.tanh, 0.05)]
+        [[-inf, -2.178], [2.178, inf]]
+    """
+    with np.errstate(all="ignore"):
+        steepest = float(_slope(f, np.linspace(-10, 10, 401)).max())
+        positive = np.geomspace(NEAREST, 1e8, 2800)
+        z = np.concatenate([-positive[::-1], positive])
+        below = _slope(f, z) < share * steepest
+        turns = np.flatnonzero(below[1:] != below[:-1])
+        low, high, falling = z[turns], z[turns + 1], below[turns + 1]
+        for _ in range(30):
+            middle = (low + high) / 2
+            after = (_slope(f, middle) < share * steepest) == falling
+            low, high = np.where(after, low, middle), np.where(after, middle, high)
+    ends = np.where(np.abs(high) < NEAREST, 0.0, high).tolist()
+    ends = [-math.inf] * bool(below[0]) + ends + [math.inf] * bool(below[-1])
+    return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-def _dead_by_chance(steepness: Function, z: np.ndarray) -> float:
-    """Return how likely no sample of a unit has a slope, if z is normal, with mean 0 in the end.
+def _slope(f: Function, z: np.ndarray) -> np.ndarray:
+    step = 1e-5 * (1 + np.abs(z))
+    return np.abs(f(z + step) - f(z - step)) / (2 * step)
+
+
+def _within(ranges: Ranges, z: np.ndarray) -> np.ndarray:
+    """Return where z lies in one of the ranges, ends not included."""
+    found = np.zeros(z.shape, np.bool_)
+    for low, high in ranges:
+        found |= z < high if low == -math.inf else (low < z) & (z < high)
+    return found
+
+
+def _normal_share(ranges: Ranges, q: float) -> float:
+    """Return how likely z ~ N(0, q) lies in one of the ranges."""
+    if q == 0:
+        return float(_within(ranges, np.zeros(1))[0])
+    normal = NormalDist(0, math.sqrt(q))
+    return sum(normal.cdf(high) - normal.cdf(low) for low, high in ranges)
+
+
+def _dead_by_chance(off: Ranges, z: np.ndarray) -> float:
+    """Return how likely all samples of a unit lie in `off`, if z is normal with mean 0 in the end.
 
     A unit's values for different samples are correlated: z = √q (√ρ u + √(1-ρ) v), with one u for
     the unit and one v for each sample. ρ is estimated from the units' means.
     """
-    samples, q = len(z), float(np.mean(z**2))
-    if q == 0:
-        return float((steepness(np.zeros(1)) < OFF)[0])
+    samples, q = len(z), mean_square(z)
+    if q == 0 or not off:
+        return _normal_share(off, q)
     rho = 1.0
     if samples > 1:
         # Of samples made equally large: their sizes differ, in deep networks much, but do not
         # decide on which side of 0 a z lies.
-        sizes = np.sqrt(np.mean(z**2, axis=1, keepdims=True))
-        between = float(np.mean((z / np.where(sizes > 0, sizes, 1)).mean(axis=0) ** 2))
+        z = z / math.sqrt(q)
+        sizes = np.sqrt(np.einsum("su,su->s", z, z) / z.shape[1])
+        between = mean_square((1 / np.where(sizes > 0, sizes, 1)) @ z / samples)
         rho = min(max((samples * between - 1) / (samples - 1), 0.0), 1.0)
-    z = math.sqrt(q) * np.linspace(-12, 12, 2401)
-    off = steepness(z) < OFF
-    if not off.any():
-        return 0.0
-    # P(off | u) from the ends of the ranges of z without a slope.
-    ends = np.flatnonzero(np.diff(off.astype(np.int8)))
-    edges = (z[ends] + z[ends + 1]) / 2
-    signs = np.where(off[ends], 1, -1)
     own = max(math.sqrt(q * (1 - rho)), 1e-9 * math.sqrt(q))
-    u = math.sqrt(q * rho) * normal_values()
-    below = _normal_cdf((edges - u[:, np.newaxis]) / own) @ signs
-    return float(np.mean(np.clip(below + float(off[-1]), 0, 1) ** samples))
+    u = math.sqrt(q * rho) * normal_values(400)
+    share = sum(_normal_cdf((high - u) / own) - _normal_cdf((low - u) / own) for low, high in off)
+    return float(np.mean(np.clip(share, 0, 1) ** samples))
 
 
 @cache

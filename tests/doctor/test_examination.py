@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -185,6 +186,25 @@ def test_a_last_layer_of_zeros_is_no_finding() -> None:
     assert "equal units" not in kinds(doctor.examine(net, x, y))
 
 
+def test_a_fill_that_overwrites_the_prescription_is_told_and_not_the_other_way_round() -> None:
+    minnet.manual_seed(0)
+    net, x = network(2), batch()[0]
+    net.apply(init.scheme(init.kaiming_normal_, nonlinearity="relu", bias=init.zeros_))
+    doctor.prescribe(net, x)
+    prescribed = sys._getframe().f_lineno - 1
+    doctor.examine(net, x).check()
+    init.kaiming_normal_(net[2].weight, nonlinearity="relu")
+    (found,) = doctor.examine(net, x).findings
+    assert (found.kind, found.where) == ("initialized twice", "2.weight")
+    here = "test_examination.py"
+    assert found.text == (
+        f"by kaiming_normal_ at {here}:{prescribed}, then by kaiming_normal_ at "
+        f"{here}:{prescribed + 3}"
+    )
+    doctor.prescribe(net, x)
+    doctor.examine(net, x).check()
+
+
 def test_provenance() -> None:
     minnet.manual_seed(0)
     net = network(1)
@@ -323,6 +343,59 @@ def test_agreement_is_within_five_standard_errors_of_the_logarithm(
     assert doctor.Compared(measured, predicted, error).agrees is agrees
 
 
+def test_a_gradient_that_the_theory_does_not_give_is_marked() -> None:
+    minnet.manual_seed(0)
+    net = network(3, nn.Tanh, width=400)
+    for name, weight in net.named_parameters():
+        (init.lecun_normal_ if name.endswith("weight") else init.zeros_)(weight)
+    x, y = minnet.randn(64, 400), minnet.randint(0, 10, (64,))
+    assert "*" not in str(doctor.examine(net, x, y))
+    # Units in pairs that are equal, and whose gradients all but cancel.
+    with minnet.no_grad():
+        net[4].weight[1::2] = net[4].weight[::2]
+        net[6].weight[:, 1::2] = -net[6].weight[:, ::2] + 0.001 * minnet.randn(10, 200)
+    report = doctor.examine(net, x, y)
+    first = report.layers[0]
+    assert first.signal.agrees and first.gradient.agrees is False
+    row = str(report).splitlines()[1].split()
+    assert [cell.endswith("*") for cell in row[3:8]] == [False, False, False, True, False]
+    assert "* more than five standard errors from the theory" in str(report)
+
+
+def test_rank_and_condition_stand_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    minnet.manual_seed(0)
+    net, x = network(2), minnet.randn(40, 100)
+    with minnet.no_grad():
+        net[2].weight[1:] = net[2].weight[0]
+        net[2].bias.fill_(0.0)
+    report = doctor.examine(net, x)
+    monkeypatch.setenv("COLUMNS", "100")
+    head, first, second, last = (line.split() for line in str(report).splitlines()[:4])
+    assert head[-3:] == ["rank", "cond.", "initializer"]
+    features = report.layers[0].features
+    assert first[10:12] == [f"{features.effective_rank:.3g}", f"{features.condition:.3g}"]
+    assert second[10:12] == ["1", "∞"] and last[9:11] == ["-", "-"]
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "cond." not in str(report).splitlines()[0]
+
+
+def test_data_is_strict_json() -> None:
+    minnet.manual_seed(0)
+    report = doctor.examine(network(100, nn.Tanh, width=10), minnet.randn(20, 10))
+    data = report.to_dict()
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    first, last = report.layers[0], report.layers[-2]
+    assert first.gradient.error == last.features.condition == np.inf
+    assert data["layers"][0]["gradient"]["error"] is None
+    assert data["layers"][-2]["features"]["condition"] is None
+    overflown = network(2)
+    with minnet.no_grad():
+        overflown[0].weight.fill_(float("inf"))
+    data = doctor.examine(overflown).to_dict()
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert data["layers"][0]["signal"]["measured"] is None
+
+
 def test_the_report_is_data_too() -> None:
     minnet.manual_seed(0)
     net, (x, y) = network(2), batch()
@@ -340,6 +413,12 @@ def test_networks_without_a_linear_need_a_batch() -> None:
     with pytest.raises(ValueError, match="no Linear of the ReLU was called"):
         doctor.prescribe(nn.ReLU(), minnet.ones(2, 2))
     assert doctor.examine(nn.Linear(4, 2)).layers[0].name == ""
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -1e-3])
+def test_a_constant_has_the_std_that_it_promises(value: float) -> None:
+    net = network(1).apply(init.scheme(init.constant_, val=value, bias=init.zeros_))
+    assert kinds(doctor.examine(net, *batch())) == {"equal units"}
 
 
 def test_a_network_of_zeros_never_begins() -> None:

@@ -69,8 +69,9 @@ def test_a_function_is_seen_as_its_module_is(
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: x * 0.5,  # by how much, the graph does not say
-        lambda x: F.leaky_relu(x, 0.37),  # nor the slope
+        lambda x: F.leaky_relu(x, 0.37),  # the graph does not say the slope
+        lambda x: x * minnet.linspace(0.5, 1.5, 200),  # one for each unit
+        lambda x: F.tanh(0.5 * x),  # nor a number from which a curve comes
         lambda x: x.flip(1),
         lambda x: x**2,
         lambda x: F.relu(x) * F.sigmoid(x),
@@ -132,6 +133,91 @@ def test_a_prescription_for_residual_branches_shares_the_variance() -> None:
     x, y = minnet.randn(64, 100), minnet.randint(0, 10, (64,))
     assert "exploding signal" in {f.kind for f in doctor.examine(net, x, y).findings}
     doctor.examine(doctor.prescribe(net, x), x, y).check()
+
+
+class Scaled(nn.Module):
+    """Blocks whose branch is multiplied by a number."""
+
+    def __init__(self, depth: int, width: int, scaled: Callable[[Any], Any]):
+        super().__init__()
+        self.ins = nn.ModuleList([nn.Linear(width, width) for _ in range(depth)])
+        self.outs = nn.ModuleList([nn.Linear(width, width) for _ in range(depth)])
+        self.head = nn.Linear(width, 10)
+        self.alpha = nn.Parameter(minnet.tensor([-0.4]))
+        self.zero = nn.Parameter(minnet.zeros(()))
+        self.vector = nn.Parameter(minnet.linspace(0.5e-4, 1.5e-4, width))
+        self.scaled = scaled
+
+    def forward(self, x: Any) -> Any:
+        for first, second in zip(self.ins, self.outs, strict=True):
+            x = x + self.scaled(self, second(F.relu(first(x))))
+        return self.head(x)
+
+
+@pytest.mark.parametrize(
+    ("scaled", "number"),
+    [
+        (lambda net, x: 0.5 * x, 0.5),
+        (lambda net, x: x / 3, 1 / 3),
+        (lambda net, x: -1e-4 * x, -1e-4),
+        (lambda net, x: (x * 2).view(-1).view(x.shape), 2.0),
+        (lambda net, x: net.alpha * x, -0.4),
+        (lambda net, x: net.zero * x, 0.0),
+    ],
+)
+def test_the_theory_of_branches_that_are_multiplied_by_a_number(
+    scaled: Callable[[Any, Any], Any], number: float
+) -> None:
+    minnet.manual_seed(0)
+    net = Scaled(4, 500, scaled).apply(init.scheme(init.lecun_normal_, bias=init.zeros_))
+    x = minnet.randn(64, 500)
+    found = [call.scale for call in observe(net, x).calls if call.name == "×"]
+    assert found == pytest.approx([number] * 4, rel=1e-3, abs=1e-12)
+    report = doctor.examine(net, x)
+    sums = [layer for layer in report.layers if layer.kind == "sum"]
+    for depth, layer in enumerate(sums, start=1):
+        # Each branch adds half of what it reads, times the number's square.
+        assert layer.signal.predicted == pytest.approx((1 + number**2 / 2) ** depth, rel=0.03)
+    for layer in report.layers[:-1]:
+        assert layer.why == layer.why_gradient == "" and layer.signal.agrees is not False
+        assert layer.signal.measured == pytest.approx(layer.signal.predicted, rel=0.1)
+        assert layer.gradient.measured == pytest.approx(layer.gradient.predicted, rel=0.2)
+    assert "measured only" not in str(report)
+
+
+def test_a_branch_with_a_number_for_each_unit_is_not_taken_for_one_with_one_number() -> None:
+    minnet.manual_seed(0)
+    report = doctor.examine(Scaled(2, 50, lambda net, x: net.vector * x), minnet.randn(64, 50))
+    assert "no module shows all that its output goes to; gradient measured only" in str(report)
+    assert "sum" not in {layer.kind for layer in report.layers}
+
+
+@pytest.mark.parametrize(("number", "scale"), [(1.0, 1 / 16), (0.5, 1 / 4), (0.25, 1), (0.0, 1)])
+def test_a_prescription_leaves_to_a_branchs_number_what_that_does(
+    number: float, scale: float
+) -> None:
+    minnet.manual_seed(0)
+    net = Scaled(16, 50, lambda net, x: number * x)
+    doctor.prescribe(net, minnet.randn(256, 50))
+    drawn = init.provenance(net)["outs.3.weight"].arguments
+    assert drawn.get("scale", 2.0 if "nonlinearity" in drawn else 1.0) == pytest.approx(2 * scale)
+
+
+def test_between_two_linears_a_number_is_a_part_of_chi() -> None:
+    minnet.manual_seed(0)
+    x = minnet.randn(64, 200)
+    plain, halved = Calling(F.tanh), Calling(lambda x: 0.5 * F.tanh(x))
+    halved.load_state_dict(plain.state_dict())
+    a, b = doctor.examine(plain, x), doctor.examine(halved, x)
+    assert b.layers[0].chi == pytest.approx(a.layers[0].chi / 4)
+    assert b.layers[1].signal.predicted < a.layers[1].signal.predicted
+    for layer in b.layers:
+        assert layer.signal.agrees
+    back = b.layers[0].gradient
+    assert back.predicted == pytest.approx(back.measured, rel=0.2)
+    inside = doctor.examine(Calling(lambda x: F.relu(0.5 * x)), x)
+    assert [layer.kind for layer in inside.layers] == ["Linear 200→200", "relu", "Linear 200→200"]
+    assert inside.layers[1].units is not None and inside.layers[1].signal.agrees
 
 
 def test_terms_with_means_are_added_as_they_are() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import minnet
 from minnet import nn
-from minnet.doctor.observation import moments, observe
+from minnet.doctor.observation import observe
 
 
 class Counting(nn.Module):
@@ -71,6 +71,26 @@ def test_gradients_are_those_of_backward() -> None:
     assert found.classes == 3
 
 
+@pytest.mark.parametrize("first", [[], [nn.ReLU()], [nn.Flatten(), nn.Tanh()]])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_reach_all_but_the_input(first: list[nn.Module], frozen: bool) -> None:
+    net = nn.Sequential(*first, nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    net.requires_grad_(not frozen)
+    x = minnet.randn(5, 2, 2) if len(first) == 2 else minnet.randn(5, 4)
+    given, *calls = observe(net, x, minnet.tensor([0, 1, 2, 0, 1])).calls
+    assert given.gradient is None
+    leaf = x.clone().requires_grad_()
+    outputs = [leaf]
+    for module in net:
+        outputs.append(module(outputs[-1]))
+        outputs[-1].retain_grad()
+    nn.CrossEntropyLoss()(outputs[-1], minnet.tensor([0, 1, 2, 0, 1])).backward()
+    assert len(calls) == len(net)
+    for call, output in zip(calls, outputs[1:], strict=True):
+        expected = (output.grad**2).mean().item()
+        assert call.gradient.second == pytest.approx(expected, rel=1e-5)
+
+
 def test_an_activation_in_place_hides_nothing() -> None:
     minnet.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 3))
@@ -83,13 +103,6 @@ def test_a_float_target_is_for_the_mean_squared_error() -> None:
     net = nn.Linear(4, 1)
     x, y = minnet.randn(5, 4), minnet.randn(5, 1)
     assert observe(net, x, y).loss == pytest.approx(nn.MSELoss()(net(x), y).item())
-
-
-def test_moments_and_their_noise() -> None:
-    found = moments(np.array([[1.0, 2.0], [3.0, 0.0]]))
-    assert (found.mean, found.second) == (1.5, 3.5)
-    assert found.std == pytest.approx(np.std([1, 2, 3, 0]))
-    assert found.noise == pytest.approx(np.std([5.0, 2.0], ddof=1) / 3.5 / np.sqrt(2))
 
 
 def test_what_is_not_one_tensor_is_refused() -> None:

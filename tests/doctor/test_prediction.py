@@ -60,8 +60,10 @@ def errors(
         assert predicted.why == ""
         assert (call.kind == "input") == (predicted.error == 0)
         signals.append(Compared(call.output.second, predicted.second, predicted.error).off)
-        error = predicted.gradient_error
-        gradients.append(Compared(call.gradient.second, predicted.gradient, error).off)
+        assert (call.kind == "input") == (call.gradient is None)
+        if call.gradient is not None:
+            error = predicted.gradient_error
+            gradients.append(Compared(call.gradient.second, predicted.gradient, error).off)
     assert signals[0] is None and gradients[-1] is None  # where each is given
     assert signals[1] is not None and gradients[-2] is not None
     return [off for off in signals if off is not None], [g for g in gradients if g is not None]

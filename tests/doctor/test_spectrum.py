@@ -12,6 +12,7 @@ import pytest
 
 import minnet
 from minnet import doctor, nn
+from minnet.doctor.spectrum import _inverse
 from minnet.nn import init
 
 N = 200
@@ -125,6 +126,26 @@ def test_where_there_is_no_theory_it_says_why() -> None:
     report = doctor.examine(net)
     assert report.jacobian.mean_square > 0 and report.jacobian.mean_square_predicted is None
     assert "(no theory for Softmax)" in str(report)
+
+
+@pytest.mark.parametrize("values", [[1.0], [0.0, 1.0], [1.0, 1.0, 4.0], np.linspace(0, 3, 60)])
+def test_inverse_moment_function(values: Any) -> None:
+    values = np.asarray(values, np.float64)
+    x = np.geomspace(1e-4, 1e4, 80)
+    z = _inverse(values, x)
+    assert z is not None and (0 < z).all() and (z < 1 / values.max()).all()
+    m = [np.mean(values * each / (1 - values * each)) for each in z]
+    np.testing.assert_allclose(m, x, rtol=1e-4)  # z is rounded near 1 / largest
+    assert _inverse(np.zeros(3), x) is None
+
+
+def test_the_standard_error_holds_for_the_mean_square() -> None:
+    off = []
+    for seed in range(40):
+        minnet.manual_seed(seed)
+        found = doctor.examine(network(3, nn.ReLU, init.lecun_normal_, (40, 10))).jacobian
+        off.append(np.log(found.mean_square / found.mean_square_predicted) / found.error)
+    assert np.mean(np.square(off)) < 2.5  # 1 if the errors are what they are said to be
 
 
 def test_weights_of_another_spectrum_have_moments_but_no_edge() -> None:

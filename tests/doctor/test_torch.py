@@ -105,7 +105,61 @@ def test_nothing_stays_changed() -> None:
     assert report.layers[1].kind == "BatchNorm1d"
     assert report.layers[1].signal.measured == pytest.approx(1, rel=1e-3)
     assert report.layers[1].signal.predicted == pytest.approx(1, rel=1e-3)
+    assert report.layers[1].signal.agrees
     assert report.jacobian is None  # a sample's output depends on the others
+
+
+def normalized(norm: Any, depth: int = 6, width: int = 400) -> Any:
+    layers: list[Any] = []
+    for _ in range(depth):
+        layers += [torch.nn.Linear(width, width), norm(width), torch.nn.ReLU()]
+    net = torch.nn.Sequential(*layers, torch.nn.Linear(width, 10))
+    minnet.manual_seed(0)
+    for each in net:
+        if isinstance(each, torch.nn.Linear):
+            minnet.nn.init.lecun_normal_(each.weight)
+            minnet.nn.init.zeros_(each.bias)
+    return net
+
+
+def test_behind_a_normalization_units_features_and_chi_are_those_of_the_linear() -> None:
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(256, 400)).astype(np.float32))
+    report = doctor.examine(normalized(torch.nn.LayerNorm), x)
+    linear, norm, relu = report.layers[3:6]
+    assert (linear.units, norm.units, linear.chi, norm.chi) == (None,) * 4
+    assert relu.units is not None and relu.features is not None
+    assert relu.units.flat == pytest.approx(relu.units.flat_predicted, abs=0.02)
+    assert 100 < relu.features.effective_rank < 256
+    # σw² / 2 on the way back through ReLU and the weights, over the variance of what they make of
+    # an E[x²] of 1/2; and LayerNorm takes away two directions of 400.
+    assert relu.chi == pytest.approx(1 - 2 / 400, rel=0.02)
+    back = report.layers[3].gradient, report.layers[6].gradient
+    assert back[0].predicted / back[1].predicted == pytest.approx(relu.chi, rel=1e-6)
+    assert back[0].measured / back[1].measured == pytest.approx(relu.chi, rel=0.1)
+    assert "depth scale" in str(report) and report.fixed_point is None
+
+
+def test_behind_a_shift_units_are_not_taken_for_centred() -> None:
+    net = normalized(torch.nn.LayerNorm, depth=1)
+    torch.nn.init.constant_(net[1].bias, -5.0)
+    report = doctor.examine(net)
+    assert report.layers[1].signal.agrees
+    assert report.layers[2].why == "its input is not known to be normal"
+    (found,) = report.findings
+    assert (found.kind, found.where, found.remedy) == ("dead units", "2", "")
+    assert "What to change" not in str(report)
+
+
+def test_where_there_is_no_theory_for_the_way_back_it_says_so() -> None:
+    report = doctor.examine(normalized(torch.nn.BatchNorm1d, depth=2))
+    linear, norm, relu, *_ = report.layers
+    assert norm.why == "" and norm.signal.agrees
+    assert norm.why_gradient == "no theory for the way back through BatchNorm1d"
+    assert linear.why_gradient == relu.why_gradient == "" and relu.chi is None
+    assert linear.gradient.predicted == linear.gradient.measured
+    assert "1, 4: no theory for the way back through BatchNorm1d; gradient measured only\n" in str(
+        report
+    )
 
 
 def test_what_is_prescribed_mends() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy as shallow_copy
 from dataclasses import dataclass, field
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -20,6 +21,7 @@ from minnet.nn.init import holders
 from minnet.nn.init.fans import fans
 
 _HERE = "minnet.nn.init"
+_INSIDE = ("minnet.nn.module", "minnet.nn.state", "minnet.doctor.examination")
 
 
 # Of what is no tensor of minnet. An attribute of a torch parameter would be pickled with it.
@@ -41,6 +43,9 @@ def _note(tensor: Any, record: Record) -> None:
     key = id(tensor)
     with suppress(TypeError):  # some buffers cannot be referred to weakly
         _others[key] = weakref.ref(tensor, lambda _: _others.pop(key, None)), record
+
+
+_signature = cache(inspect.signature)
 
 
 class Record:
@@ -88,10 +93,12 @@ class Record:
         base = getattr(tensor, "_base", None)
         owner = tensor if base is None else base
         self.whole = base is None or tensor.nelement() == base.nelement()
+        self.version = holders.version(tensor)
         self.previous = noted(owner)
         if self.previous is not None:
             self.previous.previous = None  # else a tensor filled in a loop would keep all records
-        self.version = holders.version(tensor)
+            if self.version is not None and self.previous.version != self.version - 1:
+                self.previous = None  # what it filled has been in use, and trained
         _note(owner, self)
 
     @property
@@ -104,7 +111,7 @@ class Record:
         """What the initializer was given, by name, without the tensor and the generator."""
         if self.function is None:
             return {}
-        signature = inspect.signature(self.function)
+        signature = _signature(self.function)
         given = signature.bind(None, *self.args, **self.kwargs).arguments
         _, *kinds = signature.parameters.values()  # the first is the tensor
         arguments: dict[str, Any] = {}
@@ -141,7 +148,7 @@ def _users(frame: Any) -> Any:
     """Return the frame that called into this package, by itself or through a module's methods."""
     while frame.f_back is not None and (
         frame.f_globals.get("__package__") == _HERE
-        or frame.f_globals.get("__name__") in ("minnet.nn.module", "minnet.nn.state")
+        or frame.f_globals.get("__name__") in _INSIDE
         or frame.f_code.co_name == "apply"
     ):
         frame = frame.f_back
@@ -182,7 +189,7 @@ class Initialization:
         draw: the number of the draw: with seed and shape it says all the bits.
         where: the file and line of the call.
         before: the call of yours that this one has overwritten, or None. That of a layer's default
-            does not count.
+            does not count, nor one whose values were changed in place since, as training does.
         changed: whether it was changed in place since, as training does. A change through `.data`
             or a NumPy view goes unnoticed.
     """
@@ -284,8 +291,9 @@ def provenance(net: Any) -> Provenance:
     Every initializer notes on the tensor it fills its own name and arguments, the std that they
     promise, the generator's seed, engine and draw, and the line of the call. A layer's default is
     one of them; to overwrite it is what initializing is. To overwrite a call of your own is
-    suspicious, and so is a parameter that nobody has filled: both are named below the table, and
-    in `twice` and `never`. A parameter made of given values (ones for a scale) is "created": if it
+    suspicious, unless the values have been in use and were trained in between; and so is a
+    parameter that nobody has filled: both are named below the table, and in `twice` and `never`. A
+    parameter made of given values (ones for a scale) is "created": if it
     is constant, and not a matrix of zeros.
 
     A deep copy has its source's provenance, `load_state_dict` overwrites it, and with it what was

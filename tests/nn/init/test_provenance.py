@@ -103,6 +103,18 @@ def test_two_calls_of_ones_own_are_told_with_both_lines():
     )
 
 
+def test_to_begin_anew_after_training_is_no_mistake():
+    net = nn.Sequential(nn.Linear(4, 2))
+    net.apply(init.scheme(init.normal_))
+    optimizer = minnet.optim.SGD(net.parameters(), lr=0.1)
+    net(minnet.ones(3, 4)).sum().backward()
+    optimizer.step()
+    net.apply(init.scheme(init.normal_))
+    assert init.provenance(net).twice == []
+    net.apply(init.scheme(init.normal_))
+    assert init.provenance(net).twice == ["0.weight"]
+
+
 def test_a_reset_between_two_calls_makes_them_no_pair():
     layer = nn.Linear(4, 8)
     init.xavier_uniform_(layer.weight)
