@@ -20,7 +20,7 @@ import numpy as np
 from numba import carray, prange
 
 from minnet.kernels import updates
-from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.jit import Kernel, block, device, kernel, named
 from minnet.kernels.simd import pointer
 
 BLOCK = 8192  # elements that one thread takes at a time
@@ -94,27 +94,6 @@ def _momentum_block(like, n, p, g, buf, lr, momentum, share, weight_decay, neste
         )
 
 
-@block
-def _adam_block(
-    like, n, p, g, m, v, highest,
-    share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-):  # fmt: skip
-    p, g, m = carray(pointer(like, p), n), carray(pointer(like, g), n), carray(pointer(like, m), n)
-    v, highest = carray(pointer(like, v), n), carray(pointer(like, highest), n)
-    number = p.dtype.type
-    share1, beta2, share2 = number(share1), number(beta2), number(share2)
-    root, eps, step = number(root), number(eps), number(step)
-    decay, shrink, sign = number(decay), number(shrink), number(sign)
-    for i in range(n):
-        h = highest[i] if amsgrad else number(0)
-        p[i], m[i], v[i], h = updates.adam(
-            p[i], g[i], m[i], v[i], h,
-            share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-        )  # fmt: skip
-        if amsgrad:
-            highest[i] = h
-
-
 @kernel(parallel=True)
 def _sgd(like, table, width, start, stop, ends, lr, weight_decay, sign):
     zero, size = like.dtype.type(0), like.itemsize
@@ -139,20 +118,50 @@ def _sgd_momentum(
         )  # fmt: skip
 
 
-@kernel(parallel=True)
-def _adam(
-    like, table, width, start, stop, ends,
-    share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-):  # fmt: skip
-    zero, size = like.dtype.type(0), like.itemsize
-    for task in prange(ends[stop - 1]):
-        row, first, n = _place(table, width, start, stop, ends, task)
-        p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
-        m, v = table[row + 2, 0] + first * size, table[row + 3, 0] + first * size
-        _adam_block(
-            zero, n, p, g, m, v, table[row + width - 1, 0] + first * size,
-            share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-        )  # fmt: skip
+def _adam_of(amsgrad: bool, name: str) -> Kernel:
+    """Return the kernel with AMSGrad or without: of a loop that may do both LLVM vectorises one."""
+
+    def each(
+        like, n, p, g, m, v, highest, share1, beta2, share2, root, eps, step, decay, shrink, sign
+    ):
+        p, g = carray(pointer(like, p), n), carray(pointer(like, g), n)
+        m, v = carray(pointer(like, m), n), carray(pointer(like, v), n)
+        highest = carray(pointer(like, highest), n)
+        number = p.dtype.type
+        share1, beta2, share2 = number(share1), number(beta2), number(share2)
+        root, eps, step = number(root), number(eps), number(step)
+        decay, shrink, sign = number(decay), number(shrink), number(sign)
+        for i in range(n):
+            high = highest[i] if amsgrad else number(0)
+            p[i], m[i], v[i], high = updates.adam(
+                p[i], g[i], m[i], v[i], high,
+                share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
+            )  # fmt: skip
+            if amsgrad:
+                highest[i] = high
+
+    run = block(named(each, f"{name}_block"))
+
+    def every(
+        like, table, width, start, stop, ends,
+        share1, beta2, share2, root, eps, step, decay, shrink, sign,
+    ):  # fmt: skip
+        zero, size = like.dtype.type(0), like.itemsize
+        for task in prange(ends[stop - 1]):
+            row, first, n = _place(table, width, start, stop, ends, task)
+            p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
+            m, v = table[row + 2, 0] + first * size, table[row + 3, 0] + first * size
+            highest = table[row + width - 1, 0] + first * size  # without amsgrad v, and not used
+            run(
+                zero, n, p, g, m, v, highest,
+                share1, beta2, share2, root, eps, step, decay, shrink, sign,
+            )  # fmt: skip
+
+    return kernel(named(every, name), parallel=True)
+
+
+_adam = _adam_of(False, "_adam")
+_amsgrad = _adam_of(True, "_amsgrad")
 
 
 def _tasks(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Any, ...]]]:
@@ -242,6 +251,6 @@ def adam_step(
     root, size = math.sqrt(1 - beta2**step), -lr / (1 - beta1**step)
     sign = -1.0 if maximize else 1.0
     for count, task in _tasks(rows):
-        _adam.over(ADAM_NS * count)(
-            *task, 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign, amsgrad
+        (_amsgrad if amsgrad else _adam).over(ADAM_NS * count)(
+            *task, 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign
         )
