@@ -125,6 +125,12 @@ class Kernel:
                 _layer = numba.threading_layer()
 
 
+def named(function: Any, name: str) -> Any:
+    """Give a function that another one makes the name that its machine code is kept by."""
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
 class Dispatcher(CPUDispatcher):
     """Numba's dispatcher, which compiles even where NUMBA_DISABLE_JIT is set.
 

@@ -129,6 +129,7 @@ TILE_ROWS, TILE_VECTORS = (12, 2) if vector_bytes() == 64 else (6, 2)
 TILE_HEIGHTS = tuple(h for h in (12, 8, 6, 4, 2, 1) if h <= TILE_ROWS)
 # Rows of A that share a pointer: x86 addresses a base plus one or two distances in a load.
 ROWS_A_POINTER = 3
+ROWS_AHEAD = 8  # of B that are fetched before their turn
 
 
 def _define(module: Any, name: str, arguments: int) -> tuple[Any, bool]:
@@ -148,6 +149,16 @@ def _splat(builder: Any, element: Any, vector: Any) -> Any:
     first = builder.insert_element(undefined, element, INT32(0))
     lanes = ir.Constant(ir.VectorType(INT32, vector.count), [0] * vector.count)
     return builder.shuffle_vector(first, undefined, lanes)
+
+
+def _opaque(builder: Any, pointer: Any) -> Any:
+    """Return a pointer of which the compiler does not see where it came from.
+
+    LLVM reaches each of several pointers by an addition to the one before: in the loop of a tile
+    that is a chain of additions as long as it takes to do the fmas.
+    """
+    kind = ir.FunctionType(POINTER, [POINTER])
+    return builder.asm(kind, "", "=r,0", [pointer], False)
 
 
 def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
@@ -190,6 +201,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     stride = builder.mul(a_row, INT64(ROWS_A_POINTER))
     for _ in range(ROWS_A_POINTER, rows, ROWS_A_POINTER):
         starts.append(builder.gep(starts[-1], [stride]))
+    starts = [_opaque(builder, start) for start in starts]
     offsets = [INT64(0), a_row]
     while len(offsets) < ROWS_A_POINTER:
         offsets.append(builder.add(offsets[-1], a_row))
@@ -213,6 +225,9 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     a_pointers = [phi(POINTER, s, s) for s in starts]
     b_pointer = phi(POINTER, b_start, b_start)
     b_row = [read(b_pointer, vector, column(v)) for v in range(vectors)]
+    ahead = builder.gep(b_pointer, [builder.mul(b_k, INT64(ROWS_AHEAD))])
+    for v in range(vectors):
+        _prefetch(builder, builder.gep(ahead, [column(v)]), writing=False)
     results = []
     for r in range(rows):
         element = read(a_pointers[r // ROWS_A_POINTER], scalar, offsets[r % ROWS_A_POINTER])

@@ -19,7 +19,7 @@ from numba import int64, prange, uint64
 
 from minnet.kernels import draws, parameters
 from minnet.kernels.cpu.words import uniforms, words
-from minnet.kernels.jit import Kernel, block, kernel
+from minnet.kernels.jit import Kernel, block, kernel, named
 from minnet.kernels.numeric import bits, like
 from minnet.kernels.parameters import computing
 from minnet.kernels.philox import ATTEMPTS, COUNTERS, RUN_BYTES, Stream
@@ -44,12 +44,6 @@ Progress = Callable[[int, int], Any]
 # 1024 only where the end of a run is not asked for; places that they do not reach hold anything.
 
 
-def _named(function: Any, name: str) -> Any:
-    """Give a function the name that its machine code is kept by."""
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
 @cache
 def _pairs_of(draw: Any) -> Any:
     """Return the loop that turns a run's words into draws of a distribution of `draws.py`."""
@@ -61,7 +55,7 @@ def _pairs_of(draw: Any) -> Any:
         for i in range(used):
             first[i], second[i] = draw(bits(first[i]), bits(second[i]), *args)
 
-    return block(_named(pairs, f"_{draw.__name__}_pairs"))
+    return block(named(pairs, f"_{draw.__name__}_pairs"))
 
 
 def _run_of(draw: Any) -> Any:
@@ -71,7 +65,7 @@ def _run_of(draw: Any) -> Any:
         words(out.ctypes.data, index, width, stream)
         pairs(out, width, args)
 
-    return block(_named(run, f"_{draw.__name__}_run"))
+    return block(named(run, f"_{draw.__name__}_run"))
 
 
 def _over_runs(run: Any, name: str) -> Any:
@@ -98,7 +92,7 @@ def _over_runs(run: Any, name: str) -> Any:
                 for e in range(begin, end):
                     out[e] = elements[e - low]
 
-    return kernel(_named(fill, name), parallel=True)
+    return kernel(named(fill, name), parallel=True)
 
 
 _normal_pairs = _pairs_of(draws.normal)

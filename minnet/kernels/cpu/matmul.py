@@ -40,8 +40,9 @@ VECTOR = vector_bytes()
 PANEL = TILE_VECTORS * VECTOR  # bytes of a panel's row
 LINE = 64  # bytes of a cache line
 
-# Chosen by measurement with 32 KiB of L1 and 512 KiB or 1 MiB of L2; they change speed, not bits.
-DEPTH = 512  # of a block: a row of tiles of A stays in L1, a panel of B in L1 and L2
+# Chosen by measurement with 32 and 48 KiB of L1 and 512 KiB to 2 MiB of L2; they change speed, not
+# bits.
+DEPTH = (1 << 15) // PANEL  # of a block: a row of tiles of A stays in L1, a panel of B in L1 and L2
 ROWS = 96  # of A that pass over all panels at a time: they stay in L2
 # Of C at once, which bounds the packed B to 2 MB. A is read from L3 once for all of these columns.
 MANY_ROWS, MANY_COLUMNS = 2048, 64 * PANEL

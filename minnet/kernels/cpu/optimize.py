@@ -13,14 +13,14 @@ each of one parameter.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numba import carray, prange
 
 from minnet.kernels import updates
-from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.jit import Kernel, block, device, kernel, named
 from minnet.kernels.simd import pointer
 
 BLOCK = 8192  # elements that one thread takes at a time
@@ -39,7 +39,7 @@ def _locate(arrays: Any, table: Any, start: Any) -> None:
         table[start + i, 0], table[start + i, 1] = arrays[i].ctypes.data, arrays[i].size
 
 
-@kernel
+@device
 def _cut(table: Any, width: Any, itemsize: Any, start: Any, ends: Any) -> Any:
     """Cut the parameters from `start` on into blocks, as far as no two of them share memory.
 
@@ -94,42 +94,28 @@ def _momentum_block(like, n, p, g, buf, lr, momentum, share, weight_decay, neste
         )
 
 
-@block
-def _adam_block(
-    like, n, p, g, m, v, highest,
-    share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-):  # fmt: skip
-    p, g, m = carray(pointer(like, p), n), carray(pointer(like, g), n), carray(pointer(like, m), n)
-    v, highest = carray(pointer(like, v), n), carray(pointer(like, highest), n)
-    number = p.dtype.type
-    share1, beta2, share2 = number(share1), number(beta2), number(share2)
-    root, eps, step = number(root), number(eps), number(step)
-    decay, shrink, sign = number(decay), number(shrink), number(sign)
-    for i in range(n):
-        h = highest[i] if amsgrad else number(0)
-        p[i], m[i], v[i], h = updates.adam(
-            p[i], g[i], m[i], v[i], h,
-            share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-        )  # fmt: skip
-        if amsgrad:
-            highest[i] = h
+# A kernel updates the parameters from `start` on as far as `_cut` goes, and returns where it ended.
+# `like` is an array of the parameters' type.
 
 
 @kernel(parallel=True)
-def _sgd(like, table, width, start, stop, ends, lr, weight_decay, sign):
+def _sgd(like, table, width, start, ends, lr, weight_decay, sign):
     zero, size = like.dtype.type(0), like.itemsize
+    stop = _cut(table, width, size, start, ends)
     for task in prange(ends[stop - 1]):
         row, first, n = _place(table, width, start, stop, ends, task)
         p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
         _sgd_block(zero, n, p, g, lr, weight_decay, sign)
+    return stop
 
 
 @kernel(parallel=True)
 def _sgd_momentum(
-    like, table, width, start, stop, ends,
+    like, table, width, start, ends,
     lr, momentum, share, weight_decay, nesterov, initial, sign,
 ):  # fmt: skip
     zero, size = like.dtype.type(0), like.itemsize
+    stop = _cut(table, width, size, start, ends)
     for task in prange(ends[stop - 1]):
         row, first, n = _place(table, width, start, stop, ends, task)
         p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
@@ -137,26 +123,59 @@ def _sgd_momentum(
             zero, n, p, g, table[row + 2, 0] + first * size,
             lr, momentum, share, weight_decay, nesterov, initial, sign,
         )  # fmt: skip
+    return stop
 
 
-@kernel(parallel=True)
-def _adam(
-    like, table, width, start, stop, ends,
-    share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-):  # fmt: skip
-    zero, size = like.dtype.type(0), like.itemsize
-    for task in prange(ends[stop - 1]):
-        row, first, n = _place(table, width, start, stop, ends, task)
-        p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
-        m, v = table[row + 2, 0] + first * size, table[row + 3, 0] + first * size
-        _adam_block(
-            zero, n, p, g, m, v, table[row + width - 1, 0] + first * size,
-            share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
-        )  # fmt: skip
+def _adam_of(amsgrad: bool, name: str) -> Kernel:
+    """Return the kernel with AMSGrad or without: of a loop that may do both LLVM vectorises one."""
+
+    def each(
+        like, n, p, g, m, v, highest, share1, beta2, share2, root, eps, step, decay, shrink, sign
+    ):
+        p, g = carray(pointer(like, p), n), carray(pointer(like, g), n)
+        m, v = carray(pointer(like, m), n), carray(pointer(like, v), n)
+        highest = carray(pointer(like, highest), n)
+        number = p.dtype.type
+        share1, beta2, share2 = number(share1), number(beta2), number(share2)
+        root, eps, step = number(root), number(eps), number(step)
+        decay, shrink, sign = number(decay), number(shrink), number(sign)
+        for i in range(n):
+            high = highest[i] if amsgrad else number(0)
+            p[i], m[i], v[i], high = updates.adam(
+                p[i], g[i], m[i], v[i], high,
+                share1, beta2, share2, root, eps, step, decay, shrink, sign, amsgrad,
+            )  # fmt: skip
+            if amsgrad:
+                highest[i] = high
+
+    run = block(named(each, f"{name}_block"))
+
+    def every(
+        like, table, width, start, ends,
+        share1, beta2, share2, root, eps, step, decay, shrink, sign,
+    ):  # fmt: skip
+        zero, size = like.dtype.type(0), like.itemsize
+        stop = _cut(table, width, size, start, ends)
+        for task in prange(ends[stop - 1]):
+            row, first, n = _place(table, width, start, stop, ends, task)
+            p, g = table[row, 0] + first * size, table[row + 1, 0] + first * size
+            m, v = table[row + 2, 0] + first * size, table[row + 3, 0] + first * size
+            highest = table[row + width - 1, 0] + first * size  # without amsgrad v, and not used
+            run(
+                zero, n, p, g, m, v, highest,
+                share1, beta2, share2, root, eps, step, decay, shrink, sign,
+            )  # fmt: skip
+        return stop
+
+    return kernel(named(every, name), parallel=True)
 
 
-def _tasks(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield how many elements a call of a kernel updates, and the first arguments of the call.
+_adam = _adam_of(False, "_adam")
+_amsgrad = _adam_of(True, "_amsgrad")
+
+
+def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> None:
+    """Run a kernel on some parameters; `cost` is the nanoseconds of an element.
 
     One call is enough, unless parameters share memory: these are updated one after the other, as
     each has to see what the one before it did.
@@ -169,11 +188,10 @@ def _tasks(rows: Sequence[Row]) -> Iterator[tuple[int, tuple[Any, ...]]]:
     for i in range(0, len(flat), TOGETHER):
         _locate(tuple(flat[i : i + TOGETHER]), table, i)
     ends = np.empty(len(rows), np.int64)
+    step = run.over(cost * count)
     start = 0
     while start < len(rows):
-        stop = _cut(table, width, flat[0].itemsize, start, ends)
-        yield count, (flat[0], table, width, start, stop, ends)
-        start = stop
+        start = step(flat[0], table, width, start, ends, *numbers)
 
 
 def sgd_step(
@@ -201,12 +219,11 @@ def sgd_step(
     if not rows:
         return
     decay, sign = float(weight_decay), -1.0 if maximize else 1.0
-    for count, task in _tasks(rows):
-        if momentum == 0:
-            _sgd.over(SGD_NS * count)(*task, float(lr), decay, sign)
-        else:
-            numbers = float(lr), float(momentum), 1.0 - dampening, decay
-            _sgd_momentum.over(MOMENTUM_NS * count)(*task, *numbers, nesterov, first, sign)
+    if momentum == 0:
+        _update(_sgd, SGD_NS, rows, float(lr), decay, sign)
+    else:
+        numbers = float(lr), float(momentum), 1.0 - dampening, decay
+        _update(_sgd_momentum, MOMENTUM_NS, rows, *numbers, nesterov, first, sign)
 
 
 def adam_step(
@@ -241,7 +258,5 @@ def adam_step(
     decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (float(weight_decay), 1.0)
     root, size = math.sqrt(1 - beta2**step), -lr / (1 - beta1**step)
     sign = -1.0 if maximize else 1.0
-    for count, task in _tasks(rows):
-        _adam.over(ADAM_NS * count)(
-            *task, 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign, amsgrad
-        )
+    numbers = 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign
+    _update(_amsgrad if amsgrad else _adam, ADAM_NS, rows, *numbers)
