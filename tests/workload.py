@@ -88,7 +88,13 @@ def losses() -> Iterator[minnet.Tensor]:
 def training() -> Iterator[minnet.Tensor]:
     digits = GeneratedDigits(n=320, seed=7, transform=ToFloat())
     table = TensorDataset(digits.data.float().reshape(-1, 784) / 255, digits.targets)
-    for kind, options in ((optim.SGD, {}), (optim.SGD, {"momentum": 0.9}), (optim.Adam, {})):
+    kinds = (
+        (optim.SGD, {}),
+        (optim.SGD, {"momentum": 0.9}),
+        (optim.Adam, {}),
+        (optim.Adam, {"amsgrad": True}),
+    )
+    for kind, options in kinds:
         g = minnet.Generator(seed=8)
         net = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
         for p in net.parameters():
