@@ -25,6 +25,11 @@ def test_the_slope_of_logsumexp_is_softmax_however_large_the_logits(x):
     assert x.grad.tolist() == minnet.softmax(x.detach(), 0).tolist()
 
 
+def test_gelu_of_infinity_is_infinity():
+    """torch's is NaN on a processor with AVX-512, where oneDNN computes it."""
+    assert minnet.nn.functional.gelu(minnet.tensor([float("inf")])).tolist() == [float("inf")]
+
+
 def test_a_quotient_of_zero_is_zero_where_its_parts_overflow():
     """torch takes n / x for n · (1 / x), and the slope of x / y for dy · (x / y / y)."""
     x = minnet.tensor([1e-45, 1e-38], requires_grad=True)
