@@ -63,7 +63,7 @@ class Variable:
 
     def bump(self) -> None:
         """Note that the array was changed in place, so that a backward that needs it can refuse."""
-        self.counter()[0] += 1
+        (self._version or self.counter())[0] += 1
 
     def describe(self) -> str:
         """Return the tensor's type and shape as torch's messages give them."""
@@ -196,12 +196,17 @@ class Node:
     hooks: dict[int, Callable[[Any], Any]] | None
     retain: weakref.ref[Variable] | None
 
-    def __init__(self, name: str):
+    def __init__(
+        self, name: str, sends: Any, vjps: Sequence[VJP | None], joint: JointVJP | None = None
+    ):
         self.name = name
         self.number = next(_numbers)
+        self.sends = sends
+        self.vjps = vjps
+        self.joint = joint
         self.saved = ()
         self.freed = False
-        self.joint = self.hooks = self.retain = None
+        self.hooks = self.retain = None
 
     def __repr__(self) -> str:
         return f"<{self.name} object at {id(self):#x}>"
@@ -217,15 +222,13 @@ _numbers = count()
 
 def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
     """Make `out` the result of the node `name` with one VJP for each input."""
-    node = Node(name)
-    node.vjps = vjps
-    node.sends = []
+    sends = []
     for position, (x, vjp) in enumerate(zip(inputs, vjps, strict=True)):
         if vjp is not None and isinstance(x, Variable):
             edge = x.grad_fn or (x if x._requires_grad else None)
             if edge is not None:  # a gradient nobody needs is never computed
-                node.sends.append((edge, position, x.array.shape, x.array.dtype))
-    out.grad_fn = node
+                sends.append((edge, position, x.array.shape, x.array.dtype))
+    out.grad_fn = Node(name, sends, vjps)
 
 
 def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[Any], Any]:
@@ -240,8 +243,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
     or under `result`: these names are how a later change in place is noticed.
 
     Where several gradients are cheaper together, a third thing may be returned: a function from the
-    gradient of the result and the positions of some inputs to the gradients of these. It has the
-    VJPs' bits, and is called in place of them where more than one of them is needed.
+    gradient of the result and the positions of some inputs to all gradients by position, of which
+    those at the others are not read. It has the VJPs' bits, and is called in place of them where
+    more than one of them is needed.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input
@@ -260,39 +264,31 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         reads: dict[int, list[int]] = {}
         codes: list[Any] = []
 
-        def reads_of(vjp: Any) -> list[int]:
+        def learn(vjp: Any) -> list[int]:
             code = vjp.__code__
-            known = reads.get(id(code))
-            if known is None:
-                codes.append(code)
-                order = [*names, "result"]
-                known = reads[id(code)] = [order.index(v) for v in code.co_freevars if v in order]
-            return known
+            codes.append(code)
+            order = [*names, "result"]
+            reads[id(code)] = [order.index(v) for v in code.co_freevars if v in order]
+            return reads[id(code)]
 
         def recorded(
-            args: Sequence[Any], out: Variable, edges: Any, found: Sequence[Any], inplace: bool
+            args: Sequence[Any], out: Variable, sends: Any, found: Sequence[Any], inplace: bool
         ) -> None:
-            node = out.grad_fn = Node(name)
-            vjps = node.vjps = found[1]
-            if len(found) > 2:
-                node.joint = found[2]
-            sends: list[Any] = []
+            vjps = found[1]
+            if None in vjps:
+                sends = [send for send in sends if vjps[send[1]] is not None]
+            node = out.grad_fn = Node(name, sends, *found[1:])
             saved: list[Any] = []
-            for position, edge in edges:
-                vjp = vjps[position]
-                if vjp is None:
-                    continue
-                array = args[position].array
-                sends.append((edge, position, array.shape, array.dtype))
-                for index in reads_of(vjp):
+            for send in sends:
+                vjp = vjps[send[1]]
+                read = reads.get(id(vjp.__code__))
+                for index in learn(vjp) if read is None else read:
                     x = out if index == tensors else args[index]
                     # The VJPs of an operation in place read a copy of the first input.
                     if isinstance(x, Variable) and not (inplace and index == 0):
                         counter = x._version or x.counter()
                         source = x.grad_fn
-                        origin = None if source is None else source.name
-                        saved.append((counter, counter[0], x.array, origin))
-            node.sends = sends
+                        saved.append((counter, counter[0], x.array, source and source.name))
             node.saved = saved
 
         @wraps(function)
@@ -303,17 +299,14 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     for n in names[len(args) :]
                 )
             arrays = list(args)
-            # Of the inputs that need a gradient, with their positions.
-            edges: list[tuple[int, Node | Variable]] = []
+            sends: list[Any] = []  # of the inputs that need a gradient
             for position in positions:
                 x = args[position]
                 if isinstance(x, Variable):
-                    arrays[position] = x.array
-                    edge = x.grad_fn
+                    array = arrays[position] = x.array
+                    edge = x.grad_fn or (x if x._requires_grad else None)
                     if edge is not None:
-                        edges.append((position, edge))
-                    elif x._requires_grad:
-                        edges.append((position, x))
+                        sends.append((edge, position, array.shape, array.dtype))
                 elif not (
                     (tensors > 1 and type(x) in (float, int, bool))
                     or (x is None and optional[position])
@@ -327,7 +320,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 inplace = (
                     args[inplace_at] if len(args) > inplace_at else kwargs.get("inplace", False)
                 )
-            if inplace and edges:
+            if inplace and sends:
                 arrays[0] = arrays[0].copy()  # what the VJPs read must outlive the change
             try:
                 found = function(*arrays, **kwargs) if kwargs else function(*arrays)
@@ -339,8 +332,8 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 source = args[0]
                 out._base = source if source._base is None else source._base
                 out._version = source.counter()
-            if edges and _mode.enabled and out.array.dtype.kind == "f":
-                recorded(args, out, edges, found, inplace)
+            if sends and _mode.enabled and out.array.dtype.kind == "f":
+                recorded(args, out, sends, found, inplace)
                 if out._base is not None:
                     out._base._viewed = True
             return in_place(args[0], out) if inplace else out
@@ -459,20 +452,14 @@ FREED = (
 )
 
 
-def _check(node: Node) -> None:
-    if node.freed:
-        raise RuntimeError(FREED)
-    for saved in node.saved:
-        if saved[0][0] != saved[1]:
-            counter, version, array, origin = saved
-            source = "" if origin is None else f", which is output 0 of {origin},"
-            what = described(array.shape, array.dtype)
-            raise RuntimeError(
-                "one of the variables needed for gradient computation has been modified by an "
-                f"inplace operation: [{what}]{source} is at version "
-                f"{counter[0]}; expected version {version} instead. Hint: clone() the tensor "
-                "before you change it, or change it after backward()."
-            )
+def _modified(version: int, expected: int, array: np.ndarray, origin: str | None) -> RuntimeError:
+    source = "" if origin is None else f", which is output 0 of {origin},"
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{described(array.shape, array.dtype)}]{source} is at version {version}; "
+        f"expected version {expected} instead. Hint: clone() the tensor before you change it, or "
+        "change it after backward()."
+    )
 
 
 def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: np.ndarray) -> np.ndarray:
@@ -505,18 +492,23 @@ def _backward(
     active = order if useful is None else [node for node in order if node in useful]
     for node in active:
         if useful is None or any(edge in useful for edge, *_ in node.sends):
-            _check(node)
-    # By what they are sent to. The flag says whether the engine owns the array, that is, whether
-    # nobody else can see it.
-    gradients: dict[Node | Variable, tuple[np.ndarray, bool]] = {}
+            if node.freed:
+                raise RuntimeError(FREED)
+            for counter, version, array, origin in node.saved:
+                if counter[0] != version:
+                    raise _modified(counter[0], version, array, origin)
+    # By what they are sent to.
+    gradients: dict[Node | Variable, np.ndarray] = {}
+    shared: set[Node | Variable] = set()  # whose gradient is an array that others may see
     for x, gradient in roots:
         edge = x.grad_fn or x
         known = gradients.get(edge)
-        gradients[edge] = (gradient, False) if known is None else (known[0] + gradient, True)
+        gradients[edge] = gradient if known is None else known + gradient
+        shared.add(edge)
     captured: dict[Node | Variable, np.ndarray] = {}
     retained: list[tuple[Variable, np.ndarray]] = []
     for node in active:
-        dy = gradients.pop(node)[0]
+        dy = gradients.pop(node)
         if node.hooks:
             dy = _hooked(node.hooks, dy)
         if wanted is not None and node in wanted:
@@ -526,36 +518,39 @@ def _backward(
             if tensor is not None:
                 retained.append((tensor, dy))
         sends = node.sends if useful is None else [s for s in node.sends if s[0] in useful]
-        if node.joint is not None and len(sends) > 1:
-            results = node.joint(dy, [send[1] for send in sends])
-        else:
-            results = [node.vjps[send[1]](dy) for send in sends]  # type: ignore[misc]
-        for (edge, _, shape, dtype), gradient in zip(sends, results, strict=True):
+        results: Any = node.vjps
+        together = node.joint is not None and len(sends) > 1
+        if together:
+            results = node.joint(dy, [send[1] for send in sends])  # type: ignore[misc]
+        for edge, position, shape, dtype in sends:
+            gradient = results[position] if together else results[position](dy)
             if gradient.shape != shape or gradient.dtype is not dtype:
                 gradient = fit(gradient, shape, dtype)
             known = gradients.get(edge)
-            if known is None:
-                gradients[edge] = gradient, gradient is not dy and gradient.base is None
-            else:
-                gradients[edge] = known[0] + gradient, True
+            if known is not None:
+                gradient = known + gradient
+            elif gradient is dy or gradient.base is not None:
+                shared.add(edge)
+            gradients[edge] = gradient
         if node.saved and not retain_graph:
             node.freed = True
             node.saved = node.vjps = ()
             node.joint = None
-    final: list[tuple[Variable, np.ndarray, bool]] = []
-    for edge, (gradient, owned) in gradients.items():
-        if isinstance(edge, Node):  # nobody wants what it would send
+    for edge, gradient in gradients.items():
+        if type(edge) is Node:  # nobody wants what it would send
             continue
-        hooked = _hooked(edge._hooks, gradient) if edge._hooks else gradient
+        if edge._hooks:
+            gradient = _hooked(edge._hooks, gradient)
+            shared.add(edge)
         if wanted is None or edge in wanted:
-            captured[edge] = hooked
-            final.append((edge, hooked, owned and hooked is gradient))
+            captured[edge] = gradient
     if accumulate:
+        for edge, gradient in captured.items():
+            if type(edge) is not Node:
+                _accumulate(edge, gradient, edge not in shared)
         for x in inputs or ():
             if x.grad_fn is not None and x.grad_fn in captured:
-                final.append((x, captured[x.grad_fn], False))
-        for leaf, gradient, owned in final:
-            _accumulate(leaf, gradient, owned)
+                _accumulate(x, captured[x.grad_fn], False)
     for tensor, gradient in retained:
         _accumulate(tensor, gradient, False)
     return captured

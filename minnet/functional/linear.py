@@ -53,7 +53,7 @@ def _addmm(bias: np.ndarray, input: np.ndarray, weight: np.ndarray) -> Any:
 
     def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
         dx, dw, db = k.linear_backward(dy, input, weight, 1 in wanted, 2 in wanted, 0 in wanted)
-        return [(db, dx, dw)[position] for position in wanted]
+        return db, dx, dw
 
     vjps = (
         lambda dy: k.sum_rows(dy),
@@ -110,6 +110,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         raise TypeError(f"linear(): argument '{name}' must be Tensor, not {kind}")
     x, w = input.array, weight.array
     inner, shape = x.shape, w.shape
+    if len(inner) == len(shape) == 2 and inner[1] == shape[1] and bias is not None:
+        b = bias.array
+        if b.shape == shape[:1] and x.dtype is w.dtype is b.dtype:
+            return _addmm(bias, input, weight)  # as nearly always: no more to look at
     if len(shape) == 1:
         out = matmul(input, weight)
         return out if bias is None else add(out, bias)

@@ -491,16 +491,14 @@ def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
     """Return an operation on the difference of two tensors, from a loss and its derivative."""
 
     def operation(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
-        def gradient(dy: np.ndarray, input: np.ndarray, target: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
             difference = _difference(input, target)
+            loss = values(difference, *options)
+
+        def gradient(dy: np.ndarray) -> np.ndarray:
             return _each(dy, difference.size, reduction) * slope(difference, *options)
 
-        with np.errstate(all="ignore"):
-            loss = values(_difference(input, target), *options)
-        return _reduced(loss, reduction), (
-            lambda dy: gradient(dy, input, target),
-            lambda dy: -gradient(dy, input, target),
-        )
+        return _reduced(loss, reduction), (gradient, lambda dy: -gradient(dy))
 
     return operation
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, moment, trained, written
+from minnet.optim.optimizer import Group, Optimizer, moments, trained, written
 from minnet.tensor import Tensor
 
 
@@ -104,22 +104,21 @@ class Adam(Optimizer):
         eps, decay = float(group["eps"]), float(group["weight_decay"])
         decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
         found = trained(group)
+        names = self.MOMENTS if group["amsgrad"] else self.MOMENTS[:2]
         # By device, by dtype, and by the number of the step.
-        rows: dict[tuple[Any, str, float], list[Any]] = {}
+        rows: dict[tuple[type, str, float], list[Any]] = {}
         steps = []
         for p, w, g in found:
             state = self.state[p]
             if not state:
                 state["step"] = _counter(0.0)
-            row = [w, g, moment(state, "exp_avg", w), moment(state, "exp_avg_sq", w)]
-            if group["amsgrad"]:
-                row.append(moment(state, "max_exp_avg_sq", w))
             step = state["step"].array
             t = step.item() + 1
             steps.append((step, t))
-            rows.setdefault((kernels.of(w), w.dtype.char, t), []).append(row)
-        for (k, _, t), alike in rows.items():
-            k.adam_step(
+            row = [w, g, *moments(state, names, w)]
+            rows.setdefault((type(w), w.dtype.char, t), []).append(row)
+        for (_, _, t), alike in rows.items():
+            kernels.of(alike[0][0]).adam_step(
                 *(alike, lr, beta1, beta2, eps, decay, t, group["amsgrad"], decoupled, maximize)
             )
         for step, t in steps:

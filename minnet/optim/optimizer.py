@@ -284,7 +284,9 @@ def trained(group: Group) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
         w, g = p.array, gradient.array
         if g.shape != w.shape or g.dtype is not w.dtype:
             _fits(g, w, "gradient")
-        found.append((p, kernels.contiguous(w), kernels.contiguous(g)))
+        if not (w.flags.c_contiguous and g.flags.c_contiguous):
+            w, g = kernels.contiguous(w), kernels.contiguous(g)
+        found.append((p, w, g))
     return found
 
 
@@ -296,15 +298,19 @@ def written(found: list[tuple[Tensor, np.ndarray, np.ndarray]]) -> None:
         p.bump()
 
 
-def moment(state: dict[str, Any], name: str, like: np.ndarray) -> np.ndarray:
-    """Return the array of a running average that has the parameter's shape; zeros at first."""
-    tensor = state.get(name)
-    if tensor is None:
-        tensor = state[name] = wrap(np.zeros_like(like, order="C"))
-    array = tensor.array
-    if array.shape != like.shape or array.dtype is not like.dtype:
-        _fits(array, like, name)
-    return array
+def moments(state: dict[str, Any], names: Iterable[str], like: np.ndarray) -> list[np.ndarray]:
+    """Return the arrays of running averages that have the parameter's shape; zeros at first."""
+    shape, dtype = like.shape, like.dtype
+    found = []
+    for name in names:
+        tensor = state.get(name)
+        if tensor is None:
+            tensor = state[name] = wrap(np.zeros_like(like, order="C"))
+        array = tensor.array
+        if array.shape != shape or array.dtype is not dtype:
+            _fits(array, like, name)
+        found.append(array)
+    return found
 
 
 def _fits(array: np.ndarray, parameter: np.ndarray, name: str) -> None:

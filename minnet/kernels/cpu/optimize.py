@@ -182,7 +182,7 @@ def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> Non
     """
     width = len(rows[0])
     flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
-    count = sum(x.size for x in flat[::width])
+    count = sum([x.size for x in flat[::width]])
     flat += flat[:1] * (-len(flat) % TOGETHER)
     table = np.empty((len(flat), 2), np.int64)
     for i in range(0, len(flat), TOGETHER):
