@@ -490,7 +490,7 @@ def _difference(input: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
     """Return an operation on the difference of two tensors, from a loss and its derivative."""
 
-    def operation(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
+    def pairwise(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
         with np.errstate(all="ignore"):
             difference = _difference(input, target)
             loss = values(difference, *options)
@@ -500,7 +500,7 @@ def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
 
         return _reduced(loss, reduction), (gradient, lambda dy: -gradient(dy))
 
-    return operation
+    return pairwise
 
 
 def _smooth_l1_values(d: np.ndarray, beta: float) -> np.ndarray:
@@ -513,7 +513,23 @@ def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
     return np.where(away <= delta, 0.5 * away * away, delta * (away - 0.5 * delta))
 
 
-_mse = differentiable("MseLossBackward0", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
+_square = _pair(lambda d: d * d, lambda d: d + d)
+
+
+@differentiable("MseLossBackward0", tensors=2)
+def _mse(input: np.ndarray, target: np.ndarray, reduction: str) -> Any:
+    """loss = (input - target)²"""
+    input, target = promoted(input, target)
+    if reduction == "none" or input.shape != target.shape:
+        return _square(input, target, reduction)
+    k, divisor = kernels.of(input), input.size if reduction == "mean" else 1
+
+    def gradient(dy: np.ndarray) -> np.ndarray:
+        return k.squared_error_backward(dy, input, target, divisor)
+
+    return k.squared_error(input, target, divisor), (gradient, lambda dy: -gradient(dy))
+
+
 _l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, sign_of))
 _smooth_l1 = differentiable("SmoothL1LossBackward0", tensors=2)(
     _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))

@@ -109,3 +109,27 @@ def test_threads_change_no_bit():
         run.serial(*args, out)
         run.parallel(*args, other)
         equal(out, other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1,), (32, 1), (63, 65), (4096,), (3, 4097)])
+def test_squared_error_has_the_bits_of_its_twin(shape, dtype):
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    dy = np.array(0.7, dtype)
+    for divisor in (1, x.size):
+        got = loss.squared_error(x, y, divisor)
+        equal(got, naive.squared_error(x, y, divisor))
+        dx = loss.squared_error_backward(dy, x, y, divisor)
+        equal(dx, dy / dtype(divisor) * (2 * (x - y)))
+        assert got.dtype == dx.dtype == dtype and got.shape == ()
+    crossed = loss.squared_error(x.T, y.T, 1), loss.squared_error_backward(dy, x.T, y.T, 1)
+    equal(crossed[0], naive.squared_error(x.T, y.T, 1))
+    equal(crossed[1], dy * (2 * (x - y)).T)
+
+
+def test_the_squared_error_of_nothing():
+    nothing = np.empty((0, 5), np.float32)
+    assert loss.squared_error(nothing, nothing, 1) == 0
+    assert np.isnan(loss.squared_error(nothing, nothing, 0))
+    assert loss.squared_error_backward(np.float32(1).reshape(()), nothing, nothing, 0).shape == (0, 5)

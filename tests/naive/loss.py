@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from naive.reduce import fma, row_sum, shifted
+from naive.reduce import fma, row_sum, shifted, total
 
 
 def cross_entropy(x, target, ignore, exp, log):
@@ -36,3 +36,9 @@ def bce_with_logits(x, target, weight, positive, exp, log1p):
 def bce_with_logits_backward(dy, x, target, weight, positive, sigmoid):
     pt = positive * target
     return dy * (weight * fma(pt + 1 - target, sigmoid(x), -pt))
+
+
+def squared_error(x, y, divisor):
+    """The sum of (x - y)² -> ()"""
+    squares = np.square(x - y).reshape(1, -1, 1)
+    return total(squares, divisor).reshape(())

@@ -1,4 +1,4 @@
-"""Fused losses: cross-entropy from logits, and binary cross-entropy from logits.
+"""Fused losses: cross-entropy and binary cross-entropy from logits, and the squared error.
 
 Sums follow the order that `reduce.py` lays down. A row's loss is rounded once, to the logits' type.
 """
@@ -12,7 +12,8 @@ import numpy as np
 from numba import prange
 
 from minnet.kernels import losses
-from minnet.kernels.cpu.reduce import CHUNK, row_max, row_sum
+from minnet.kernels.buffers import empty
+from minnet.kernels.cpu.reduce import BLOCK, CHUNK, row_max, row_sum, total
 from minnet.kernels.jit import device, kernel
 from minnet.kernels.numeric import exp, log
 from minnet.kernels.simd import fma
@@ -97,6 +98,27 @@ def _bce_with_logits_backward(dy, x, target, weight, positive, out):
         out[i] = losses.bce_with_logits_backward(d, x[i], target[i], w, p)
 
 
+@kernel(parallel=True)
+def _squared_error(x, y, divisor, out):
+    """x, y: (n,) -> out: (blocks,)"""
+    for block in prange(out.size):
+        left, right = x[block * BLOCK : (block + 1) * BLOCK], y[block * BLOCK : (block + 1) * BLOCK]
+        squares = np.empty(left.size, x.dtype)
+        for i in range(left.size):
+            difference = left[i] - right[i]
+            squares[i] = difference * difference
+        out[block] = row_sum(squares) / divisor
+
+
+@kernel(parallel=True)
+def _squared_error_backward(dy, x, y, divisor, out):
+    """dy: (1,); x, y, out: (n,)"""
+    share = dy[0] / x.dtype.type(divisor)
+    for i in prange(x.size):
+        difference = x[i] - y[i]
+        out[i] = share * (difference + difference)
+
+
 def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
     """Return how many targets are not `ignore`.
 
@@ -167,3 +189,25 @@ def bce_with_logits_backward(
     out = np.empty_like(flat[1])
     _bce_with_logits_backward.over(2 * x.size)(*flat, out)
     return out.reshape(x.shape)
+
+
+def squared_error(x: np.ndarray, y: np.ndarray, divisor: float) -> np.ndarray:
+    """Return the sum of (x - y)², divided: (). The arrays have one shape and dtype."""
+    size, dtype = x.size, x.dtype
+    blocks = -(-size // BLOCK)
+    out = np.empty(blocks, dtype if blocks == 1 else np.float64)
+    run = _squared_error.over(0.3 * size)
+    run(x.ravel(), y.ravel(), float(divisor if blocks == 1 else 1), out)
+    if blocks != 1:
+        out = total(out.reshape(1, -1, 1), divisor).astype(dtype)
+    return out.reshape(())
+
+
+def squared_error_backward(
+    dy: np.ndarray, x: np.ndarray, y: np.ndarray, divisor: float
+) -> np.ndarray:
+    """Return the gradient of `squared_error` for x; dy is ()."""
+    out = empty(x.shape, x.dtype)
+    run = _squared_error_backward.over(0.2 * x.size)
+    run(dy.reshape(1), x.ravel(), y.ravel(), float(divisor), out.reshape(-1))
+    return out

@@ -28,6 +28,8 @@ from minnet.kernels.cuda.loss import (
     check_target,
     cross_entropy,
     cross_entropy_backward,
+    squared_error,
+    squared_error_backward,
 )
 from minnet.kernels.cuda.matmul import (
     matmul,

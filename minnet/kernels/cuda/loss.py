@@ -1,4 +1,4 @@
-"""Fused losses on the device: cross-entropy from logits, and binary cross-entropy from logits.
+"""Losses on the device: cross-entropy and binary cross-entropy from logits, the squared error.
 
 The same sums in the same order as on the CPU: the same bits. Targets are checked by a kernel of
 their own, and how many of them count stays on the device.
@@ -14,7 +14,7 @@ from minnet.kernels import losses
 from minnet.kernels.cuda import faults
 from minnet.kernels.cuda.array import Array, empty
 from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda, fma, kernel, types
-from minnet.kernels.cuda.reduce import HALF, contiguous, row_max, row_sum
+from minnet.kernels.cuda.reduce import HALF, contiguous, row_max, row_sum, total
 from minnet.kernels.numeric import exp, log
 
 CHECKING = 16 if SIMULATED else 512  # threads that check all targets
@@ -162,3 +162,15 @@ def bce_with_logits_backward(
 ) -> Array:
     """Return the gradient of `bce_with_logits` for x; dy may have one element for all."""
     return _elementwise(_bce_with_logits_backward, dy, x, target, weight, positive, like=x)
+
+
+def squared_error(x: Array, y: Array, divisor: float) -> Array:
+    """Return the sum of (x - y)², divided: (). The arrays have one shape and dtype."""
+    difference = x - y
+    return total((difference * difference).reshape(1, -1, 1), divisor).reshape(())
+
+
+def squared_error_backward(dy: Array, x: Array, y: Array, divisor: float) -> Array:
+    """Return the gradient of `squared_error` for x; dy is ()."""
+    difference = x - y
+    return dy / x.dtype.type(divisor) * (difference + difference)

@@ -64,3 +64,16 @@ def test_binary_cross_entropy(dtype):
             loss.bce_with_logits_backward(from_host(dy), *device),
             host.bce_with_logits_backward(dy, *arrays),
         )
+
+
+@pytest.mark.parametrize("size", [0, 1, 70, 5000])
+def test_squared_error_has_the_bits_of_the_cpu(size):
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal(size, np.float32) for _ in range(2))
+    dy, divisor = np.array(0.7, np.float32), max(size, 1)
+    device = from_host(x), from_host(y)
+    same(loss.squared_error(*device, divisor), host.squared_error(x, y, divisor))
+    same(
+        loss.squared_error_backward(from_host(dy), *device, divisor),
+        host.squared_error_backward(dy, x, y, divisor),
+    )
