@@ -180,32 +180,26 @@ class Node:
     """One recorded operation: what `grad_fn` is."""
 
     __slots__ = (
-        "__weakref__", "freed", "hooks", "joint", "name", "number", "retain", "saved", "sends",
-        "vjps",
+        "__weakref__", "hooks", "joint", "name", "number", "retain", "saved", "sends", "vjps",
     )  # fmt: skip
     name: str
     number: int  # counts up: the nodes that a node sends to are older
     # For each input that needs a gradient: where it goes (a node or a leaf), the input's position,
     # its shape and its dtype.
     sends: list[tuple[Node | Variable, int, tuple[int, ...], np.dtype]]
-    vjps: Sequence[VJP | None]  # by position; none once freed
+    vjps: Sequence[VJP | None] | None  # by position; None once freed
     joint: JointVJP | None
     # What the VJPs read: counter, version then, array, and the name of the node it came from.
     saved: Sequence[tuple[list[int], int, np.ndarray, str | None]]
-    freed: bool
     hooks: dict[int, Callable[[Any], Any]] | None
     retain: weakref.ref[Variable] | None
 
     def __init__(
         self, name: str, sends: Any, vjps: Sequence[VJP | None], joint: JointVJP | None = None
     ):
-        self.name = name
+        self.name, self.sends, self.vjps, self.joint = name, sends, vjps, joint
         self.number = next(_numbers)
-        self.sends = sends
-        self.vjps = vjps
-        self.joint = joint
         self.saved = ()
-        self.freed = False
         self.hooks = self.retain = None
 
     def __repr__(self) -> str:
@@ -492,7 +486,7 @@ def _backward(
     active = order if useful is None else [node for node in order if node in useful]
     for node in active:
         if useful is None or any(edge in useful for edge, *_ in node.sends):
-            if node.freed:
+            if node.vjps is None:
                 raise RuntimeError(FREED)
             for counter, version, array, origin in node.saved:
                 if counter[0] != version:
@@ -533,9 +527,7 @@ def _backward(
                 shared.add(edge)
             gradients[edge] = gradient
         if node.saved and not retain_graph:
-            node.freed = True
-            node.saved = node.vjps = ()
-            node.joint = None
+            node.saved, node.vjps, node.joint = (), None, None
     for edge, gradient in gradients.items():
         if type(edge) is Node:  # nobody wants what it would send
             continue

@@ -19,6 +19,7 @@ from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.threads import get_num_threads
 
+ONE = 1, 1  # block: a grid
 NOTHING = {dtype: np.empty((0, 0), dtype) for dtype in NO_BIAS}
 
 
@@ -90,13 +91,14 @@ def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return x wᵀ + bias for x (N, I), w (O, I) and bias (O,) of one dtype."""
     samples, inputs = x.shape
     outputs = len(w)
+    fmas = samples * inputs * outputs
     here = x.flags.c_contiguous and w.flags.c_contiguous
-    if not (samples and inputs and outputs and here) or get_matmul() == "blas":
+    if not (fmas and here) or get_matmul() == "blas":
         return matmul(x, w.T, bias)
     dtype = x.dtype
     y = empty((samples, outputs), dtype)
-    run = _linear.over(samples * inputs * outputs / FMAS_A_NANOSECOND)
-    tasks, cut = 1, (1, 1)
+    run = _linear.over(fmas / FMAS_A_NANOSECOND)
+    tasks, cut = 1, ONE
     if run is not _linear.serial:
         tasks = get_num_threads()
         cut = grid(samples, outputs, tasks)
@@ -111,26 +113,26 @@ def linear_backward(
     """Return dx = dy w, dw = dyᵀ x and db = the sum of dy's rows; None for what is not needed."""
     samples, inputs = x.shape
     outputs = len(w)
-    if not (samples and inputs and outputs) or get_matmul() == "blas":
+    fmas = samples * inputs * outputs
+    if not fmas or get_matmul() == "blas":
         return (
             matmul(dy, w) if need_dx else None,
             matmul(dy.T, x) if need_dw else None,
             sum_rows(dy) if need_db else None,
         )
     dtype = dy.dtype
-    dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
+    if not (dy.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
+        dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
     here = samples <= BLOCK and outputs > 1  # else its sum is of another order
     dx = empty((samples, inputs), dtype) if need_dx else NOTHING[dtype]
     dw = empty((outputs, inputs), dtype) if need_dw else NOTHING[dtype]
     db = np.empty(outputs, dtype) if need_db and here else NO_BIAS[dtype]
-    products = need_dx + need_dw
-    run = _linear.over(products * samples * inputs * outputs / FMAS_A_NANOSECOND)
-    tasks, dx_grid, dw_grid = 1, (1, 1), (1, 1)
+    run = _linear.over((need_dx + need_dw) * fmas / FMAS_A_NANOSECOND)
+    tasks, dx_grid, dw_grid = 1, ONE, ONE
     if run is not _linear.serial:
         tasks = get_num_threads()
         dx_grid, dw_grid = grid(samples, inputs, tasks), grid(outputs, inputs, tasks)
-    none = NO_BIAS[dtype]
-    run(x, w, none, dy, False, dx, dw, db, tasks, dx_grid, dx_grid, dw_grid)
+    run(x, w, NO_BIAS[dtype], dy, False, dx, dw, db, tasks, ONE, dx_grid, dw_grid)
     if need_db and not here:
         db = sum_rows(dy)
     return dx if need_dx else None, dw if need_dw else None, db if need_db else None
