@@ -122,6 +122,41 @@ def prefetch(typingctx: Any, address: Any) -> Any:
     return types.void(types.intp), codegen
 
 
+# Masks
+
+
+MASK = 64  # elements, a bit each
+
+
+@intrinsic
+def outside(typingctx: Any, like: Any, address: Any, low: Any, high: Any) -> Any:
+    """Return a uint64 of the MASK elements from an address on: the bits of those not in [low, high].
+
+    The first element has the lowest bit. A NaN is in no interval.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        scalar = context.get_value_type(like)
+        vector = ir.VectorType(scalar, MASK)
+        x = builder.load(builder.inttoptr(args[1], vector.as_pointer()))
+        x.align = _bytes(scalar)
+        below = builder.fcmp_unordered("<", x, _splat(builder, args[2], vector))
+        above = builder.fcmp_unordered(">", x, _splat(builder, args[3], vector))
+        return builder.bitcast(builder.or_(below, above), INT64)
+
+    return types.uint64(like, types.intp, like, like), codegen
+
+
+@intrinsic
+def lowest(typingctx: Any, mask: Any) -> Any:
+    """Return the index of the lowest bit that is set in a mask that is not 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), codegen
+
+
 # The tile of matmul: `rows` x `vectors` accumulators, which have to fit into the registers beside a
 # row of B and one element of A. AVX-512 and NEON have 32 registers, AVX and SSE 16.
 

@@ -32,7 +32,7 @@ from minnet.kernels.rejection import (
     scaled,
     words_of,
 )
-from minnet.kernels.simd import fma
+from minnet.kernels.simd import MASK, fma, lowest, outside
 
 # Elements that go through a buffer at once, and between two calls of `progress`.
 PIECE = 1 << 20
@@ -115,15 +115,19 @@ _uniform32 = _over_runs(_uniform32_run, "_uniform32")
 
 
 @block
-def _outside(out: Any, used: Any, a: Any, b: Any, flags: Any, pending: Any) -> Any:
+def _outside(out: Any, used: Any, a: Any, b: Any, pending: Any) -> Any:
     """List the elements of a run outside [a, b], and return how many there are."""
-    for e in range(out.size):  # apart from the listing, as this vectorises
-        flags[e] = not (a <= out[e] <= b)
     n = 0
     for start in (0, out.size // 2):
-        for e in range(start, start + used):
-            pending[n] = e
-            n += flags[e]
+        for first in range(start, start + used, MASK):
+            mask = outside(out[0], out.ctypes.data + first * out.itemsize, a, b)
+            asked = start + used - first
+            if asked < MASK:
+                mask &= (uint64(1) << uint64(asked)) - uint64(1)
+            while mask:
+                pending[n] = first + lowest(mask)
+                n += 1
+                mask &= mask - uint64(1)
     return n
 
 
@@ -156,9 +160,8 @@ def _truncated_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> 
     size = out.size
     words(out.ctypes.data, index, width, stream)
     _normal_pairs(out, width, (mean, std))
-    flags, pending = np.empty(size, np.uint8), np.empty(size, np.int32)
-    fresh = np.empty(size, out.dtype)
-    n = _outside(out, width * (size // 2) // COUNTERS, a, b, flags, pending)
+    pending, fresh = np.empty(size, np.int32), np.empty(size, out.dtype)
+    n = _outside(out, width * (size // 2) // COUNTERS, a, b, pending)
     attempt = 1
     while n > 0 and attempt < ATTEMPTS:
         _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std)
