@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from numba import prange
 
+from minnet.kernels.cpu.lanes import LANES, lanes_dot, lanes_max, lanes_sum
 from minnet.kernels.jit import device, kernel
 from minnet.kernels.numeric import exp, log
 from minnet.kernels.simd import fma
 
 BLOCK = 4096  # elements of a reduced axis that one thread adds up, at most
-LANES = 64  # in memory: enough independent additions to hide the latency of a store and a load
 COLUMNS = 1024  # columns that are added side by side: 8 KiB of float64, which stay in the L1 cache
 CHUNK = 2048  # elements whose exponentials are taken in one flat loop, however short the rows are
 
@@ -34,27 +34,10 @@ Axes = int | Sequence[int] | None
 
 
 @device
-def add_lanes(lanes: Any) -> Any:
-    half = LANES // 2
-    while half:
-        for i in range(half):
-            lanes[i] += lanes[i + half]
-        half //= 2
-    return lanes[0]
-
-
-@device
 def row_sum(x: Any) -> Any:
     """Return the sum of a block of adjacent elements as a float64."""
     laps = x.size // LANES
-    total = 0.0
-    if laps:
-        lanes = np.zeros(LANES)
-        for lap in range(laps):
-            part = x[lap * LANES : lap * LANES + LANES]
-            for i in range(LANES):
-                lanes[i] += part[i]
-        total = add_lanes(lanes)
+    total = lanes_sum(x.dtype.type(0), x.ctypes.data, laps) if laps else 0.0
     for i in range(laps * LANES, x.size):
         total += x[i]
     return total
@@ -64,15 +47,7 @@ def row_sum(x: Any) -> Any:
 def row_dot(x: Any, y: Any) -> Any:
     """Return the sum of x * y in the order of `row_sum`; a product of two float32 is exact."""
     laps = x.size // LANES
-    total = 0.0
-    if laps:
-        lanes = np.zeros(LANES)
-        for lap in range(laps):
-            left = x[lap * LANES : lap * LANES + LANES]
-            right = y[lap * LANES : lap * LANES + LANES]
-            for i in range(LANES):
-                lanes[i] += np.float64(left[i]) * np.float64(right[i])
-        total = add_lanes(lanes)
+    total = lanes_dot(x.dtype.type(0), x.ctypes.data, y.ctypes.data, laps) if laps else 0.0
     for i in range(laps * LANES, x.size):
         total += np.float64(x[i]) * np.float64(y[i])
     return total
@@ -82,16 +57,9 @@ def row_dot(x: Any, y: Any) -> Any:
 def row_max(x: Any) -> Any:
     """Return the largest element that is not NaN; -inf where there is none."""
     laps = x.size // LANES
-    low = x.dtype.type(-np.inf)
-    best = low
+    best = x.dtype.type(-np.inf)
     if laps:
-        lanes = np.full(LANES, low, x.dtype)
-        for lap in range(laps):
-            part = x[lap * LANES : lap * LANES + LANES]
-            for i in range(LANES):
-                lanes[i] = part[i] if part[i] > lanes[i] else lanes[i]
-        for i in range(LANES):
-            best = lanes[i] if lanes[i] > best else best
+        best = lanes_max(best, x.ctypes.data, laps)
     for i in range(laps * LANES, x.size):
         best = x[i] if x[i] > best else best
     return best
