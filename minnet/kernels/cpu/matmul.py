@@ -7,8 +7,8 @@ goes on from the partial result: the same chain. So does one that is added to wh
 
 The three layouts of training are views: forward `matmul(x, w.T, bias)`, `matmul(dy, w)` for dx and
 `matmul(dy.T, x)` for dw. B is read in panels as wide as a tile: from where it is, if its rows are
-contiguous and few rows of A go over it, else from a packed copy of the panels (which transposes, if
-need be). A is read element by element, at any strides.
+contiguous and close together, or few rows of A go over it; else from a packed copy of the panels
+(which transposes, if need be). A is read element by element, at any strides.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def _task(
     pack_b = (
         b_column != size
         or ragged
-        or rows > 6 * TILE_ROWS
-        or (rows > 2 * TILE_ROWS and (b_k % CONFLICT == 0 or kc * b_k > FAR))
+        or (rows > 2 * TILE_ROWS and b_k % CONFLICT == 0)
+        or (rows > 12 * TILE_ROWS and kc * b_k > FAR)
     )
     # Each panel of B reads all of A. Where A is read across its rows, that costs more than a copy
     # from some panels on.
