@@ -17,7 +17,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import int64, prange
+from numba import carray, int64, prange
 
 from minnet.kernels import engine
 from minnet.kernels.buffers import empty
@@ -28,6 +28,7 @@ from minnet.kernels.simd import (
     TILE_VECTORS,
     copy,
     load,
+    pointer,
     prefetch,
     store,
     tile,
@@ -257,10 +258,11 @@ def product_block(
                 resume,
             )
     if bias.size:
-        for r in range(i, i + m):
-            row = c + r * c_row
-            for s in range(j, j + n):
-                store(row + s * size, load(zero, row + s * size) + bias[s])
+        part = bias[j : j + n]
+        for r in range(i, i + m):  # arrays, so that the loop vectorises
+            row = carray(pointer(zero, c + r * c_row + j * size), n)
+            for s in range(n):
+                row[s] += part[s]
 
 
 @kernel(parallel=True)
