@@ -529,7 +529,7 @@ def _backward(
         if node.saved and not retain_graph:
             node.saved, node.vjps, node.joint = (), None, None
     for edge, gradient in gradients.items():
-        if type(edge) is Node:  # nobody wants what it would send
+        if isinstance(edge, Node):  # nobody wants what it would send
             continue
         if edge._hooks:
             gradient = _hooked(edge._hooks, gradient)
@@ -538,7 +538,7 @@ def _backward(
             captured[edge] = gradient
     if accumulate:
         for edge, gradient in captured.items():
-            if type(edge) is not Node:
+            if not isinstance(edge, Node):
                 _accumulate(edge, gradient, edge not in shared)
         for x in inputs or ():
             if x.grad_fn is not None and x.grad_fn in captured:

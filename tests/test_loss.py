@@ -560,6 +560,20 @@ def test_broadcasting_warns_and_its_gradients_have_the_inputs_shapes(loss):
         loss(x, minnet.zeros(5))
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss])
+def test_a_second_backward_and_a_changed_operand_are_errors(loss, reduction):
+    x, y = minnet.ones(3, requires_grad=True), minnet.zeros(3)
+    once = loss(x * 2, y, reduction=reduction).sum()
+    once.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        once.backward()
+    changed = loss(x, y, reduction=reduction).sum()
+    y += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        changed.backward()
+
+
 def test_smooth_l1_without_a_smooth_part_is_l1():
     x, y = minnet.tensor([1.0, -3.0, 0.0], requires_grad=True), minnet.zeros(3)
     loss = F.smooth_l1_loss(x, y, beta=0.0, reduction="sum")

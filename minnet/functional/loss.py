@@ -491,14 +491,16 @@ def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
     """Return an operation on the difference of two tensors, from a loss and its derivative."""
 
     def pairwise(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
-        with np.errstate(all="ignore"):
+        def gradient(dy: np.ndarray, input: np.ndarray, target: np.ndarray) -> np.ndarray:
             difference = _difference(input, target)
-            loss = values(difference, *options)
-
-        def gradient(dy: np.ndarray) -> np.ndarray:
             return _each(dy, difference.size, reduction) * slope(difference, *options)
 
-        return _reduced(loss, reduction), (gradient, lambda dy: -gradient(dy))
+        with np.errstate(all="ignore"):
+            loss = values(_difference(input, target), *options)
+        return _reduced(loss, reduction), (
+            lambda dy: gradient(dy, input, target),
+            lambda dy: -gradient(dy, input, target),
+        )
 
     return pairwise
 

@@ -130,9 +130,9 @@ MASK = 64  # elements, a bit each
 
 @intrinsic
 def outside(typingctx: Any, like: Any, address: Any, low: Any, high: Any) -> Any:
-    """Return a uint64 of the MASK elements from an address on: the bits of those not in [low, high].
+    """Return which of MASK elements are outside [low, high], as the bits of a uint64.
 
-    The first element has the lowest bit. A NaN is in no interval.
+    The first element has the lowest bit. NaN is outside.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -111,8 +111,6 @@ def lanes_max(typingctx: Any, like: Any, x: Any, laps: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         scalar, (_, x, laps) = context.get_value_type(like), args
         low = ir.Constant(ir.VectorType(scalar, LANES), [float("-inf")] * LANES)
-        return _reduced(
-            builder, laps, low, lambda lap: _element(builder, scalar, x, lap), _larger
-        )
+        return _reduced(builder, laps, low, lambda lap: _element(builder, scalar, x, lap), _larger)
 
     return like(like, types.intp, types.intp), codegen
