@@ -76,7 +76,7 @@ def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 _tensor_class: type[Variable] = Variable
-_new = Variable.__new__
+_allocate = object.__new__
 
 
 def register_tensor(cls: type[Variable]) -> None:
@@ -87,7 +87,10 @@ def register_tensor(cls: type[Variable]) -> None:
 
 def wrap(array: Any) -> Any:
     """Return a tensor around an array, without a copy and without a graph."""
-    tensor = _new(_tensor_class)
+    # As `Variable.__new__`, without another call: nearly all tensors are made here.
+    tensor = _allocate(_tensor_class)
+    tensor.grad_fn = tensor._grad = tensor._version = tensor._base = tensor._hooks = None
+    tensor._requires_grad = tensor._viewed = False
     # NumPy returns scalars where an array would have no dimension.
     tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)
     return tensor
@@ -238,8 +241,8 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
 
     Where several gradients are cheaper together, a third thing may be returned: a function from the
     gradient of the result and the positions of some inputs to all gradients by position, of which
-    those at the others are not read. It has the VJPs' bits, and is called in place of them where
-    more than one of them is needed.
+    those at the others are not read. They have the VJPs' bits and the inputs' shapes and dtypes. It
+    is called in place of the VJPs where more than one of them is needed.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input
@@ -271,7 +274,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
             vjps = found[1]
             if None in vjps:
                 sends = [send for send in sends if vjps[send[1]] is not None]
-            node = out.grad_fn = Node(name, sends, *found[1:])
+            node = out.grad_fn = Node(name, sends, vjps, found[2] if len(found) > 2 else None)
             saved: list[Any] = []
             for send in sends:
                 vjp = vjps[send[1]]
@@ -512,14 +515,16 @@ def _backward(
             if tensor is not None:
                 retained.append((tensor, dy))
         sends = node.sends if useful is None else [s for s in node.sends if s[0] in useful]
-        results: Any = node.vjps
-        together = node.joint is not None and len(sends) > 1
-        if together:
-            results = node.joint(dy, [send[1] for send in sends])  # type: ignore[misc]
+        vjps, together = node.vjps, None
+        if node.joint is not None and len(sends) > 1:
+            together = node.joint(dy, [send[1] for send in sends])
         for edge, position, shape, dtype in sends:
-            gradient = results[position] if together else results[position](dy)
-            if gradient.shape != shape or gradient.dtype is not dtype:
-                gradient = fit(gradient, shape, dtype)
+            if together is not None:
+                gradient = together[position]
+            else:
+                gradient = vjps[position](dy)  # type: ignore[index, misc]
+                if gradient.shape != shape or gradient.dtype is not dtype:
+                    gradient = fit(gradient, shape, dtype)
             known = gradients.get(edge)
             if known is not None:
                 gradient = known + gradient

@@ -388,7 +388,8 @@ def cross_entropy(
         >>> minnet.nn.functional.cross_entropy(logits, minnet.tensor([0, 1]))
         tensor(0.0878)
     """
-    _tensors("cross_entropy_loss", ("input", input), ("target", target))
+    if not (isinstance(input, Variable) and isinstance(target, Variable)):
+        _tensors("cross_entropy_loss", ("input", input), ("target", target))
     if weight is not None:
         _tensors("cross_entropy_loss", ("input", input), ("target", target), ("weight", weight))
     reduction = _reduction(reduction, size_average, reduce)
@@ -521,7 +522,8 @@ _square = _pair(lambda d: d * d, lambda d: d + d)
 @differentiable("MseLossBackward0", tensors=2)
 def _mse(input: np.ndarray, target: np.ndarray, reduction: str) -> Any:
     """loss = (input - target)²"""
-    input, target = promoted(input, target)
+    if input.dtype is not target.dtype:
+        input, target = promoted(input, target)
     if reduction == "none" or input.shape != target.shape:
         return _square(input, target, reduction)
     k, divisor = kernels.of(input), input.size if reduction == "mean" else 1
@@ -542,7 +544,8 @@ _huber = differentiable("HuberLossBackward0", tensors=2)(
 
 
 def _check_pair(name: str, input: Any, target: Any) -> None:
-    _tensors(name, ("input", input), ("target", target))
+    if not (isinstance(input, Variable) and isinstance(target, Variable)):
+        _tensors(name, ("input", input), ("target", target))
     x, t = input.array, target.array
     if x.shape != t.shape:
         warnings.warn(

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, moments, trained, written
+from minnet.optim.optimizer import Group, Optimizer, row, trained, written
 from minnet.tensor import Tensor
 
 
@@ -106,7 +106,7 @@ class Adam(Optimizer):
         found = trained(group)
         names = self.MOMENTS if group["amsgrad"] else self.MOMENTS[:2]
         # By device, by dtype, and by the number of the step.
-        rows: dict[tuple[type, str, float], list[Any]] = {}
+        rows: dict[tuple[type, np.dtype, float], list[Any]] = {}
         steps = []
         for p, w, g in found:
             state = self.state[p]
@@ -115,8 +115,7 @@ class Adam(Optimizer):
             step = state["step"].array
             t = step.item() + 1
             steps.append((step, t))
-            row = [w, g, *moments(state, names, w)]
-            rows.setdefault((type(w), w.dtype.char, t), []).append(row)
+            rows.setdefault((type(w), w.dtype, t), []).append(row(w, g, state, names))
         for (_, _, t), alike in rows.items():
             kernels.of(alike[0][0]).adam_step(
                 *(alike, lr, beta1, beta2, eps, decay, t, group["amsgrad"], decoupled, maximize)

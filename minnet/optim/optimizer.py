@@ -298,17 +298,22 @@ def written(found: list[tuple[Tensor, np.ndarray, np.ndarray]]) -> None:
         p.bump()
 
 
-def moments(state: dict[str, Any], names: Iterable[str], like: np.ndarray) -> list[np.ndarray]:
-    """Return the arrays of running averages that have the parameter's shape; zeros at first."""
-    shape, dtype = like.shape, like.dtype
-    found = []
+def row(
+    w: np.ndarray, g: np.ndarray, state: dict[str, Any], names: Iterable[str]
+) -> list[np.ndarray]:
+    """Return what a kernel takes of a parameter: it, its gradient, and the running averages.
+
+    A running average has the parameter's shape, and begins with zeros.
+    """
+    shape, dtype = w.shape, w.dtype
+    found = [w, g]
     for name in names:
         tensor = state.get(name)
         if tensor is None:
-            tensor = state[name] = wrap(np.zeros_like(like, order="C"))
+            tensor = state[name] = wrap(np.zeros_like(w, order="C"))
         array = tensor.array
         if array.shape != shape or array.dtype is not dtype:
-            _fits(array, like, name)
+            _fits(array, w, name)
         found.append(array)
     return found
 

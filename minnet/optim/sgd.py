@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, moments, trained, written
+from minnet.optim.optimizer import Group, Optimizer, row, trained, written
 
 
 class SGD(Optimizer):
@@ -89,16 +89,16 @@ class SGD(Optimizer):
         dampening, nesterov, maximize = group["dampening"], group["nesterov"], group["maximize"]
         found = trained(group)
         # By device, by dtype, and by whether it is the buffer's first step.
-        rows: dict[tuple[type, str, bool], list[Any]] = {}
+        rows: dict[tuple[type, np.dtype, bool], list[Any]] = {}
         for p, w, g in found:
-            row, first = [w, g], False
-            if momentum:
-                state = self.state[p]
-                first = state.get("momentum_buffer") is None
-                if first:
-                    state["momentum_buffer"] = wrap(np.empty_like(w, order="C"))
-                row += moments(state, self.MOMENTS, w)
-            rows.setdefault((type(w), w.dtype.char, first), []).append(row)
+            if not momentum:
+                rows.setdefault((type(w), w.dtype, False), []).append((w, g))
+                continue
+            state = self.state[p]
+            first = state.get("momentum_buffer") is None
+            if first:
+                state["momentum_buffer"] = wrap(np.empty_like(w, order="C"))
+            rows.setdefault((type(w), w.dtype, first), []).append(row(w, g, state, self.MOMENTS))
         for (_, _, first), alike in rows.items():
             k = kernels.of(alike[0][0])
             k.sgd_step(alike, lr, momentum, dampening, decay, nesterov, first, maximize)

@@ -33,10 +33,16 @@ Row = tuple[np.ndarray, ...]
 
 
 @kernel
-def _locate(arrays: Any, table: Any, start: Any) -> None:
-    """Write the addresses and sizes of some arrays into the table from row `start` on."""
+def _locate(arrays: Any, table: Any, start: Any) -> int:
+    """Write the addresses and sizes of some arrays into the table from row `start` on.
+
+    Returns the sum of the sizes.
+    """
+    total = 0
     for i in range(TOGETHER):
         table[start + i, 0], table[start + i, 1] = arrays[i].ctypes.data, arrays[i].size
+        total += arrays[i].size
+    return total
 
 
 @device
@@ -182,13 +188,13 @@ def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> Non
     """
     width = len(rows[0])
     flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
-    count = sum([x.size for x in flat[::width]])
-    flat += flat[:1] * (-len(flat) % TOGETHER)
+    flat += [flat[0][:0]] * (-len(flat) % TOGETHER)
     table = np.empty((len(flat), 2), np.int64)
+    total = 0
     for i in range(0, len(flat), TOGETHER):
-        _locate(tuple(flat[i : i + TOGETHER]), table, i)
+        total += _locate.serial(tuple(flat[i : i + TOGETHER]), table, i)
     ends = np.empty(len(rows), np.int64)
-    step = run.over(cost * count)
+    step = run.over(cost * total / width)
     start = 0
     while start < len(rows):
         start = step(flat[0], table, width, start, ends, *numbers)
