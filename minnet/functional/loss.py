@@ -388,8 +388,7 @@ def cross_entropy(
         >>> minnet.nn.functional.cross_entropy(logits, minnet.tensor([0, 1]))
         tensor(0.0878)
     """
-    if not (isinstance(input, Variable) and isinstance(target, Variable)):
-        _tensors("cross_entropy_loss", ("input", input), ("target", target))
+    _tensors("cross_entropy_loss", ("input", input), ("target", target))
     if weight is not None:
         _tensors("cross_entropy_loss", ("input", input), ("target", target), ("weight", weight))
     reduction = _reduction(reduction, size_average, reduce)
@@ -544,8 +543,7 @@ _huber = differentiable("HuberLossBackward0", tensors=2)(
 
 
 def _check_pair(name: str, input: Any, target: Any) -> None:
-    if not (isinstance(input, Variable) and isinstance(target, Variable)):
-        _tensors(name, ("input", input), ("target", target))
+    _tensors(name, ("input", input), ("target", target))
     x, t = input.array, target.array
     if x.shape != t.shape:
         warnings.warn(

@@ -21,7 +21,7 @@ MOST = 1 << 26  # bytes kept in all
 
 # Without the interpreter's lock a count of references says nothing.
 _counts_are_exact = getattr(sys, "_is_gil_enabled", lambda: True)()
-# By shape and dtype, the oldest first.
+# By shape and dtype, of each the oldest first.
 _kept: dict[tuple[tuple[int, ...], Any], list[np.ndarray]] = {}
 
 
@@ -54,7 +54,16 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def _keep(array: np.ndarray) -> None:
-    size = array.nbytes + sum(kept.nbytes for same in list(_kept.values()) for kept in list(same))
+    # Into another dict and another list: a thread may be counting the references in these.
+    global _kept
+    kept = dict(_kept)
+    size = array.nbytes + sum(other.nbytes for same in kept.values() for other in same)
     while size > MOST:
-        size -= sum(kept.nbytes for kept in _kept.pop(next(iter(_kept)), ()))
-    _kept.setdefault((array.shape, array.dtype), []).append(array)
+        key = next(iter(kept))
+        oldest, *rest = kept.pop(key)
+        if rest:
+            kept[key] = rest
+        size -= oldest.nbytes
+    key = array.shape, array.dtype
+    kept[key] = [*kept.get(key, ()), array]
+    _kept = kept

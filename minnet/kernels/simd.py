@@ -35,14 +35,14 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
     return x(x, x, x), codegen
 
 
-def _bytes(scalar: Any) -> int:
+def itemsize_of(scalar: Any) -> int:
     return 4 if isinstance(scalar, ir.FloatType) else 8
 
 
 def fma_function(module: Any, kind: Any) -> Any:
     """Return LLVM's fma for a scalar or a vector type."""
     vector = isinstance(kind, ir.VectorType)
-    name = f"f{8 * _bytes(kind.element if vector else kind)}"
+    name = f"f{8 * itemsize_of(kind.element if vector else kind)}"
     name = f"llvm.fma.v{kind.count}{name}" if vector else f"llvm.fma.{name}"
     return cgutils.get_or_insert_function(module, ir.FunctionType(kind, [kind] * 3), name)
 
@@ -139,7 +139,7 @@ def outside(typingctx: Any, like: Any, address: Any, low: Any, high: Any) -> Any
         scalar = context.get_value_type(like)
         vector = ir.VectorType(scalar, MASK)
         x = builder.load(builder.inttoptr(args[1], vector.as_pointer()))
-        x.align = _bytes(scalar)
+        x.align = itemsize_of(scalar)
         below = builder.fcmp_unordered("<", x, _splat(builder, args[2], vector))
         above = builder.fcmp_unordered(">", x, _splat(builder, args[3], vector))
         return builder.bitcast(builder.or_(below, above), INT64)
@@ -198,7 +198,7 @@ def _opaque(builder: Any, pointer: Any) -> Any:
 
 def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     """Return the function of one tile: C = A B, or C += A B, as a chain of fmas over k."""
-    size = _bytes(scalar)
+    size = itemsize_of(scalar)
     vector = ir.VectorType(scalar, vector_bytes() // size)
     function, new = _define(module, f"minnet.tile.f{8 * size}.{rows}x{vectors}", 9)
     if not new:
@@ -328,7 +328,7 @@ def tile(
 
 
 def _transpose(module: Any, scalar: Any) -> Any:
-    size = _bytes(scalar)
+    size = itemsize_of(scalar)
     lanes, group = vector_bytes() // size, 16 // size  # shuffles are cheap within 16 bytes
     vector = ir.VectorType(scalar, lanes)
     function, new = _define(module, f"minnet.transpose.f{8 * size}", 5)

@@ -63,10 +63,14 @@ def test_small_and_huge_ones_are_not_kept_and_all_together_are_bounded():
     buffers.empty((10, 10), FLOAT)
     buffers.empty((buffers.MOST // 16 + 1, 4), FLOAT)
     assert buffers._kept == {}
-    held = [buffers.empty((1024, 1024 + i // 20), FLOAT) for i in range(40)]
+    held = [buffers.empty((1024, 1024), FLOAT) for _ in range(40)]
+    (kept,) = buffers._kept.values()
+    assert [address(array) for array in kept] == [address(array) for array in held[-16:]]
+    assert sum(array.nbytes for array in kept) == buffers.MOST
+    held += [buffers.empty((1024, 1024 - i), FLOAT) for i in range(40)]
     kept = [array for same in buffers._kept.values() for array in same]
-    assert kept and sum(array.nbytes for array in kept) <= buffers.MOST
-    assert len({address(array) for array in held}) == 40
+    assert buffers.MOST * 0.9 < sum(array.nbytes for array in kept) <= buffers.MOST
+    assert len({address(array) for array in held}) == 80
 
 
 def test_threads_never_get_the_same_one():

@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from minnet.kernels.simd import INT32, INT64
+from minnet.kernels.simd import INT32, INT64, itemsize_of
 
 LANES = 64
 DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
@@ -28,7 +28,7 @@ def _element(builder: Any, scalar: Any, address: Any, lap: Any) -> Any:
     vector = ir.VectorType(scalar, LANES)
     start = builder.inttoptr(address, vector.as_pointer())
     x = builder.load(builder.gep(start, [lap]))
-    x.align = 4 if isinstance(scalar, ir.FloatType) else 8
+    x.align = itemsize_of(scalar)
     return x
 
 
