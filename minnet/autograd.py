@@ -217,6 +217,13 @@ class Node:
 _numbers = count()
 
 
+def snapshot(x: Variable) -> tuple[list[int], int, np.ndarray, str | None]:
+    """Return what `Node.saved` has for a tensor that a VJP reads."""
+    counter = x._version or x.counter()
+    source = x.grad_fn
+    return counter, counter[0], x.array, source and source.name
+
+
 def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
     """Make `out` the result of the node `name` with one VJP for each input."""
     sends = []
@@ -242,7 +249,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
     Where several gradients are cheaper together, a third thing may be returned: a function from the
     gradient of the result and the positions of some inputs to all gradients by position, of which
     those at the others are not read. They have the VJPs' bits and the inputs' shapes and dtypes. It
-    is called in place of the VJPs where more than one of them is needed.
+    is called in place of the VJPs.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input
@@ -283,9 +290,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     x = out if index == tensors else args[index]
                     # The VJPs of an operation in place read a copy of the first input.
                     if isinstance(x, Variable) and not (inplace and index == 0):
-                        counter = x._version or x.counter()
-                        source = x.grad_fn
-                        saved.append((counter, counter[0], x.array, source and source.name))
+                        saved.append(snapshot(x))
             node.saved = saved
 
         @wraps(function)
@@ -516,7 +521,7 @@ def _backward(
                 retained.append((tensor, dy))
         sends = node.sends if useful is None else [s for s in node.sends if s[0] in useful]
         vjps, together = node.vjps, None
-        if node.joint is not None and len(sends) > 1:
+        if node.joint is not None:
             together = node.joint(dy, [send[1] for send in sends])
         for edge, position, shape, dtype in sends:
             if together is not None:

@@ -11,6 +11,7 @@ Nothing compiles at import. Machine code is kept on disk (see `cache.py`).
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -76,6 +77,14 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
+def least_work() -> float:
+    """Return from how many nanoseconds of single-threaded work on a launch is safe and saves time.
+
+    It is infinite where there is one thread.
+    """
+    return math.inf if get_num_threads() == 1 or _forked else WORTH_A_LAUNCH[_layer]
+
+
 class Kernel:
     """A function on arrays, compiled on first use for each combination of argument types.
 
@@ -94,11 +103,7 @@ class Kernel:
         return self.serial(*args)
 
     def over(self, work: float) -> Callable[..., Any]:
-        if work < WORTH_A_LAUNCH[_layer] or not self._has_prange:
-            return self.serial
-        if get_num_threads() == 1 or _forked:
-            return self.serial
-        return self.parallel
+        return self.parallel if self._has_prange and work >= least_work() else self.serial
 
     def parallel(self, *args: Any) -> Any:
         """Run with all threads, or serially where entering the threads is not safe."""

@@ -8,11 +8,23 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from minnet.functional.mlp import mlp
+from minnet.nn.activation import ReLU, Sigmoid, Tanh
+from minnet.nn.linear import Linear
 from minnet.nn.module import Module, indent, require_module
 from minnet.nn.parameter import Parameter
 from minnet.tensor import Tensor
 
 C = TypeVar("C", bound="_Ordered")
+
+# What `mlp` computes, by the method that is called for it and not by the class: a subclass, or
+# someone who patches a class or a module, may have another one.
+FORWARDS: dict[Any, str] = {
+    Linear.forward: "linear",
+    ReLU.forward: "relu",
+    Tanh.forward: "tanh",
+    Sigmoid.forward: "sigmoid",
+}
 
 
 class _Ordered(Module):
@@ -121,9 +133,20 @@ class Sequential(_Ordered):
                 self.add_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
+        layers: list[list[Any]] = []  # that are computed together, once their end is known
         for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
-        return input
+            kind = FORWARDS.get(getattr(getattr(module, "forward", None), "__func__", None))
+            if kind is None or module._hooked:
+                if layers:
+                    input, layers = mlp(input, layers), []
+                input = module(input)  # type: ignore[misc]
+            elif kind == "linear":
+                layers.append([module.weight, module.bias, None])
+            elif layers and layers[-1][2] is None:
+                layers[-1][2] = kind
+            else:
+                input, layers = module(mlp(input, layers)), []
+        return mlp(input, layers) if layers else input
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

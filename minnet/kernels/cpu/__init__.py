@@ -34,6 +34,11 @@ from minnet.kernels.cpu.loss import (
 from minnet.kernels.cpu.matmul import (
     matmul,
 )
+from minnet.kernels.cpu.mlp import (
+    mlp,
+    mlp_backward,
+    mlp_takes,
+)
 from minnet.kernels.cpu.optimize import (
     adam_step,
     sgd_step,

@@ -14,7 +14,7 @@ from numba import int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid, matmul, product_block
-from minnet.kernels.cpu.reduce import BLOCK, sum_rows
+from minnet.kernels.cpu.reduce import BLOCK, row_sum, sum_rows
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import block, kernel
 from minnet.kernels.threads import get_num_threads
@@ -24,9 +24,13 @@ NOTHING = {dtype: np.empty((0, 0), dtype) for dtype in NO_BIAS}
 
 
 @block
-def _bias_sums(task, tasks, dy, out):
+def bias_sums(task, tasks, dy, out):
     """Write the sums of a task's columns, for up to BLOCK rows."""
     first, last = task * out.size // tasks, (task + 1) * out.size // tasks
+    if out.size == 1:
+        if last > first:
+            out[0] = row_sum(dy.reshape(-1))
+        return
     total = np.zeros(last - first)
     for i in range(dy.shape[0]):
         part = dy[i, first:last]
@@ -80,7 +84,7 @@ def _linear(x, w, bias, y, forward, dx, dw, db, tasks, y_grid, dx_grid, dw_grid)
     for task in prange(tasks):
         _products(int64(task), x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid)
         if db.size:
-            _bias_sums(int64(task), tasks, y, db)
+            bias_sums(int64(task), tasks, y, db)
 
 
 def _contiguous(x: np.ndarray) -> np.ndarray:
@@ -123,7 +127,7 @@ def linear_backward(
     dtype = dy.dtype
     if not (dy.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
         dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
-    here = samples <= BLOCK and outputs > 1  # else its sum is of another order
+    here = samples <= BLOCK  # else its sum is of another order
     dx = empty((samples, inputs), dtype) if need_dx else NOTHING[dtype]
     dw = empty((outputs, inputs), dtype) if need_dw else NOTHING[dtype]
     db = np.empty(outputs, dtype) if need_db and here else NO_BIAS[dtype]

@@ -21,7 +21,7 @@ from numba import carray, int64, prange
 
 from minnet.kernels import engine
 from minnet.kernels.buffers import empty
-from minnet.kernels.jit import block, kernel
+from minnet.kernels.jit import block, device, kernel
 from minnet.kernels.simd import (
     TILE_HEIGHTS,
     TILE_ROWS,
@@ -197,6 +197,18 @@ def _task(
             copy(c + i * c_row, stage + i * stage_row, columns * size)
 
 
+@device
+def block_of(task, tall, wide, rows, columns, size):
+    """Return the first row of block `task` of C, its rows, its first column, and its columns."""
+    width = PANEL // size
+    tiles, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
+    p, q = task // wide, task % wide
+    i, j = p * tiles // tall * TILE_ROWS, q * panels // wide * width
+    m = min(rows, (p + 1) * tiles // tall * TILE_ROWS) - i
+    n = min(columns, (q + 1) * panels // wide * width) - j
+    return i, m, j, n
+
+
 @block
 def product_block(
     like,
@@ -225,14 +237,10 @@ def product_block(
     zero = like.dtype.type(0)
     lanes = VECTOR // size
     width = PANEL // size
-    tiles, panels = (rows + TILE_ROWS - 1) // TILE_ROWS, (columns + width - 1) // width
+    i, m, j, n = block_of(task, tall, wide, rows, columns, size)
     # Blocks of K of nearly one depth, in whole vectors.
     laps = (depth + DEPTH - 1) // DEPTH
     kc = ((depth + laps - 1) // laps + lanes - 1) // lanes * lanes
-    p, q = task // wide, task % wide
-    i, j = p * tiles // tall * TILE_ROWS, q * panels // wide * width
-    m = min(rows, (p + 1) * tiles // tall * TILE_ROWS) - i
-    n = min(columns, (q + 1) * panels // wide * width) - j
     high, wide_bytes = min(m, MANY_ROWS), min((n + width - 1) // width * PANEL, MANY_COLUMNS)
     stage = high * (wide_bytes + LINE) if n * size % VECTOR else 0
     a_copy = (min(high, ROWS) + TILE_ROWS) * (kc * size + LINE)

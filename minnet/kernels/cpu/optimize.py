@@ -20,29 +20,16 @@ import numpy as np
 from numba import carray, prange
 
 from minnet.kernels import updates
+from minnet.kernels.cpu.addresses import addresses
 from minnet.kernels.jit import Kernel, block, device, kernel, named
 from minnet.kernels.simd import pointer
 
 BLOCK = 8192  # elements that one thread takes at a time
-TOGETHER = 8  # arrays whose addresses are taken in one call
 
 # Nanoseconds of one thread for an element.
 SGD_NS, MOMENTUM_NS, ADAM_NS = 0.1, 0.15, 0.4
 
 Row = tuple[np.ndarray, ...]
-
-
-@kernel
-def _locate(arrays: Any, table: Any, start: Any) -> int:
-    """Write the addresses and sizes of some arrays into the table from row `start` on.
-
-    Returns the sum of the sizes.
-    """
-    total = 0
-    for i in range(TOGETHER):
-        table[start + i, 0], table[start + i, 1] = arrays[i].ctypes.data, arrays[i].size
-        total += arrays[i].size
-    return total
 
 
 @device
@@ -187,17 +174,12 @@ def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> Non
     each has to see what the one before it did.
     """
     width = len(rows[0])
-    flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
-    flat += [flat[0][:0]] * (-len(flat) % TOGETHER)
-    table = np.empty((len(flat), 2), np.int64)
-    total = 0
-    for i in range(0, len(flat), TOGETHER):
-        total += _locate.serial(tuple(flat[i : i + TOGETHER]), table, i)
+    table, total = addresses([x for row in rows for x in row])
     ends = np.empty(len(rows), np.int64)
     step = run.over(cost * total / width)
-    start = 0
+    start, like = 0, rows[0][0].ravel()
     while start < len(rows):
-        start = step(flat[0], table, width, start, ends, *numbers)
+        start = step(like, table, width, start, ends, *numbers)
 
 
 def sgd_step(

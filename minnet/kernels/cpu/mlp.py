@@ -1,0 +1,292 @@
+"""A multilayer perceptron: layers x Wᵀ + b, each with an activation or none, in one call a way.
+
+A small network's time goes to calls, not to arithmetic. Here a call computes all layers, forward or
+backward, one after the other: one that is worth it is shared by the threads, in one launch with
+its bias and activation; the others are computed by the thread that called.
+
+The bits are those of the layers one by one: of `linear.py` and of `pointwise.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numba import carray, int64, prange
+
+from minnet.kernels import activations
+from minnet.kernels.buffers import empty
+from minnet.kernels.cpu.addresses import addresses
+from minnet.kernels.cpu.linear import NOTHING, bias_sums
+from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, block_of, grid, product_block
+from minnet.kernels.cpu.reduce import BLOCK
+from minnet.kernels.engine import get_matmul
+from minnet.kernels.jit import block, kernel, least_work
+from minnet.kernels.numeric import sigmoid, tanh
+from minnet.kernels.simd import pointer
+from minnet.kernels.threads import get_num_threads
+
+NONE, RELU, TANH, SIGMOID = range(4)
+CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
+
+# A plan has a row for each layer, with these columns. A grid is two: (blocks of rows, of columns).
+OUTPUTS, ACTIVATION, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 5
+COLUMNS = 7
+
+Names = tuple[str | None, ...]
+Kept = tuple[Any, ...]
+
+@block
+def _activate(activation, x):
+    """Apply an activation in place."""
+    if activation == RELU:
+        for i in range(x.size):
+            x[i] = activations.relu(x[i])
+    elif activation == TANH:
+        for i in range(x.size):
+            x[i] = tanh(x[i])
+    elif activation == SIGMOID:
+        for i in range(x.size):
+            x[i] = sigmoid(x[i])
+
+
+@block
+def _activate_backward(activation, dy, y, out):
+    """Write the gradient of an activation's input; `out` may be `dy`."""
+    if activation == RELU:
+        for i in range(dy.size):
+            out[i] = activations.relu_backward(dy[i], y[i])
+    elif activation == TANH:
+        for i in range(dy.size):
+            out[i] = activations.tanh_backward(dy[i], y[i])
+    elif activation == SIGMOID:
+        for i in range(dy.size):
+            out[i] = activations.sigmoid_backward(dy[i], y[i])
+
+
+@block
+def _layer(task, tall, wide, samples, inputs, outputs, x, w, bias, y, activation):
+    """Compute a block of y = activation(x Wᵀ + bias); `x`, `w` and `y` are addresses."""
+    size, zero = bias.itemsize, bias.dtype.type(0)
+    row = outputs * size
+    product_block(
+        bias, task, tall, wide, samples, inputs, outputs,
+        x, inputs * size, size, w, size, inputs * size, bias, y, row, 0,
+    )  # fmt: skip
+    if activation:
+        i, m, j, n = block_of(task, tall, wide, samples, outputs, size)
+        if n == outputs:
+            m, n = 1, m * n  # short rows are none of their own
+        for r in range(i, i + m):
+            _activate(activation, carray(pointer(zero, y + r * row + j * size), n))
+
+
+@block
+def _layer_backward(
+    task, tall, wide, dw_tall, dw_wide, tasks,
+    samples, inputs, outputs, x, w, dy, dx, dw, db, below, no_bias,
+):  # fmt: skip
+    """Compute a block of dw = dyᵀ x, of db, and of dx = dy W.
+
+    An address of 0, and an empty db, is not wanted. dx goes on as the gradient of what was put into
+    the activation `below`, which gave x.
+    """
+    size, zero = db.itemsize, db.dtype.type(0)
+    row, wide_row = outputs * size, inputs * size
+    if dw:
+        product_block(
+            db, task, dw_tall, dw_wide, outputs, samples, inputs,
+            dy, size, row, x, wide_row, size, no_bias, dw, wide_row, 0,
+        )  # fmt: skip
+    if db.size:
+        bias_sums(task, tasks, carray(pointer(zero, dy), (samples, outputs)), db)
+    if dx:
+        product_block(
+            db, task, tall, wide, samples, outputs, inputs,
+            dy, row, size, w, wide_row, size, no_bias, dx, wide_row, 0,
+        )  # fmt: skip
+        if below:
+            i, m, j, n = block_of(task, tall, wide, samples, inputs, size)
+            if n == inputs:
+                m, n = 1, m * n
+            for r in range(i, i + m):
+                at = r * wide_row + j * size
+                part = carray(pointer(zero, dx + at), n)
+                _activate_backward(below, part, carray(pointer(zero, x + at), n), part)
+
+
+@kernel(parallel=True)
+def _mlp(x, parameters, plan, hidden, y):
+    """x: (N, I); parameters: the addresses of (W, bias) of each layer; y: (N, O).
+
+    What the layers before the last one give, (N, O) each, is written into `hidden`, one after the
+    other.
+    """
+    size, zero = x.itemsize, x.dtype.type(0)
+    samples, inputs = x.shape
+    source, target = x.ctypes.data, hidden.ctypes.data
+    for layer in range(plan.shape[0]):
+        outputs, activation = plan[layer, OUTPUTS], plan[layer, ACTIVATION]
+        tasks = plan[layer, TASKS]
+        tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
+        w = parameters[2 * layer, 0]
+        bias = carray(pointer(zero, parameters[2 * layer + 1, 0]), parameters[2 * layer + 1, 1])
+        if layer == plan.shape[0] - 1:
+            target = y.ctypes.data
+        if tasks == 1:
+            _layer(0, 1, 1, samples, inputs, outputs, source, w, bias, target, activation)
+        else:
+            for task in prange(tasks):
+                _layer(
+                    int64(task), tall, wide, samples, inputs, outputs,
+                    source, w, bias, target, activation,
+                )  # fmt: skip
+        source, target, inputs = target, target + samples * outputs * size, outputs
+
+
+@kernel(parallel=True)
+def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradients, no_bias):
+    """Go from the last layer to `first`, and on to dx if that is not empty.
+
+    `gradients` has the addresses of (dW, db) of each layer, of size 0 if not wanted. The gradients
+    of what is put into the activations are written into `between`, which is like `hidden`, and
+    behind that like y, if there is an activation at the end.
+    """
+    size, zero = x.itemsize, x.dtype.type(0)
+    samples = x.shape[0]
+    last = plan.shape[0] - 1
+    place = hidden.size * size  # in `between`
+    gradient = dy.ctypes.data
+    activation, tasks = plan[last, ACTIVATION], plan[last, TASKS]
+    if activation:
+        for task in prange(tasks):
+            a, b = int64(task) * y.size // tasks, (int64(task) + 1) * y.size // tasks
+            out = between[hidden.size + a : hidden.size + b]
+            _activate_backward(activation, dy.reshape(-1)[a:b], y.reshape(-1)[a:b], out)
+        gradient = between.ctypes.data + place
+    for layer in range(last, first - 1, -1):
+        outputs, tasks = plan[layer, OUTPUTS], plan[layer, TASKS]
+        tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
+        dw_tall, dw_wide = plan[layer, DW_GRID], plan[layer, DW_GRID + 1]
+        w = parameters[2 * layer, 0]
+        dw = gradients[2 * layer, 0] if gradients[2 * layer, 1] else 0
+        db = carray(pointer(zero, gradients[2 * layer + 1, 0]), gradients[2 * layer + 1, 1])
+        if layer > 0:
+            inputs, below = plan[layer - 1, OUTPUTS], plan[layer - 1, ACTIVATION]
+            place -= samples * inputs * size
+            source = hidden.ctypes.data + place
+            target = between.ctypes.data + place if layer > first else 0
+        else:
+            inputs, below = x.shape[1], 0
+            source = x.ctypes.data
+            target = dx.ctypes.data if dx.size else 0
+        if tasks == 1:
+            _layer_backward(
+                0, 1, 1, 1, 1, 1,
+                samples, inputs, outputs, source, w, gradient, target, dw, db, below, no_bias,
+            )  # fmt: skip
+        else:
+            for task in prange(tasks):
+                _layer_backward(
+                    int64(task), tall, wide, dw_tall, dw_wide, tasks,
+                    samples, inputs, outputs, source, w, gradient, target, dw, db, below, no_bias,
+                )  # fmt: skip
+        gradient = target
+
+
+@lru_cache(256)
+def _plan(
+    samples: int, sizes: tuple[int, ...], names: Names, dx: bool | None, least: float, threads: int
+) -> tuple[np.ndarray, bool]:
+    """Return a plan, and whether the threads share any layer.
+
+    `sizes` are the inputs, and the outputs of each layer; `dx` says whether that of the input is
+    computed, or is None for the forward way. A layer of `least` nanoseconds and more is shared.
+    """
+    plan = np.ones((len(names), COLUMNS), np.int64)
+    for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
+        products = 1 if dx is None or (layer == 0 and not dx) else 2
+        plan[layer, OUTPUTS], plan[layer, ACTIVATION] = outputs, CODES[names[layer]]
+        if products * samples * inputs * outputs / FMAS_A_NANOSECOND >= least:
+            columns = outputs if dx is None else inputs
+            plan[layer, TASKS] = threads
+            plan[layer, GRID:DW_GRID] = grid(samples, columns, threads)
+            plan[layer, DW_GRID:] = grid(outputs, inputs, threads)
+    return plan, bool((plan[:, TASKS] > 1).any())
+
+
+def mlp_takes(arrays: Sequence[Any]) -> bool:
+    """Return whether `mlp` can be called with these: x, and W and the bias of each layer.
+
+    x: (N, I) with N from 1 to BLOCK; W: (O, I); the bias: (O,) or None; no dim of size 0. All are
+    contiguous, writable, and of one dtype, float32 or float64; and minnet multiplies.
+    """
+    x = arrays[0]
+    if type(x) is not np.ndarray or x.ndim != 2 or not 0 < len(x) <= BLOCK:
+        return False
+    dtype, inputs = x.dtype, x.shape[1]
+    if dtype not in NO_BIAS or not x.flags.carray or get_matmul() == "blas":
+        return False
+    for i in range(1, len(arrays), 2):
+        w, bias = arrays[i], arrays[i + 1]
+        if type(w) is not np.ndarray or w.dtype is not dtype or not w.flags.carray:
+            return False
+        if w.ndim != 2 or w.shape[1] != inputs or not inputs:
+            return False
+        inputs = len(w)
+        if bias is not None:
+            if type(bias) is not np.ndarray or bias.dtype is not dtype or not bias.flags.carray:
+                return False
+            if bias.shape != (inputs,):
+                return False
+    return inputs > 0
+
+
+def mlp(arrays: Sequence[np.ndarray | None], names: Names) -> tuple[np.ndarray, Kept]:
+    """Return the last layer's output, and what `mlp_backward` reads.
+
+    The arrays are what `mlp_takes`; names are the activations', "relu", "tanh", "sigmoid" or None.
+    """
+    x: Any = arrays[0]
+    dtype = x.dtype
+    parameters = [NO_BIAS[dtype] if array is None else array for array in arrays[1:]]
+    samples, inputs = x.shape
+    sizes = inputs, *map(len, parameters[::2])
+    plan, shared = _plan(samples, sizes, names, None, least_work(), get_num_threads())
+    located, _ = addresses(parameters)
+    hidden = empty((samples * sum(sizes[1:-1]),), dtype)
+    y = empty((samples, sizes[-1]), dtype)
+    (_mlp.parallel if shared else _mlp.serial)(x, located, plan, hidden, y)
+    return y, (x, parameters, located, sizes, names, hidden, y)
+
+
+def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.ndarray]:
+    """Return the gradients of x, and of W and the bias of each layer.
+
+    Those at other positions than `wanted` may be empty.
+    """
+    x, _, located, sizes, names, hidden, y = kept  # _ keeps what `located` points to
+    dtype = x.dtype
+    samples = len(x)
+    gradients = [NO_BIAS[dtype]] * (1 + 2 * len(names))
+    gradients[0] = NOTHING[dtype]
+    for position in wanted:
+        if position == 0:
+            gradients[0] = empty(x.shape, dtype)
+        else:
+            layer = (position + 1) // 2
+            shape = (sizes[layer], sizes[layer - 1]) if position % 2 else (sizes[layer],)
+            gradients[position] = empty(shape, dtype)
+    first = (max(min(wanted), 1) - 1) // 2
+    plan, shared = _plan(samples, sizes, names, 0 in wanted, least_work(), get_num_threads())
+    width = sum(sizes[1:-1]) + (sizes[-1] if names[-1] else 0)
+    between = empty((samples * width,), dtype)
+    table, _ = addresses(gradients[1:])
+    (_mlp_backward.parallel if shared else _mlp_backward.serial)(
+        dy if dy.flags.c_contiguous else np.ascontiguousarray(dy), x, located, plan, hidden, y, between, first, gradients[0], table,
+        NO_BIAS[dtype],
+    )  # fmt: skip
+    return gradients
