@@ -36,6 +36,9 @@ CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 OUTPUTS, ACTIVATION, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 5
 COLUMNS = 7
 
+# What stands for no W and no bias.
+NONE_OF = {dtype: [NOTHING[dtype], NO_BIAS[dtype]] for dtype in NO_BIAS}
+
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
 
@@ -200,8 +203,8 @@ def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradie
 @lru_cache(256)
 def _plan(
     samples: int, sizes: tuple[int, ...], names: Names, dx: bool | None, least: float, threads: int
-) -> tuple[np.ndarray, bool]:
-    """Return a plan, and whether the threads share any layer.
+) -> tuple[np.ndarray, bool, int]:
+    """Return a plan, whether the threads share any layer, and the width of `hidden` or `between`.
 
     `sizes` are the inputs, and the outputs of each layer; `dx` says whether that of the input is
     computed, or is None for the forward way. A layer of `least` nanoseconds and more is shared.
@@ -215,7 +218,10 @@ def _plan(
             plan[layer, TASKS] = threads
             plan[layer, GRID:DW_GRID] = grid(samples, columns, threads)
             plan[layer, DW_GRID:] = grid(outputs, inputs, threads)
-    return plan, bool((plan[:, TASKS] > 1).any())
+    width = sum(sizes[1:-1])
+    if dx is not None and names[-1] is not None:
+        width += sizes[-1]
+    return plan, bool((plan[:, TASKS] > 1).any()), width
 
 
 def mlp_takes(arrays: Sequence[Any]) -> bool:
@@ -245,20 +251,20 @@ def mlp_takes(arrays: Sequence[Any]) -> bool:
     return inputs > 0
 
 
-def mlp(arrays: Sequence[np.ndarray | None], names: Names) -> tuple[np.ndarray, Kept]:
+def mlp(arrays: Sequence[Any], names: Names) -> tuple[np.ndarray, Kept]:
     """Return the last layer's output, and what `mlp_backward` reads.
 
     The arrays are what `mlp_takes`; names are the activations', "relu", "tanh", "sigmoid" or None.
     """
-    x: Any = arrays[0]
-    dtype = x.dtype
-    parameters = [NO_BIAS[dtype] if array is None else array for array in arrays[1:]]
+    x, *parameters = arrays
+    none = NONE_OF[x.dtype]
+    parameters = [none[1] if array is None else array for array in parameters]
     samples, inputs = x.shape
-    sizes = inputs, *map(len, parameters[::2])
-    plan, shared = _plan(samples, sizes, names, None, least_work(), get_num_threads())
-    located, _ = addresses(parameters)
-    hidden = empty((samples * sum(sizes[1:-1]),), dtype)
-    y = empty((samples, sizes[-1]), dtype)
+    sizes = inputs, *[len(w) for w in parameters[::2]]
+    plan, shared, width = _plan(samples, sizes, names, None, least_work(), get_num_threads())
+    located, _ = addresses(parameters, none)
+    hidden = empty((samples * width,), x.dtype)
+    y = empty((samples, sizes[-1]), x.dtype)
     (_mlp.parallel if shared else _mlp.serial)(x, located, plan, hidden, y)
     return y, (x, parameters, located, sizes, names, hidden, y)
 
@@ -266,27 +272,21 @@ def mlp(arrays: Sequence[np.ndarray | None], names: Names) -> tuple[np.ndarray, 
 def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.ndarray]:
     """Return the gradients of x, and of W and the bias of each layer.
 
-    Those at other positions than `wanted` may be empty.
+    Those at other positions than `wanted` are empty.
     """
-    x, _, located, sizes, names, hidden, y = kept  # _ keeps what `located` points to
-    dtype = x.dtype
-    samples = len(x)
-    gradients = [NO_BIAS[dtype]] * (1 + 2 * len(names))
-    gradients[0] = NOTHING[dtype]
+    x, parameters, located, sizes, names, hidden, y = kept
+    none = NONE_OF[x.dtype]
+    gradients = none[:1] + none * len(names)
     for position in wanted:
-        if position == 0:
-            gradients[0] = empty(x.shape, dtype)
-        else:
-            layer = (position + 1) // 2
-            shape = (sizes[layer], sizes[layer - 1]) if position % 2 else (sizes[layer],)
-            gradients[position] = empty(shape, dtype)
-    first = (max(min(wanted), 1) - 1) // 2
-    plan, shared = _plan(samples, sizes, names, 0 in wanted, least_work(), get_num_threads())
-    width = sum(sizes[1:-1]) + (sizes[-1] if names[-1] else 0)
-    between = empty((samples * width,), dtype)
-    table, _ = addresses(gradients[1:])
+        like = parameters[position - 1] if position else x
+        gradients[position] = empty(like.shape, like.dtype)
+    first = max(min(wanted) - 1, 0) // 2
+    samples, dx = len(x), 0 in wanted
+    plan, shared, width = _plan(samples, sizes, names, dx, least_work(), get_num_threads())
+    between = empty((samples * width,), x.dtype)
+    targets, _ = addresses(gradients[1:], none)
     (_mlp_backward.parallel if shared else _mlp_backward.serial)(
-        dy if dy.flags.c_contiguous else np.ascontiguousarray(dy), x, located, plan, hidden, y, between, first, gradients[0], table,
-        NO_BIAS[dtype],
+        dy if dy.flags.c_contiguous else np.ascontiguousarray(dy),
+        x, located, plan, hidden, y, between, first, gradients[0], targets, none[1],
     )  # fmt: skip
     return gradients

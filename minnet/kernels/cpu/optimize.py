@@ -174,12 +174,13 @@ def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> Non
     each has to see what the one before it did.
     """
     width = len(rows[0])
-    table, total = addresses([x for row in rows for x in row])
+    flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
+    table, total = addresses(flat, [flat[0][:0]])
     ends = np.empty(len(rows), np.int64)
     step = run.over(cost * total / width)
-    start, like = 0, rows[0][0].ravel()
+    start = 0
     while start < len(rows):
-        start = step(like, table, width, start, ends, *numbers)
+        start = step(flat[0], table, width, start, ends, *numbers)
 
 
 def sgd_step(
