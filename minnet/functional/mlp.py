@@ -13,8 +13,9 @@ from minnet.functional.activation import relu, sigmoid, tanh
 from minnet.functional.linear import linear
 
 ACTIVATIONS = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
+NODES = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
 
-Layer = Sequence[Any]
+Layer = Sequence[Any]  # weight, bias or None, and "relu", "tanh", "sigmoid" or None
 
 
 def mlp(input: Any, layers: Sequence[Layer]) -> Any:
@@ -25,7 +26,8 @@ def mlp(input: Any, layers: Sequence[Layer]) -> Any:
 
     Args:
         input: (N, in_features).
-        layers: for each its weight, its bias or None, and "relu", "tanh", "sigmoid" or None.
+        layers: the weight (out_features, in_features), the bias or None, and the activation's name
+            or None, of each.
 
     Example:
         >>> import minnet
@@ -49,32 +51,33 @@ def mlp(input: Any, layers: Sequence[Layer]) -> Any:
 
 
 def _together(k: Any, inputs: list[Any], arrays: list[Any], names: tuple[str | None, ...]) -> Any:
-    array, kept = k.mlp(arrays, names)
-    out = wrap(array)
-    if not is_grad_enabled():
-        return out
     sends: list[Any] = []
-    saved: list[Any] = []
-    for position, x in enumerate(inputs):
+    read: list[Any] = []
+    for position, x in enumerate(inputs if is_grad_enabled() else ()):
         if x is None:
             continue
         if sends and position % 2:  # a weight that the gradient goes through
-            saved.append(snapshot(x))
+            read.append(x)
         edge = x.grad_fn or (x if x._requires_grad else None)
         if edge is not None:
             array = arrays[position]
             sends.append((edge, position, array.shape, array.dtype))
             if position == 1:
-                saved.append(snapshot(inputs[0]))
+                read.append(inputs[0])
+    array, kept = k.mlp(arrays, names, bool(sends))
+    out = wrap(array)
     if not sends:
         return out
     if names[-1] is not None:
-        saved.append(snapshot(out))
+        read.append(out)
 
     def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
         return k.mlp_backward(dy, kept, wanted)
 
     sends.reverse()  # as if there were a node for each layer: the last one sends first
-    out.grad_fn = node = Node("MlpBackward0", sends, (), joint)
-    node.saved = saved
+    # By the name of what the last layer would have recorded.
+    last = "MmBackward0" if inputs[-1] is None else "AddmmBackward0"
+    node = Node(NODES.get(names[-1], last), sends, (), joint)
+    node.saved = [snapshot(x) for x in read]
+    out.grad_fn = node
     return out

@@ -32,9 +32,13 @@ from minnet.kernels.threads import get_num_threads
 NONE, RELU, TANH, SIGMOID = range(4)
 CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
-# A plan has a row for each layer, with these columns. A grid is two: (blocks of rows, of columns).
-OUTPUTS, ACTIVATION, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 5
-COLUMNS = 7
+# A plan has a row for each layer, with these columns. PLACE is where in `hidden` or `between` the
+# layer's outputs or their gradients begin; a grid is two, (blocks of rows, of columns).
+OUTPUTS, ACTIVATION, PLACE, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 4, 6
+COLUMNS = 8
+
+# What a plan is for. Inference keeps no more than two layers' outputs at a time.
+INFERENCE, FORWARD, BACKWARD, BACKWARD_TO_INPUT = range(4)
 
 # What stands for no W and no bias.
 NONE_OF = {dtype: [NOTHING[dtype], NO_BIAS[dtype]] for dtype in NO_BIAS}
@@ -125,18 +129,18 @@ def _layer_backward(
 def _mlp(x, parameters, plan, hidden, y):
     """x: (N, I); parameters: the addresses of (W, bias) of each layer; y: (N, O).
 
-    What the layers before the last one give, (N, O) each, is written into `hidden`, one after the
-    other.
+    What the layers before the last one give, (N, O) each, is written into `hidden`.
     """
     size, zero = x.itemsize, x.dtype.type(0)
     samples, inputs = x.shape
-    source, target = x.ctypes.data, hidden.ctypes.data
+    source = x.ctypes.data
     for layer in range(plan.shape[0]):
         outputs, activation = plan[layer, OUTPUTS], plan[layer, ACTIVATION]
         tasks = plan[layer, TASKS]
         tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
         w = parameters[2 * layer, 0]
         bias = carray(pointer(zero, parameters[2 * layer + 1, 0]), parameters[2 * layer + 1, 1])
+        target = hidden.ctypes.data + plan[layer, PLACE] * size
         if layer == plan.shape[0] - 1:
             target = y.ctypes.data
         if tasks == 1:
@@ -147,7 +151,7 @@ def _mlp(x, parameters, plan, hidden, y):
                     int64(task), tall, wide, samples, inputs, outputs,
                     source, w, bias, target, activation,
                 )  # fmt: skip
-        source, target, inputs = target, target + samples * outputs * size, outputs
+        source, inputs = target, outputs
 
 
 @kernel(parallel=True)
@@ -155,21 +159,21 @@ def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradie
     """Go from the last layer to `first`, and on to dx if that is not empty.
 
     `gradients` has the addresses of (dW, db) of each layer, of size 0 if not wanted. The gradients
-    of what is put into the activations are written into `between`, which is like `hidden`, and
-    behind that like y, if there is an activation at the end.
+    of what is put into the activations are written into `between`: at the places that `hidden` has
+    for what comes out of them, and behind these for the last layer's, if it has an activation.
     """
     size, zero = x.itemsize, x.dtype.type(0)
     samples = x.shape[0]
     last = plan.shape[0] - 1
-    place = hidden.size * size  # in `between`
     gradient = dy.ctypes.data
-    activation, tasks = plan[last, ACTIVATION], plan[last, TASKS]
+    activation, place, tasks = plan[last, ACTIVATION], plan[last, PLACE], plan[last, TASKS]
     if activation:
+        flat, result = dy.reshape(-1), y.reshape(-1)
         for task in prange(tasks):
             a, b = int64(task) * y.size // tasks, (int64(task) + 1) * y.size // tasks
-            out = between[hidden.size + a : hidden.size + b]
-            _activate_backward(activation, dy.reshape(-1)[a:b], y.reshape(-1)[a:b], out)
-        gradient = between.ctypes.data + place
+            part = between[place + a : place + b]
+            _activate_backward(activation, flat[a:b], result[a:b], part)
+        gradient = between.ctypes.data + place * size
     for layer in range(last, first - 1, -1):
         outputs, tasks = plan[layer, OUTPUTS], plan[layer, TASKS]
         tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
@@ -179,7 +183,7 @@ def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradie
         db = carray(pointer(zero, gradients[2 * layer + 1, 0]), gradients[2 * layer + 1, 1])
         if layer > 0:
             inputs, below = plan[layer - 1, OUTPUTS], plan[layer - 1, ACTIVATION]
-            place -= samples * inputs * size
+            place = plan[layer - 1, PLACE] * size
             source = hidden.ctypes.data + place
             target = between.ctypes.data + place if layer > first else 0
         else:
@@ -202,26 +206,28 @@ def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradie
 
 @lru_cache(256)
 def _plan(
-    samples: int, sizes: tuple[int, ...], names: Names, dx: bool | None, least: float, threads: int
+    way: int, samples: int, sizes: tuple[int, ...], names: Names, least: float, threads: int
 ) -> tuple[np.ndarray, bool, int]:
-    """Return a plan, whether the threads share any layer, and the width of `hidden` or `between`.
+    """Return a plan, whether the threads share any layer, and the size of `hidden` or `between`.
 
-    `sizes` are the inputs, and the outputs of each layer; `dx` says whether that of the input is
-    computed, or is None for the forward way. A layer of `least` nanoseconds and more is shared.
+    `sizes` are the inputs, and the outputs of each layer. A layer of `least` nanoseconds of work
+    and more is shared by the threads.
     """
     plan = np.ones((len(names), COLUMNS), np.int64)
+    halves = [0, max(sizes[1:-1], default=0)]
     for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
-        products = 1 if dx is None or (layer == 0 and not dx) else 2
+        alone = way < BACKWARD or (way == BACKWARD and layer == 0)
         plan[layer, OUTPUTS], plan[layer, ACTIVATION] = outputs, CODES[names[layer]]
-        if products * samples * inputs * outputs / FMAS_A_NANOSECOND >= least:
-            columns = outputs if dx is None else inputs
+        before = halves[layer % 2] if way == INFERENCE else sum(sizes[1 : layer + 1])
+        plan[layer, PLACE] = samples * before
+        if (1 if alone else 2) * samples * inputs * outputs / FMAS_A_NANOSECOND >= least:
             plan[layer, TASKS] = threads
+            columns = outputs if way < BACKWARD else inputs
             plan[layer, GRID:DW_GRID] = grid(samples, columns, threads)
             plan[layer, DW_GRID:] = grid(outputs, inputs, threads)
-    width = sum(sizes[1:-1])
-    if dx is not None and names[-1] is not None:
-        width += sizes[-1]
-    return plan, bool((plan[:, TASKS] > 1).any()), width
+    stored = plan if way >= BACKWARD and names[-1] is not None else plan[:-1]
+    end = (stored[:, PLACE] + samples * stored[:, OUTPUTS]).max(initial=0)
+    return plan, bool((plan[:, TASKS] > 1).any()), int(end)
 
 
 def mlp_takes(arrays: Sequence[Any]) -> bool:
@@ -251,8 +257,8 @@ def mlp_takes(arrays: Sequence[Any]) -> bool:
     return inputs > 0
 
 
-def mlp(arrays: Sequence[Any], names: Names) -> tuple[np.ndarray, Kept]:
-    """Return the last layer's output, and what `mlp_backward` reads.
+def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Kept]:
+    """Return the last layer's output, and if it is to `keep` it what `mlp_backward` reads.
 
     The arrays are what `mlp_takes`; names are the activations', "relu", "tanh", "sigmoid" or None.
     """
@@ -261,9 +267,10 @@ def mlp(arrays: Sequence[Any], names: Names) -> tuple[np.ndarray, Kept]:
     parameters = [none[1] if array is None else array for array in parameters]
     samples, inputs = x.shape
     sizes = inputs, *[len(w) for w in parameters[::2]]
-    plan, shared, width = _plan(samples, sizes, names, None, least_work(), get_num_threads())
+    way = FORWARD if keep else INFERENCE
+    plan, shared, size = _plan(way, samples, sizes, names, least_work(), get_num_threads())
     located, _ = addresses(parameters, none)
-    hidden = empty((samples * width,), x.dtype)
+    hidden = empty((size,), x.dtype)
     y = empty((samples, sizes[-1]), x.dtype)
     (_mlp.parallel if shared else _mlp.serial)(x, located, plan, hidden, y)
     return y, (x, parameters, located, sizes, names, hidden, y)
@@ -281,12 +288,12 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
         like = parameters[position - 1] if position else x
         gradients[position] = empty(like.shape, like.dtype)
     first = max(min(wanted) - 1, 0) // 2
-    samples, dx = len(x), 0 in wanted
-    plan, shared, width = _plan(samples, sizes, names, dx, least_work(), get_num_threads())
-    between = empty((samples * width,), x.dtype)
+    way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
+    plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
+    between = empty((size,), x.dtype)
     targets, _ = addresses(gradients[1:], none)
     (_mlp_backward.parallel if shared else _mlp_backward.serial)(
-        dy if dy.flags.c_contiguous else np.ascontiguousarray(dy),
+        dy if dy.flags.carray else dy.copy(),
         x, located, plan, hidden, y, between, first, gradients[0], targets, none[1],
     )  # fmt: skip
     return gradients
