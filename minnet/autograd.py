@@ -221,7 +221,7 @@ def snapshot(x: Variable) -> tuple[list[int], int, np.ndarray, str | None]:
     """Return what `Node.saved` has for a tensor that a VJP reads."""
     counter = x._version or x.counter()
     source = x.grad_fn
-    return counter, counter[0], x.array, source and source.name
+    return counter, counter[0], x.array, None if source is None else source.name
 
 
 def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:

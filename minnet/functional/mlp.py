@@ -26,8 +26,8 @@ def mlp(input: Any, layers: Sequence[Layer]) -> Any:
 
     Args:
         input: (N, in_features).
-        layers: the weight (out_features, in_features), the bias or None, and the activation's name
-            or None, of each.
+        layers: of each the weight (out_features, in_features), the bias or None, and the
+            activation's name or None. Without any, the input is returned.
 
     Example:
         >>> import minnet
@@ -36,13 +36,14 @@ def mlp(input: Any, layers: Sequence[Layer]) -> Any:
         >>> mlp(x, [(w, None, "relu"), (w, minnet.tensor([0.5, 0.0]), None)])
         tensor([[ 33.5000, -11.0000]])
     """
-    inputs = [input]
-    for weight, bias, _ in layers:
-        inputs += weight, bias
-    arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
-    k = kernels.of(arrays[0])
-    if layers and k.mlp_takes(arrays):
-        return _together(k, inputs, arrays, tuple([layer[2] for layer in layers]))
+    if len(layers) > 1 or (layers and layers[0][2] is not None):
+        inputs = [input]
+        for weight, bias, _ in layers:
+            inputs += weight, bias
+        arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
+        k = kernels.of(arrays[0])
+        if k.mlp_takes(arrays):
+            return _together(k, inputs, arrays, tuple([layer[2] for layer in layers]))
     for weight, bias, name in layers:
         input = linear(input, weight, bias)
         if name is not None:
@@ -77,7 +78,6 @@ def _together(k: Any, inputs: list[Any], arrays: list[Any], names: tuple[str | N
     sends.reverse()  # as if there were a node for each layer: the last one sends first
     # By the name of what the last layer would have recorded.
     last = "MmBackward0" if inputs[-1] is None else "AddmmBackward0"
-    node = Node(NODES.get(names[-1], last), sends, (), joint)
+    out.grad_fn = node = Node(NODES.get(names[-1] or "", last), sends, (), joint)
     node.saved = [snapshot(x) for x in read]
-    out.grad_fn = node
     return out

@@ -134,19 +134,18 @@ class Sequential(_Ordered):
 
     def forward(self, input: Any) -> Any:
         layers: list[list[Any]] = []  # that are computed together, once their end is known
-        for module in self._modules.values():
+        for child in self._modules.values():
+            module: Any = child
             kind = FORWARDS.get(getattr(getattr(module, "forward", None), "__func__", None))
-            if kind is None or module._hooked:
-                if layers:
-                    input, layers = mlp(input, layers), []
-                input = module(input)  # type: ignore[misc]
-            elif kind == "linear":
+            if kind is not None and module._hooked:
+                kind = None
+            if kind == "linear":
                 layers.append([module.weight, module.bias, None])
-            elif layers and layers[-1][2] is None:
+            elif kind and layers and layers[-1][2] is None:
                 layers[-1][2] = kind
             else:
                 input, layers = module(mlp(input, layers)), []
-        return mlp(input, layers) if layers else input
+        return mlp(input, layers)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -1,4 +1,4 @@
-"""`addresses`: how a kernel gets any number of arrays, in a table that one compilation serves for."""
+"""`addresses`: how a kernel takes any number of arrays, in a table, with one compilation."""
 
 from __future__ import annotations
 

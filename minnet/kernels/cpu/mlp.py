@@ -46,6 +46,7 @@ NONE_OF = {dtype: [NOTHING[dtype], NO_BIAS[dtype]] for dtype in NO_BIAS}
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
 
+
 @block
 def _activate(activation, x):
     """Apply an activation in place."""
