@@ -8,6 +8,7 @@ from minnet.creation import empty, zeros
 from minnet.data.images import LabelledImages
 from minnet.dtypes import float32, int64, uint8
 from minnet.functional import cross_entropy, linear, relu
+from minnet.functional.mlp import mlp
 from minnet.nn import init
 from minnet.random import Generator
 
@@ -41,8 +42,10 @@ def warmup() -> None:
     next(iter(data.DataLoader(scaled, BATCH, generator=generator)))
     with enable_grad():
         for inputs, targets in data.DataLoader(images, BATCH, shuffle=True, generator=generator):
-            hidden = relu(linear(inputs, weights[0], biases[0]))
+            hidden = relu(linear(inputs, weights[0], biases[0]))  # as in a module of one's own
             cross_entropy(linear(hidden, weights[1], biases[1]), targets).backward()
+            layers = [(weights[0], biases[0], "relu"), (weights[1], biases[1], None)]
+            cross_entropy(mlp(inputs, layers), targets).backward()  # as in a Sequential
     for optimizer in (
         optim.SGD(parameters, lr=0.1),
         optim.SGD(parameters, lr=0.1, momentum=0.9),

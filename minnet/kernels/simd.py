@@ -10,10 +10,12 @@ from functools import cache
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import carray, int64, types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+from minnet.kernels.jit import device
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 POINTER = ir.IntType(8).as_pointer()
@@ -80,6 +82,12 @@ def store(typingctx: Any, address: Any, element: Any) -> Any:
     return types.void(types.intp, element), codegen
 
 
+@device
+def address(array: Any) -> Any:
+    """Return where an array begins. Numba's is a uint64, which an int64 makes a float64."""
+    return int64(array.ctypes.data)
+
+
 @intrinsic
 def pointer(typingctx: Any, like: Any, address: Any) -> Any:
     """Return an address as a pointer to elements: what `numba.carray` makes an array of."""
@@ -88,6 +96,12 @@ def pointer(typingctx: Any, like: Any, address: Any) -> Any:
         return builder.inttoptr(args[1], context.get_value_type(like).as_pointer())
 
     return types.CPointer(like)(like, types.intp), codegen
+
+
+@device
+def flat(array: Any) -> Any:
+    """Return a contiguous array in one dim. Numba takes 0.2 s longer to compile its `reshape`."""
+    return carray(pointer(array.dtype.type(0), address(array)), array.size)
 
 
 @intrinsic

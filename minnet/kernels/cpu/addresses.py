@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels.jit import device, kernel
+from minnet.kernels.simd import address
 
 TOGETHER = 8  # arrays whose addresses are taken in one call
 
 
 @device
 def _write(table: Any, row: Any, array: Any) -> Any:
-    table[row, 0], table[row, 1] = array.ctypes.data, array.size
+    table[row, 0], table[row, 1] = address(array), array.size
     return array.size
 
 

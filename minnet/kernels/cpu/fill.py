@@ -32,7 +32,7 @@ from minnet.kernels.rejection import (
     scaled,
     words_of,
 )
-from minnet.kernels.simd import MASK, fma, lowest, outside
+from minnet.kernels.simd import MASK, address, fma, lowest, outside
 
 # Elements that go through a buffer at once, and between two calls of `progress`.
 PIECE = 1 << 20
@@ -120,7 +120,7 @@ def _outside(out: Any, used: Any, a: Any, b: Any, pending: Any) -> Any:
     n = 0
     for start in (0, out.size // 2):
         for first in range(start, start + used, MASK):
-            mask = outside(out[0], out.ctypes.data + first * out.itemsize, a, b)
+            mask = outside(out[0], address(out) + first * out.itemsize, a, b)
             asked = start + used - first
             if asked < MASK:
                 mask &= (uint64(1) << uint64(asked)) - uint64(1)

@@ -7,7 +7,7 @@ from numba import int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.jit import block, device, kernel
-from minnet.kernels.simd import copy, prefetch
+from minnet.kernels.simd import address, copy, prefetch
 
 ROWS = 8  # that one thread copies at a time
 # Bytes below which NumPy is quicker, as it needs no call of a kernel.
@@ -32,7 +32,7 @@ def _wrong(indices, n):
 def _fetch(x, size, n, indices, i):
     """Begin to read row indices[i], which is anywhere in memory."""
     if i < indices.size:
-        start = x.ctypes.data + (indices[i] + (n if indices[i] < 0 else 0)) * size
+        start = address(x) + (indices[i] + (n if indices[i] < 0 else 0)) * size
         for line in range(0, size, LINE):
             prefetch(start + line)
 
@@ -46,7 +46,7 @@ def _rows(x, n, size, indices, out):
     for task in prange((indices.size + ROWS - 1) // ROWS):
         for i in range(task * ROWS, min(task * ROWS + ROWS, indices.size)):
             row = indices[i] + (n if indices[i] < 0 else 0)
-            copy(out.ctypes.data + i * size, x.ctypes.data + row * size, size)
+            copy(address(out) + i * size, address(x) + row * size, size)
     return wrong
 
 

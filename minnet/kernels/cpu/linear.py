@@ -14,9 +14,10 @@ from numba import int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid, matmul, product_block
-from minnet.kernels.cpu.reduce import BLOCK, row_sum, sum_rows
+from minnet.kernels.cpu.reduce import BLOCK, line_sum, sum_rows
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import block, kernel
+from minnet.kernels.simd import address, flat
 from minnet.kernels.threads import get_num_threads
 
 ONE = 1, 1  # block: a grid
@@ -29,7 +30,7 @@ def bias_sums(task, tasks, dy, out):
     first, last = task * out.size // tasks, (task + 1) * out.size // tasks
     if out.size == 1:
         if last > first:
-            out[0] = row_sum(dy.reshape(-1))
+            out[0] = line_sum(flat(dy))
         return
     total = np.zeros(last - first)
     for i in range(dy.shape[0]):
@@ -49,7 +50,7 @@ def _products(task, x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid):
     size = y.itemsize
     samples, inputs = x.shape
     outputs = w.shape[0]
-    x_at, w_at, y_at = x.ctypes.data, w.ctypes.data, y.ctypes.data
+    x_at, w_at, y_at = address(x), address(w), address(y)
     wide, narrow = inputs * size, outputs * size  # bytes of a row of x, w, dx, dw, and of y
     for product in range(3):
         if product == 0:  # y = x Wᵀ
@@ -61,15 +62,15 @@ def _products(task, x, w, bias, y, forward, dx, dw, y_grid, dx_grid, dw_grid):
             wanted, cut = dw.size > 0, dw_grid
             rows, depth, columns = outputs, samples, inputs
             a, a_row, a_k, b, b_k, b_column = y_at, size, narrow, x_at, wide, size
-            c, c_row = dw.ctypes.data, wide
+            c, c_row = address(dw), wide
         else:  # dx = dy W
             wanted, cut = dx.size > 0, dx_grid
             rows, depth, columns = samples, outputs, inputs
             a, a_row, a_k, b, b_k, b_column = y_at, narrow, size, w_at, wide, size
-            c, c_row = dx.ctypes.data, wide
+            c, c_row = address(dx), wide
         if wanted:
             product_block(
-                y, task, cut[0], cut[1], rows, depth, columns,
+                task, cut[0], cut[1], rows, depth, columns,
                 a, a_row, a_k, b, b_k, b_column, bias, c, c_row, 0,
             )  # fmt: skip
 

@@ -16,7 +16,7 @@ from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.reduce import BLOCK, CHUNK, row_max, row_sum, total
 from minnet.kernels.jit import device, kernel
 from minnet.kernels.numeric import exp, log
-from minnet.kernels.simd import fma
+from minnet.kernels.simd import flat, fma
 
 
 @device
@@ -53,9 +53,9 @@ def _cross_entropy(x, target, ignore, e, inverse, loss):
             for i in range(n):
                 part[i] = source[i] - high
             loss[row] = part[target[row]] if target[row] != ignore else x.dtype.type(0)
-        flat = e[first:last].reshape(-1)
-        for i in range(flat.size):
-            flat[i] = exp(flat[i])
+        line = flat(e[first:last])
+        for i in range(line.size):
+            line[i] = exp(line[i])
         for row in range(first, last):
             total = row_sum(e[row])
             inverse[row] = 1.0 / total

@@ -26,6 +26,7 @@ from minnet.kernels.simd import (
     TILE_HEIGHTS,
     TILE_ROWS,
     TILE_VECTORS,
+    address,
     copy,
     load,
     pointer,
@@ -116,7 +117,7 @@ def _task(
     width = PANEL // size
     wide = (columns + width - 1) // width
     ragged = columns % lanes != 0
-    panels = (scratch.ctypes.data + LINE - 1) // LINE * LINE
+    panels = (address(scratch) + LINE - 1) // LINE * LINE
     pitch = kc * PANEL
     stage = panels + wide * pitch
     stage_row = wide * PANEL + LINE
@@ -211,7 +212,6 @@ def block_of(task, tall, wide, rows, columns, size):
 
 @block
 def product_block(
-    like,
     task,
     tall,
     wide,
@@ -231,10 +231,10 @@ def product_block(
 ):
     """Compute block `task` of the `tall` x `wide` blocks of C = A B + bias.
 
-    `a`, `b` and `c` are addresses of matrices whose type of element is `like`'s.
+    `a`, `b` and `c` are addresses of matrices whose type of element is the bias's.
     """
-    size = like.itemsize
-    zero = like.dtype.type(0)
+    size = bias.itemsize
+    zero = bias.dtype.type(0)
     lanes = VECTOR // size
     width = PANEL // size
     i, m, j, n = block_of(task, tall, wide, rows, columns, size)
@@ -294,21 +294,20 @@ def _matmul(
     """Compute `tall` x `wide` blocks of C. `a`, `b` and `out` are where the matrices begin."""
     for task in prange(tall * wide):
         product_block(
-            out,
             int64(task),
             tall,
             wide,
             rows,
             depth,
             columns,
-            a.ctypes.data,
+            address(a),
             a_row,
             a_k,
-            b.ctypes.data,
+            address(b),
             b_k,
             b_column,
             bias,
-            out.ctypes.data,
+            address(out),
             out_row,
             resume,
         )

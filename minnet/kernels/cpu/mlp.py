@@ -22,15 +22,17 @@ from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.addresses import addresses
 from minnet.kernels.cpu.linear import NOTHING, bias_sums
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, block_of, grid, product_block
+from minnet.kernels.cpu.pointwise import relu_backward, sigmoid_backward, tanh_backward
 from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import block, kernel, least_work
 from minnet.kernels.numeric import sigmoid, tanh
-from minnet.kernels.simd import pointer
+from minnet.kernels.simd import address, pointer
 from minnet.kernels.threads import get_num_threads
 
 NONE, RELU, TANH, SIGMOID = range(4)
 CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
+BACKWARD_OF = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
 
 # A plan has a row for each layer, with these columns. PLACE is where in `hidden` or `between` the
 # layer's outputs or their gradients begin; a grid is two, (blocks of rows, of columns).
@@ -62,17 +64,17 @@ def _activate(activation, x):
 
 
 @block
-def _activate_backward(activation, dy, y, out):
-    """Write the gradient of an activation's input; `out` may be `dy`."""
+def _activate_backward(activation, dy, y):
+    """Make an activation's gradient that of its input, in place."""
     if activation == RELU:
         for i in range(dy.size):
-            out[i] = activations.relu_backward(dy[i], y[i])
+            dy[i] = activations.relu_backward(dy[i], y[i])
     elif activation == TANH:
         for i in range(dy.size):
-            out[i] = activations.tanh_backward(dy[i], y[i])
+            dy[i] = activations.tanh_backward(dy[i], y[i])
     elif activation == SIGMOID:
         for i in range(dy.size):
-            out[i] = activations.sigmoid_backward(dy[i], y[i])
+            dy[i] = activations.sigmoid_backward(dy[i], y[i])
 
 
 @block
@@ -81,7 +83,7 @@ def _layer(task, tall, wide, samples, inputs, outputs, x, w, bias, y, activation
     size, zero = bias.itemsize, bias.dtype.type(0)
     row = outputs * size
     product_block(
-        bias, task, tall, wide, samples, inputs, outputs,
+        task, tall, wide, samples, inputs, outputs,
         x, inputs * size, size, w, size, inputs * size, bias, y, row, 0,
     )  # fmt: skip
     if activation:
@@ -106,14 +108,14 @@ def _layer_backward(
     row, wide_row = outputs * size, inputs * size
     if dw:
         product_block(
-            db, task, dw_tall, dw_wide, outputs, samples, inputs,
+            task, dw_tall, dw_wide, outputs, samples, inputs,
             dy, size, row, x, wide_row, size, no_bias, dw, wide_row, 0,
         )  # fmt: skip
     if db.size:
         bias_sums(task, tasks, carray(pointer(zero, dy), (samples, outputs)), db)
     if dx:
         product_block(
-            db, task, tall, wide, samples, outputs, inputs,
+            task, tall, wide, samples, outputs, inputs,
             dy, row, size, w, wide_row, size, no_bias, dx, wide_row, 0,
         )  # fmt: skip
         if below:
@@ -123,7 +125,7 @@ def _layer_backward(
             for r in range(i, i + m):
                 at = r * wide_row + j * size
                 part = carray(pointer(zero, dx + at), n)
-                _activate_backward(below, part, carray(pointer(zero, x + at), n), part)
+                _activate_backward(below, part, carray(pointer(zero, x + at), n))
 
 
 @kernel(parallel=True)
@@ -134,16 +136,16 @@ def _mlp(x, parameters, plan, hidden, y):
     """
     size, zero = x.itemsize, x.dtype.type(0)
     samples, inputs = x.shape
-    source = x.ctypes.data
+    source = address(x)
     for layer in range(plan.shape[0]):
         outputs, activation = plan[layer, OUTPUTS], plan[layer, ACTIVATION]
         tasks = plan[layer, TASKS]
         tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
         w = parameters[2 * layer, 0]
         bias = carray(pointer(zero, parameters[2 * layer + 1, 0]), parameters[2 * layer + 1, 1])
-        target = hidden.ctypes.data + plan[layer, PLACE] * size
+        target = address(hidden) + plan[layer, PLACE] * size
         if layer == plan.shape[0] - 1:
-            target = y.ctypes.data
+            target = address(y)
         if tasks == 1:
             _layer(0, 1, 1, samples, inputs, outputs, source, w, bias, target, activation)
         else:
@@ -156,25 +158,18 @@ def _mlp(x, parameters, plan, hidden, y):
 
 
 @kernel(parallel=True)
-def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradients, no_bias):
+def _mlp_backward(dy, x, parameters, plan, hidden, between, first, dx, gradients, no_bias):
     """Go from the last layer to `first`, and on to dx if that is not empty.
 
-    `gradients` has the addresses of (dW, db) of each layer, of size 0 if not wanted. The gradients
-    of what is put into the activations are written into `between`: at the places that `hidden` has
-    for what comes out of them, and behind these for the last layer's, if it has an activation.
+    dy is the gradient of what is put into the last activation, if there is one, and `gradients` has
+    the addresses of (dW, db) of each layer, of size 0 if not wanted. The gradients of what is put
+    into the other activations are written into `between`, at the places that `hidden` has for what
+    comes out of them.
     """
     size, zero = x.itemsize, x.dtype.type(0)
     samples = x.shape[0]
     last = plan.shape[0] - 1
-    gradient = dy.ctypes.data
-    activation, place, tasks = plan[last, ACTIVATION], plan[last, PLACE], plan[last, TASKS]
-    if activation:
-        flat, result = dy.reshape(-1), y.reshape(-1)
-        for task in prange(tasks):
-            a, b = int64(task) * y.size // tasks, (int64(task) + 1) * y.size // tasks
-            part = between[place + a : place + b]
-            _activate_backward(activation, flat[a:b], result[a:b], part)
-        gradient = between.ctypes.data + place * size
+    gradient = address(dy)
     for layer in range(last, first - 1, -1):
         outputs, tasks = plan[layer, OUTPUTS], plan[layer, TASKS]
         tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
@@ -185,12 +180,12 @@ def _mlp_backward(dy, x, parameters, plan, hidden, y, between, first, dx, gradie
         if layer > 0:
             inputs, below = plan[layer - 1, OUTPUTS], plan[layer - 1, ACTIVATION]
             place = plan[layer - 1, PLACE] * size
-            source = hidden.ctypes.data + place
-            target = between.ctypes.data + place if layer > first else 0
+            source = address(hidden) + place
+            target = address(between) + place if layer > first else 0
         else:
             inputs, below = x.shape[1], 0
-            source = x.ctypes.data
-            target = dx.ctypes.data if dx.size else 0
+            source = address(x)
+            target = address(dx) if dx.size else 0
         if tasks == 1:
             _layer_backward(
                 0, 1, 1, 1, 1, 1,
@@ -226,8 +221,7 @@ def _plan(
             columns = outputs if way < BACKWARD else inputs
             plan[layer, GRID:DW_GRID] = grid(samples, columns, threads)
             plan[layer, DW_GRID:] = grid(outputs, inputs, threads)
-    stored = plan if way >= BACKWARD and names[-1] is not None else plan[:-1]
-    end = (stored[:, PLACE] + samples * stored[:, OUTPUTS]).max(initial=0)
+    end = (plan[:-1, PLACE] + samples * plan[:-1, OUTPUTS]).max(initial=0)
     return plan, bool((plan[:, TASKS] > 1).any()), int(end)
 
 
@@ -291,10 +285,12 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
     first = max(min(wanted) - 1, 0) // 2
     way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
     plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
+    if names[-1] is not None:
+        dy = BACKWARD_OF[names[-1]](dy, y)
     between = empty((size,), x.dtype)
     targets, _ = addresses(gradients[1:], none)
     (_mlp_backward.parallel if shared else _mlp_backward.serial)(
         dy if dy.flags.carray else dy.copy(),
-        x, located, plan, hidden, y, between, first, gradients[0], targets, none[1],
+        x, located, plan, hidden, between, first, gradients[0], targets, none[1],
     )  # fmt: skip
     return gradients

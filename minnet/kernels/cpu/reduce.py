@@ -22,9 +22,9 @@ import numpy as np
 from numba import prange
 
 from minnet.kernels.cpu.lanes import LANES, lanes_dot, lanes_max, lanes_sum
-from minnet.kernels.jit import device, kernel
+from minnet.kernels.jit import block, device, kernel
 from minnet.kernels.numeric import exp, log
-from minnet.kernels.simd import fma
+from minnet.kernels.simd import flat, fma
 
 BLOCK = 4096  # elements of a reduced axis that one thread adds up, at most
 COLUMNS = 1024  # columns that are added side by side: 8 KiB of float64, which stay in the L1 cache
@@ -41,6 +41,12 @@ def row_sum(x: Any) -> Any:
     for i in range(laps * LANES, x.size):
         total += x[i]
     return total
+
+
+@block
+def line_sum(x):
+    """Return `row_sum`, compiled once for all that call it."""
+    return row_sum(x)
 
 
 @device
@@ -72,7 +78,8 @@ def _sum_rows(x, divisor, out):
     blocks = out.shape[1]
     for task in prange(rows * blocks):
         row, block = task // blocks, task % blocks
-        out[row, block] = row_sum(x[row, block * BLOCK : min(block * BLOCK + BLOCK, n)]) / divisor
+        part = x[row, block * BLOCK : min(block * BLOCK + BLOCK, n)]
+        out[row, block] = line_sum(part) / divisor
 
 
 @kernel(parallel=True)
@@ -119,9 +126,9 @@ def shifted(x: Any, first: Any, last: Any, out: Any) -> None:
         source, part = x[row], out[row]
         for i in range(part.size):
             part[i] = source[i] - high
-    flat = out[first:last].reshape(-1)
-    for i in range(flat.size):
-        flat[i] = exp(flat[i])
+    line = flat(out[first:last])
+    for i in range(line.size):
+        line[i] = exp(line[i])
 
 
 @kernel(parallel=True)
@@ -167,9 +174,9 @@ def _log_softmax_backward(dy, y, out):
     height = max(1, CHUNK // n)
     for task in prange((rows + height - 1) // height):
         first, last = task * height, min(task * height + height, rows)
-        source, flat = y[first:last].reshape(-1), out[first:last].reshape(-1)
-        for i in range(flat.size):
-            flat[i] = exp(source[i])
+        source, line = flat(y[first:last]), flat(out[first:last])
+        for i in range(line.size):
+            line[i] = exp(source[i])
         for row in range(first, last):
             left, part = dy[row], out[row]
             total = y.dtype.type(row_sum(left))
