@@ -9,8 +9,6 @@ import pytest
 from minnet.kernels import cpu, threads
 from minnet.kernels.cpu import linear, linear_backward
 
-module = importlib.import_module("minnet.kernels.cpu.linear")
-
 SHAPES = [(1, 1, 1), (2, 3, 4), (7, 20, 1), (32, 9, 10), (13, 70, 33), (64, 30, 128), (70, 1, 17)]
 
 
@@ -28,9 +26,11 @@ def same_bits(got, expected):
 
 @pytest.fixture(params=["serial", "parallel"])
 def form(request, monkeypatch):
-    monkeypatch.setattr(
-        type(module._linear), "over", lambda self, work: getattr(self, request.param)
-    )
+    """Compute alone, or share every product between three threads."""
+    least = 0.0 if request.param == "parallel" else np.inf
+    for module in ("linear", "mlp"):
+        module = importlib.import_module(f"minnet.kernels.cpu.{module}")
+        monkeypatch.setattr(module, "least_work", lambda: least)
     monkeypatch.setattr(module, "get_num_threads", lambda: 3)
 
 
@@ -44,7 +44,7 @@ def test_equals_the_twin(shape, form):
 
 
 @pytest.mark.parametrize("needs", [(1, 1, 0), (1, 0, 1), (0, 1, 1), (0, 0, 1)])
-def test_computes_what_is_needed_and_nothing_else(needs):
+def test_computes_what_is_needed_and_nothing_else(needs, form):
     x, w, _, dy = case(12, 5, 6, np.float64)
     gradients = linear_backward(dy, x, w, *needs)
     for got, need, expected in zip(gradients, needs, naive.linear_backward(dy, x, w), strict=True):
@@ -63,12 +63,12 @@ def test_empty(shape):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_more_rows_than_a_block_of_a_sum(outputs):
+def test_more_rows_than_a_block_of_a_sum(outputs, form):
     x, w, _, dy = case(5000, 2, outputs, np.float32)
     same_bits(linear_backward(dy, x, w, True, True, True)[2], cpu.sum_rows(dy))
 
 
-def test_operands_that_are_not_contiguous():
+def test_operands_that_are_not_contiguous(form):
     x, w, bias, dy = case(8, 6, 5, np.float32)
     strided = [np.asfortranarray(v) for v in (x, w)]
     same_bits(linear(*strided, np.repeat(bias, 2)[::2]), naive.linear(x, w, bias))

@@ -17,20 +17,17 @@ from typing import Any
 import numpy as np
 from numba import carray, int64, prange
 
-from minnet.kernels import activations
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.addresses import addresses
-from minnet.kernels.cpu.linear import NOTHING, bias_sums
-from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, block_of, grid, product_block
+from minnet.kernels.cpu.layer import NONE, RELU, SIGMOID, TANH, layer_backward_block, layer_block
+from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid
 from minnet.kernels.cpu.pointwise import relu_backward, sigmoid_backward, tanh_backward
 from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
-from minnet.kernels.jit import block, kernel, least_work
-from minnet.kernels.numeric import sigmoid, tanh
+from minnet.kernels.jit import kernel, least_work
 from minnet.kernels.simd import address, pointer
 from minnet.kernels.threads import get_num_threads
 
-NONE, RELU, TANH, SIGMOID = range(4)
 CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 BACKWARD_OF = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
 
@@ -42,90 +39,11 @@ COLUMNS = 8
 # What a plan is for. Inference keeps no more than two layers' outputs at a time.
 INFERENCE, FORWARD, BACKWARD, BACKWARD_TO_INPUT = range(4)
 
-# What stands for no W and no bias.
-NONE_OF = {dtype: [NOTHING[dtype], NO_BIAS[dtype]] for dtype in NO_BIAS}
+# What stands for no matrix and no bias.
+NOTHING = {dtype: [np.empty((0, 0), dtype), NO_BIAS[dtype]] for dtype in NO_BIAS}
 
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
-
-
-@block
-def _activate(activation, x):
-    """Apply an activation in place."""
-    if activation == RELU:
-        for i in range(x.size):
-            x[i] = activations.relu(x[i])
-    elif activation == TANH:
-        for i in range(x.size):
-            x[i] = tanh(x[i])
-    elif activation == SIGMOID:
-        for i in range(x.size):
-            x[i] = sigmoid(x[i])
-
-
-@block
-def _activate_backward(activation, dy, y):
-    """Make an activation's gradient that of its input, in place."""
-    if activation == RELU:
-        for i in range(dy.size):
-            dy[i] = activations.relu_backward(dy[i], y[i])
-    elif activation == TANH:
-        for i in range(dy.size):
-            dy[i] = activations.tanh_backward(dy[i], y[i])
-    elif activation == SIGMOID:
-        for i in range(dy.size):
-            dy[i] = activations.sigmoid_backward(dy[i], y[i])
-
-
-@block
-def _layer(task, tall, wide, samples, inputs, outputs, x, w, bias, y, activation):
-    """Compute a block of y = activation(x Wᵀ + bias); `x`, `w` and `y` are addresses."""
-    size, zero = bias.itemsize, bias.dtype.type(0)
-    row = outputs * size
-    product_block(
-        task, tall, wide, samples, inputs, outputs,
-        x, inputs * size, size, w, size, inputs * size, bias, y, row, 0,
-    )  # fmt: skip
-    if activation:
-        i, m, j, n = block_of(task, tall, wide, samples, outputs, size)
-        if n == outputs:
-            m, n = 1, m * n  # short rows are none of their own
-        for r in range(i, i + m):
-            _activate(activation, carray(pointer(zero, y + r * row + j * size), n))
-
-
-@block
-def _layer_backward(
-    task, tall, wide, dw_tall, dw_wide, tasks,
-    samples, inputs, outputs, x, w, dy, dx, dw, db, below, no_bias,
-):  # fmt: skip
-    """Compute a block of dw = dyᵀ x, of db, and of dx = dy W.
-
-    An address of 0, and an empty db, is not wanted. dx goes on as the gradient of what was put into
-    the activation `below`, which gave x.
-    """
-    size, zero = db.itemsize, db.dtype.type(0)
-    row, wide_row = outputs * size, inputs * size
-    if dw:
-        product_block(
-            task, dw_tall, dw_wide, outputs, samples, inputs,
-            dy, size, row, x, wide_row, size, no_bias, dw, wide_row, 0,
-        )  # fmt: skip
-    if db.size:
-        bias_sums(task, tasks, carray(pointer(zero, dy), (samples, outputs)), db)
-    if dx:
-        product_block(
-            task, tall, wide, samples, outputs, inputs,
-            dy, row, size, w, wide_row, size, no_bias, dx, wide_row, 0,
-        )  # fmt: skip
-        if below:
-            i, m, j, n = block_of(task, tall, wide, samples, inputs, size)
-            if n == inputs:
-                m, n = 1, m * n
-            for r in range(i, i + m):
-                at = r * wide_row + j * size
-                part = carray(pointer(zero, dx + at), n)
-                _activate_backward(below, part, carray(pointer(zero, x + at), n))
 
 
 @kernel(parallel=True)
@@ -147,10 +65,10 @@ def _mlp(x, parameters, plan, hidden, y):
         if layer == plan.shape[0] - 1:
             target = address(y)
         if tasks == 1:
-            _layer(0, 1, 1, samples, inputs, outputs, source, w, bias, target, activation)
+            layer_block(0, 1, 1, samples, inputs, outputs, source, w, bias, target, activation)
         else:
             for task in prange(tasks):
-                _layer(
+                layer_block(
                     int64(task), tall, wide, samples, inputs, outputs,
                     source, w, bias, target, activation,
                 )  # fmt: skip
@@ -187,13 +105,13 @@ def _mlp_backward(dy, x, parameters, plan, hidden, between, first, dx, gradients
             source = address(x)
             target = address(dx) if dx.size else 0
         if tasks == 1:
-            _layer_backward(
+            layer_backward_block(
                 0, 1, 1, 1, 1, 1,
                 samples, inputs, outputs, source, w, gradient, target, dw, db, below, no_bias,
             )  # fmt: skip
         else:
             for task in prange(tasks):
-                _layer_backward(
+                layer_backward_block(
                     int64(task), tall, wide, dw_tall, dw_wide, tasks,
                     samples, inputs, outputs, source, w, gradient, target, dw, db, below, no_bias,
                 )  # fmt: skip
@@ -258,7 +176,7 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Ke
     The arrays are what `mlp_takes`; names are the activations', "relu", "tanh", "sigmoid" or None.
     """
     x, *parameters = arrays
-    none = NONE_OF[x.dtype]
+    none = NOTHING[x.dtype]
     parameters = [none[1] if array is None else array for array in parameters]
     samples, inputs = x.shape
     sizes = inputs, *[len(w) for w in parameters[::2]]
@@ -276,12 +194,13 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
 
     Those at other positions than `wanted` are empty.
     """
-    x, parameters, located, sizes, names, hidden, y = kept
-    none = NONE_OF[x.dtype]
+    x, _, located, sizes, names, hidden, y = kept  # _ has what `located` points to
+    none = NOTHING[x.dtype]
     gradients = none[:1] + none * len(names)
     for position in wanted:
-        like = parameters[position - 1] if position else x
-        gradients[position] = empty(like.shape, like.dtype)
+        after = (position + 1) // 2  # the layer, counted from 1
+        shape = (sizes[after],) if position % 2 == 0 else (sizes[after], sizes[after - 1])
+        gradients[position] = empty(shape if position else x.shape, x.dtype)
     first = max(min(wanted) - 1, 0) // 2
     way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
     plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
