@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels.buffers import empty
-from minnet.kernels.cpu.addresses import addresses
 from minnet.kernels.cpu.layer import NONE, layer_backward_block, layer_block
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, matmul
-from minnet.kernels.cpu.mlp import NOTHING, mlp, mlp_backward
+from minnet.kernels.cpu.mlp import NOTHING, kept_of, mlp, mlp_backward
 from minnet.kernels.cpu.reduce import BLOCK, sum_rows
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import kernel, least_work
@@ -78,12 +77,10 @@ def linear_backward(
     if not (dy.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
         dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
     here = samples <= BLOCK  # else its sum is of another order
-    none = no_matrix, no_bias = NOTHING[dtype]
+    no_matrix, no_bias = NOTHING[dtype]
     if (need_dx + need_dw) * fmas / FMAS_A_NANOSECOND >= least_work():
         needs = need_dx, need_dw, need_db and here
-        located, _ = addresses([w, no_bias], none)
-        kept = x, w, located, (inputs, outputs), (None,), no_bias, None
-        dx, dw, db = mlp_backward(dy, kept, [i for i in range(3) if needs[i]])
+        dx, dw, db = mlp_backward(dy, kept_of(x, w), [i for i in range(3) if needs[i]])
     else:
         dx = empty((samples, inputs), dtype) if need_dx else no_matrix
         dw = empty((outputs, inputs), dtype) if need_dw else no_matrix

@@ -1,8 +1,8 @@
 """A multilayer perceptron: layers x Wᵀ + b, each with an activation or none, in one call a way.
 
-A small network's time goes to calls, not to arithmetic. Here a call computes all layers, forward or
-backward, one after the other: one that is worth it is shared by the threads, in one launch with
-its bias and activation; the others are computed by the thread that called.
+A small network's time goes to calls, not to arithmetic. Here a call goes through all layers,
+forward or backward: one that is worth it is shared by the threads, in one launch with its bias and
+its activation; the others are computed by the thread that called.
 
 The bits are those of the layers one by one: of `linear.py` and of `pointwise.py`.
 """
@@ -18,129 +18,153 @@ import numpy as np
 from numba import carray, int64, prange
 
 from minnet.kernels.buffers import empty
-from minnet.kernels.cpu.addresses import addresses
-from minnet.kernels.cpu.layer import NONE, RELU, SIGMOID, TANH, layer_backward_block, layer_block
+from minnet.kernels.cpu.layer import (
+    NONE,
+    RELU,
+    SIGMOID,
+    TANH,
+    layer_backward_block,
+    layer_block,
+)
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid
 from minnet.kernels.cpu.pointwise import relu_backward, sigmoid_backward, tanh_backward
 from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
-from minnet.kernels.jit import kernel, least_work
+from minnet.kernels.jit import block, device, kernel, least_work
 from minnet.kernels.simd import address, pointer
 from minnet.kernels.threads import get_num_threads
 
 CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 BACKWARD_OF = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
 
-# A plan has a row for each layer, with these columns. PLACE is where in `hidden` or `between` the
-# layer's outputs or their gradients begin; a grid is two, (blocks of rows, of columns).
-OUTPUTS, ACTIVATION, PLACE, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 4, 6
-COLUMNS = 8
-
-# What a plan is for. Inference keeps no more than two layers' outputs at a time.
-INFERENCE, FORWARD, BACKWARD, BACKWARD_TO_INPUT = range(4)
-
 # What stands for no matrix and no bias.
 NOTHING = {dtype: [np.empty((0, 0), dtype), NO_BIAS[dtype]] for dtype in NO_BIAS}
+
+# The ways through the layers. Inference keeps no more than two layers' outputs at a time.
+INFERENCE, FORWARD, BACKWARD, BACKWARD_TO_INPUT = range(4)
+
+# A step is a layer's row of these numbers. First what its shape tells. The activation is that after
+# the layer, or on the way back that before it; PLACE is where the outputs begin among those that
+# are kept; a grid is two, (blocks of rows, of columns).
+WAY, SAMPLES, INPUTS, OUTPUTS, ACTIVATION, PLACE, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 4, 5, 6, 7, 9
+# Then addresses, 0 for what is not wanted. On the way back Y is dy, and BIAS is db.
+X, W, Y, DX, DW, BIAS, BIAS_SIZE, COLUMNS = 11, 12, 13, 14, 15, 16, 17, 18
+TOGETHER = 4  # layers whose addresses are taken in one call
 
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
 
 
-@kernel(parallel=True)
-def _mlp(x, parameters, plan, hidden, y):
-    """x: (N, I); parameters: the addresses of (W, bias) of each layer; y: (N, O).
+@device
+def _set(steps, layer, x, hidden, y, w, bias):
+    if layer >= steps.shape[0]:
+        return
+    step = steps[layer]
+    step[X], step[W], step[Y] = address(x), address(w), address(y)
+    step[BIAS], step[BIAS_SIZE] = address(bias), bias.size
+    if layer > 0:
+        step[X] = address(hidden) + steps[layer - 1, PLACE] * hidden.itemsize
+    if layer < steps.shape[0] - 1:
+        step[Y] = address(hidden) + step[PLACE] * hidden.itemsize
 
-    What the layers before the last one give, (N, O) each, is written into `hidden`.
+
+@kernel
+def _set_forward(steps, layer, x, hidden, y, w0, b0, w1, b1, w2, b2, w3, b3):
+    """Write the addresses of up to four layers from `layer` on, each of (W, bias).
+
+    What the layers before the last one give goes into `hidden`. (Numba looks longer into a tuple.)
     """
-    size, zero = x.itemsize, x.dtype.type(0)
-    samples, inputs = x.shape
-    source = address(x)
-    for layer in range(plan.shape[0]):
-        outputs, activation = plan[layer, OUTPUTS], plan[layer, ACTIVATION]
-        tasks = plan[layer, TASKS]
-        tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
-        w = parameters[2 * layer, 0]
-        bias = carray(pointer(zero, parameters[2 * layer + 1, 0]), parameters[2 * layer + 1, 1])
-        target = address(hidden) + plan[layer, PLACE] * size
-        if layer == plan.shape[0] - 1:
-            target = address(y)
-        if tasks == 1:
-            layer_block(0, 1, 1, samples, inputs, outputs, source, w, bias, target, activation)
-        else:
-            for task in prange(tasks):
-                layer_block(
-                    int64(task), tall, wide, samples, inputs, outputs,
-                    source, w, bias, target, activation,
-                )  # fmt: skip
-        source, inputs = target, outputs
+    _set(steps, layer, x, hidden, y, w0, b0)
+    _set(steps, layer + 1, x, hidden, y, w1, b1)
+    _set(steps, layer + 2, x, hidden, y, w2, b2)
+    _set(steps, layer + 3, x, hidden, y, w3, b3)
+
+
+@device
+def _set_back(steps, forward, layer, dx, between, dy, dw, db):
+    last = forward.shape[0] - 1
+    if layer > last or last - layer >= steps.shape[0]:
+        return
+    step = steps[last - layer]
+    step[X], step[W], step[Y] = forward[layer, X], forward[layer, W], address(dy)
+    step[BIAS], step[BIAS_SIZE] = address(db), db.size
+    step[DW] = address(dw) if dw.size else 0
+    if layer < last:
+        step[Y] = address(between) + forward[layer, PLACE] * between.itemsize
+    if layer == 0:
+        step[DX] = address(dx) if dx.size else 0
+    elif last - layer < steps.shape[0] - 1:
+        step[DX] = address(between) + forward[layer - 1, PLACE] * between.itemsize
+
+
+@kernel
+def _set_backward(steps, forward, layer, dx, between, dy, w0, b0, w1, b1, w2, b2, w3, b3):
+    """Write the addresses of up to four layers from `layer` on, each of (dW, db), the last first.
+
+    dy is the gradient of what is put into the last activation, if there is one. Those of what is
+    put into the others go into `between`, where `hidden` has what comes out of them.
+    """
+    _set_back(steps, forward, layer, dx, between, dy, w0, b0)
+    _set_back(steps, forward, layer + 1, dx, between, dy, w1, b1)
+    _set_back(steps, forward, layer + 2, dx, between, dy, w2, b2)
+    _set_back(steps, forward, layer + 3, dx, between, dy, w3, b3)
+
+
+@block
+def _step(task, step, no_bias):
+    """Compute block `task` of a step."""
+    bias = carray(pointer(no_bias.dtype.type(0), step[BIAS]), step[BIAS_SIZE])
+    if step[WAY] < BACKWARD:
+        layer_block(
+            task, step[GRID], step[GRID + 1], step[SAMPLES], step[INPUTS], step[OUTPUTS],
+            step[X], step[W], bias, step[Y], step[ACTIVATION],
+        )  # fmt: skip
+    else:
+        layer_backward_block(
+            task, step[GRID], step[GRID + 1], step[DW_GRID], step[DW_GRID + 1], step[TASKS],
+            step[SAMPLES], step[INPUTS], step[OUTPUTS],
+            step[X], step[W], step[Y], step[DX], step[DW], bias, step[ACTIVATION], no_bias,
+        )  # fmt: skip
 
 
 @kernel(parallel=True)
-def _mlp_backward(dy, x, parameters, plan, hidden, between, first, dx, gradients, no_bias):
-    """Go from the last layer to `first`, and on to dx if that is not empty.
-
-    dy is the gradient of what is put into the last activation, if there is one, and `gradients` has
-    the addresses of (dW, db) of each layer, of size 0 if not wanted. The gradients of what is put
-    into the other activations are written into `between`, at the places that `hidden` has for what
-    comes out of them.
-    """
-    size, zero = x.itemsize, x.dtype.type(0)
-    samples = x.shape[0]
-    last = plan.shape[0] - 1
-    gradient = address(dy)
-    for layer in range(last, first - 1, -1):
-        outputs, tasks = plan[layer, OUTPUTS], plan[layer, TASKS]
-        tall, wide = plan[layer, GRID], plan[layer, GRID + 1]
-        dw_tall, dw_wide = plan[layer, DW_GRID], plan[layer, DW_GRID + 1]
-        w = parameters[2 * layer, 0]
-        dw = gradients[2 * layer, 0] if gradients[2 * layer, 1] else 0
-        db = carray(pointer(zero, gradients[2 * layer + 1, 0]), gradients[2 * layer + 1, 1])
-        if layer > 0:
-            inputs, below = plan[layer - 1, OUTPUTS], plan[layer - 1, ACTIVATION]
-            place = plan[layer - 1, PLACE] * size
-            source = address(hidden) + place
-            target = address(between) + place if layer > first else 0
+def _run(steps, no_bias):
+    for i in range(steps.shape[0]):
+        if steps[i, TASKS] == 1:
+            _step(0, steps[i], no_bias)
         else:
-            inputs, below = x.shape[1], 0
-            source = address(x)
-            target = address(dx) if dx.size else 0
-        if tasks == 1:
-            layer_backward_block(
-                0, 1, 1, 1, 1, 1,
-                samples, inputs, outputs, source, w, gradient, target, dw, db, below, no_bias,
-            )  # fmt: skip
-        else:
-            for task in prange(tasks):
-                layer_backward_block(
-                    int64(task), tall, wide, dw_tall, dw_wide, tasks,
-                    samples, inputs, outputs, source, w, gradient, target, dw, db, below, no_bias,
-                )  # fmt: skip
-        gradient = target
+            for task in prange(steps[i, TASKS]):
+                _step(int64(task), steps[i], no_bias)
 
 
 @lru_cache(256)
 def _plan(
     way: int, samples: int, sizes: tuple[int, ...], names: Names, least: float, threads: int
 ) -> tuple[np.ndarray, bool, int]:
-    """Return a plan, whether the threads share any layer, and the size of `hidden` or `between`.
+    """Return the steps without addresses, whether the threads share any, and `hidden`'s size.
 
     `sizes` are the inputs, and the outputs of each layer. A layer of `least` nanoseconds of work
     and more is shared by the threads.
     """
-    plan = np.ones((len(names), COLUMNS), np.int64)
+    steps = np.zeros((len(names), COLUMNS), np.int64)
+    codes = [CODES[name] for name in names]
     halves = [0, max(sizes[1:-1], default=0)]
+    shared, size = False, 0
     for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
-        alone = way < BACKWARD or (way == BACKWARD and layer == 0)
-        plan[layer, OUTPUTS], plan[layer, ACTIVATION] = outputs, CODES[names[layer]]
-        before = halves[layer % 2] if way == INFERENCE else sum(sizes[1 : layer + 1])
-        plan[layer, PLACE] = samples * before
-        if (1 if alone else 2) * samples * inputs * outputs / FMAS_A_NANOSECOND >= least:
-            plan[layer, TASKS] = threads
-            columns = outputs if way < BACKWARD else inputs
-            plan[layer, GRID:DW_GRID] = grid(samples, columns, threads)
-            plan[layer, DW_GRID:] = grid(outputs, inputs, threads)
-    end = (plan[:-1, PLACE] + samples * plan[:-1, OUTPUTS]).max(initial=0)
-    return plan, bool((plan[:, TASKS] > 1).any()), int(end)
+        products, before, columns, tasks = 1, sum(sizes[1 : layer + 1]), outputs, 1
+        activation = codes[layer]
+        if way == INFERENCE:
+            before = halves[layer % 2]
+        elif way != FORWARD:
+            products = 2 if layer or way == BACKWARD_TO_INPUT else 1
+            activation, columns = codes[layer - 1] if layer else NONE, inputs
+        if products * samples * inputs * outputs / FMAS_A_NANOSECOND >= least:
+            tasks, shared = threads, True
+        steps[layer, :GRID] = way, samples, inputs, outputs, activation, samples * before, tasks
+        steps[layer, GRID:X] = *grid(samples, columns, tasks), *grid(outputs, inputs, tasks)
+        if layer < len(names) - 1:
+            size = max(size, samples * (before + outputs))
+    return steps if way < BACKWARD else steps[::-1].copy(), shared, size
 
 
 def mlp_takes(arrays: Sequence[Any]) -> bool:
@@ -182,11 +206,20 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Ke
     sizes = inputs, *[len(w) for w in parameters[::2]]
     way = FORWARD if keep else INFERENCE
     plan, shared, size = _plan(way, samples, sizes, names, least_work(), get_num_threads())
-    located, _ = addresses(parameters, none)
-    hidden = empty((size,), x.dtype)
-    y = empty((samples, sizes[-1]), x.dtype)
-    (_mlp.parallel if shared else _mlp.serial)(x, located, plan, hidden, y)
-    return y, (x, parameters, located, sizes, names, hidden, y)
+    steps, hidden, y = plan.copy(), empty((size,), x.dtype), empty((samples, sizes[-1]), x.dtype)
+    padded = parameters + none * (-len(names) % TOGETHER)
+    for layer in range(0, len(names), TOGETHER):
+        some = padded[2 * layer : 2 * (layer + TOGETHER)]
+        _set_forward.serial(steps, layer, x, hidden, y, *some)
+    (_run.parallel if shared else _run.serial)(steps, none[1])
+    return y, (x, parameters, steps, sizes, names, hidden, y)
+
+
+def kept_of(x: np.ndarray, w: np.ndarray) -> Kept:
+    """Return what `mlp_backward` reads of one layer without an activation."""
+    steps = np.zeros((1, COLUMNS), np.int64)
+    steps[0, X], steps[0, W] = x.ctypes.data, w.ctypes.data
+    return x, w, steps, (w.shape[1], len(w)), (None,), None, None
 
 
 def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.ndarray]:
@@ -194,22 +227,24 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
 
     Those at other positions than `wanted` are empty.
     """
-    x, _, located, sizes, names, hidden, y = kept  # _ has what `located` points to
+    x, _, forward, sizes, names, _, y = kept  # _ has what the steps point to
     none = NOTHING[x.dtype]
     gradients = none[:1] + none * len(names)
     for position in wanted:
         after = (position + 1) // 2  # the layer, counted from 1
         shape = (sizes[after],) if position % 2 == 0 else (sizes[after], sizes[after - 1])
         gradients[position] = empty(shape if position else x.shape, x.dtype)
-    first = max(min(wanted) - 1, 0) // 2
     way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
     plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
     if names[-1] is not None:
         dy = BACKWARD_OF[names[-1]](dy, y)
-    between = empty((size,), x.dtype)
-    targets, _ = addresses(gradients[1:], none)
-    (_mlp_backward.parallel if shared else _mlp_backward.serial)(
-        dy if dy.flags.carray else dy.copy(),
-        x, located, plan, hidden, between, first, gradients[0], targets, none[1],
-    )  # fmt: skip
+    elif not dy.flags.carray:
+        dy = dy.copy()
+    first = max(min(wanted) - 1, 0) // 2
+    steps, between = plan[: len(names) - first].copy(), empty((size,), x.dtype)
+    padded = gradients + none * (-len(names) % TOGETHER)
+    for layer in range(0, len(names), TOGETHER):
+        some = padded[2 * layer + 1 : 2 * (layer + TOGETHER) + 1]
+        _set_backward.serial(steps, forward, layer, gradients[0], between, dy, *some)
+    (_run.parallel if shared else _run.serial)(steps, none[1])
     return gradients

@@ -20,16 +20,31 @@ import numpy as np
 from numba import carray, prange
 
 from minnet.kernels import updates
-from minnet.kernels.cpu.addresses import addresses
 from minnet.kernels.jit import Kernel, block, device, kernel, named
-from minnet.kernels.simd import pointer
+from minnet.kernels.simd import address, pointer
 
 BLOCK = 8192  # elements that one thread takes at a time
+TOGETHER = 8  # arrays whose addresses are taken in one call
 
 # Nanoseconds of one thread for an element.
 SGD_NS, MOMENTUM_NS, ADAM_NS = 0.1, 0.15, 0.4
 
 Row = tuple[np.ndarray, ...]
+
+
+@device
+def _write(table: Any, row: Any, array: Any) -> Any:
+    table[row, 0], table[row, 1] = address(array), array.size
+    return array.size
+
+
+@kernel
+def _locate(table, row, a, b, c, d, e, f, g, h):
+    # Numba takes longer to look into a tuple.
+    total = _write(table, row, a) + _write(table, row + 1, b)
+    total += _write(table, row + 2, c) + _write(table, row + 3, d)
+    total += _write(table, row + 4, e) + _write(table, row + 5, f)
+    return total + _write(table, row + 6, g) + _write(table, row + 7, h)
 
 
 @device
@@ -175,7 +190,11 @@ def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> Non
     """
     width = len(rows[0])
     flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
-    table, total = addresses(flat, [flat[0][:0]])
+    flat += [flat[0][:0]] * (-len(flat) % TOGETHER)
+    table = np.empty((len(flat), 2), np.int64)
+    total = 0
+    for i in range(0, len(flat), TOGETHER):
+        total += _locate.serial(table, i, *flat[i : i + TOGETHER])
     ends = np.empty(len(rows), np.int64)
     step = run.over(cost * total / width)
     start = 0
