@@ -14,7 +14,7 @@ from minnet.kernels.cpu.matmul import block_of, product_block
 from minnet.kernels.cpu.reduce import line_sum
 from minnet.kernels.jit import block
 from minnet.kernels.numeric import sigmoid, tanh
-from minnet.kernels.simd import flat, pointer
+from minnet.kernels.simd import pointer
 
 NONE, RELU, TANH, SIGMOID = range(4)  # activations
 
@@ -65,17 +65,18 @@ def layer_block(task, tall, wide, samples, inputs, outputs, x, w, bias, y, activ
 
 
 @block
-def _bias_sums(task, tasks, dy, out):
-    """Write the sums of a task's columns, for up to BLOCK rows."""
+def _bias_sums(task, tasks, rows, dy, out):
+    """Write the sums of a task's columns of dy, an address, for up to BLOCK rows."""
+    size, zero = out.itemsize, out.dtype.type(0)
     first, last = task * out.size // tasks, (task + 1) * out.size // tasks
     if out.size == 1:
         if last > first:
-            out[0] = line_sum(flat(dy))
+            out[0] = line_sum(carray(pointer(zero, dy), rows))
         return
     total = np.zeros(last - first)
-    for i in range(dy.shape[0]):
-        part = dy[i, first:last]
-        for j in range(part.size):
+    for i in range(rows):
+        part = carray(pointer(zero, dy + (i * out.size + first) * size), total.size)
+        for j in range(total.size):
             total[j] += part[j]
     for j in range(total.size):
         out[first + j] = total[j]
@@ -99,7 +100,7 @@ def layer_backward_block(
             dy, size, row, x, wide_row, size, no_bias, dw, wide_row, 0,
         )  # fmt: skip
     if db.size:
-        _bias_sums(task, tasks, carray(pointer(zero, dy), (samples, outputs)), db)
+        _bias_sums(task, tasks, samples, dy, db)
     if dx:
         product_block(
             task, tall, wide, samples, outputs, inputs,
