@@ -1,13 +1,16 @@
 """Serial or parallel: the decision, its safety, and that the bits do not depend on it."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
 
+import numba
 import numpy as np
 import pytest
-from numba import prange
+from numba import prange, types
+from numba.extending import intrinsic
 
 from minnet.kernels import jit, threads
 from minnet.kernels.jit import kernel
@@ -163,3 +166,30 @@ def test_a_launch_leaves_no_variable_behind():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_collection_rests_while_a_kernel_compiles_and_no_longer(collects):
+    seen = []
+
+    @intrinsic
+    def look(typingctx):
+        seen.append(gc.isenabled())
+        return types.int64(), lambda context, *_: context.get_constant(types.int64, 3)
+
+    def right():
+        return look()
+
+    def wrong():
+        return look().no_such_attribute
+
+    was = gc.isenabled()
+    (gc.enable if collects else gc.disable)()
+    try:
+        assert jit._jit(right)() == 3  # which keeps nothing on the disk
+        with pytest.raises(numba.TypingError):
+            jit._jit(wrong)()
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert seen and not any(seen)
