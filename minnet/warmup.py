@@ -34,7 +34,9 @@ def warmup() -> None:
         init.kaiming_uniform_(weight, generator=generator)
         init.kaiming_normal_(weight, generator=generator)
     biases = [zeros(HIDDEN, dtype=float32), zeros(10, dtype=float32)]
-    parameters = [tensor.requires_grad_() for tensor in weights + biases]
+    parameters = [weights[0], biases[0], weights[1], biases[1]]
+    for tensor in parameters:
+        tensor.requires_grad_()
     labels = zeros(BATCH, dtype=int64)
     images = data.TensorDataset(zeros(BATCH, 784, dtype=float32), labels)
     pixels = zeros(BATCH, 28, 28, dtype=uint8)
@@ -44,8 +46,8 @@ def warmup() -> None:
         for inputs, targets in data.DataLoader(images, BATCH, shuffle=True, generator=generator):
             hidden = relu(linear(inputs, weights[0], biases[0]))  # as in a module of one's own
             cross_entropy(linear(hidden, weights[1], biases[1]), targets).backward()
-            layers = [(weights[0], biases[0], "relu"), (weights[1], biases[1], None)]
-            cross_entropy(mlp(inputs, layers), targets).backward()  # as in a Sequential
+            output = mlp(inputs, parameters, ("relu", None))  # as in a Sequential
+            cross_entropy(output, targets).backward()
     for optimizer in (
         optim.SGD(parameters, lr=0.1),
         optim.SGD(parameters, lr=0.1, momentum=0.9),

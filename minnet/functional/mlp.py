@@ -15,10 +15,8 @@ from minnet.functional.linear import linear
 ACTIVATIONS = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
 NODES = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
 
-Layer = Sequence[Any]  # weight, bias or None, and "relu", "tanh", "sigmoid" or None
 
-
-def mlp(input: Any, layers: Sequence[Layer]) -> Any:
+def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]) -> Any:
     """Return activation(x Wᵀ + b), layer after layer.
 
     It is what `linear` and the activation give one after the other, bit for bit, with their errors.
@@ -26,32 +24,34 @@ def mlp(input: Any, layers: Sequence[Layer]) -> Any:
 
     Args:
         input: (N, in_features).
-        layers: of each the weight (out_features, in_features), the bias or None, and the
-            activation's name or None. Without any, the input is returned.
+        parameters: the weight (out_features, in_features) and the bias or None of each layer.
+        activations: "relu", "tanh", "sigmoid" or None for each layer. Without layers, the input is
+            returned.
 
     Example:
         >>> import minnet
         >>> from minnet.functional.mlp import mlp
         >>> x, w = minnet.tensor([[1.0, 2.0]]), minnet.tensor([[3.0, 4.0], [-1.0, 0.0]])
-        >>> mlp(x, [(w, None, "relu"), (w, minnet.tensor([0.5, 0.0]), None)])
+        >>> mlp(x, [w, None, w, minnet.tensor([0.5, 0.0])], ["relu", None])
         tensor([[ 33.5000, -11.0000]])
     """
-    if len(layers) > 1 or (layers and layers[0][2] is not None):
-        inputs = [input]
-        for weight, bias, _ in layers:
-            inputs += weight, bias
+    if len(activations) > 1 or (activations and activations[0] is not None):
+        inputs = [input, *parameters]
         arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
         k = kernels.of(arrays[0])
-        if k.mlp_takes(arrays):
-            return _together(k, inputs, arrays, tuple([layer[2] for layer in layers]))
-    for weight, bias, name in layers:
-        input = linear(input, weight, bias)
+        sizes = k.mlp_sizes(arrays)
+        if sizes is not None:
+            return _together(k, inputs, arrays, sizes, tuple(activations))
+    for i, name in enumerate(activations):
+        input = linear(input, *parameters[2 * i : 2 * i + 2])
         if name is not None:
             input = ACTIVATIONS[name](input)
     return input
 
 
-def _together(k: Any, inputs: list[Any], arrays: list[Any], names: tuple[str | None, ...]) -> Any:
+def _together(
+    k: Any, inputs: list[Any], arrays: list[Any], sizes: Any, names: tuple[str | None, ...]
+) -> Any:
     sends: list[Any] = []
     read: list[Any] = []
     for position, x in enumerate(inputs if is_grad_enabled() else ()):
@@ -65,7 +65,7 @@ def _together(k: Any, inputs: list[Any], arrays: list[Any], names: tuple[str | N
             sends.append((edge, position, array.shape, array.dtype))
             if position == 1:
                 read.append(inputs[0])
-    array, kept = k.mlp(arrays, names, bool(sends))
+    array, kept = k.mlp(arrays, sizes, names, bool(sends))
     out = wrap(array)
     if not sends:
         return out

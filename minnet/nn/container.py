@@ -133,19 +133,23 @@ class Sequential(_Ordered):
                 self.add_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
-        layers: list[list[Any]] = []  # that are computed together, once their end is known
+        # Of the layers that are computed together, once their end is known.
+        parameters: list[Any] = []
+        activations: list[str | None] = []
         for child in self._modules.values():
             module: Any = child
             kind = FORWARDS.get(getattr(getattr(module, "forward", None), "__func__", None))
             if kind is not None and module._hooked:
                 kind = None
             if kind == "linear":
-                layers.append([module.weight, module.bias, None])
-            elif kind and layers and layers[-1][2] is None:
-                layers[-1][2] = kind
+                parameters += module.weight, module.bias
+                activations.append(None)
+            elif kind and activations and activations[-1] is None:
+                activations[-1] = kind
             else:
-                input, layers = module(mlp(input, layers)), []
-        return mlp(input, layers)
+                input = module(mlp(input, parameters, activations))
+                parameters, activations = [], []
+        return mlp(input, parameters, activations)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minnet.kernels import engine
-from minnet.kernels.cpu import mlp, mlp_backward, mlp_takes
+from minnet.kernels.cpu import mlp, mlp_backward, mlp_sizes
 
 module = importlib.import_module("minnet.kernels.cpu.mlp")
 
@@ -41,6 +41,11 @@ def arrays_of(x, layers):
     return [x, *(array for w, bias, _ in layers for array in (w, bias))]
 
 
+def run(x, layers, keep):
+    arrays = arrays_of(x, layers)
+    return mlp(arrays, mlp_sizes(arrays), tuple(name for *_, name in layers), keep)
+
+
 def same_bits(got, expected):
     kind = f"u{expected.itemsize}"
     np.testing.assert_array_equal(got.view(kind), np.ascontiguousarray(expected).view(kind))
@@ -60,7 +65,7 @@ def test_equals_the_twin(samples, sizes, names, form):
     x, layers, dy = case(samples, sizes, names)
     outputs = naive.mlp(x, layers)
     for keep in (True, False):
-        y, kept = mlp(arrays_of(x, layers), names, keep)
+        y, kept = run(x, layers, keep)
         same_bits(y, outputs[-1])
         if keep:
             gradients = mlp_backward(dy, kept, range(1 + 2 * len(layers)))
@@ -72,7 +77,7 @@ def test_equals_the_twin(samples, sizes, names, form):
 def test_equals_the_twin_in_float64(form):
     names = "tanh", "relu", None
     x, layers, dy = case(13, (6, 18, 5, 3), names, np.float64)
-    y, kept = mlp(arrays_of(x, layers), names, True)
+    y, kept = run(x, layers, True)
     outputs = naive.mlp(x, layers)
     same_bits(y, outputs[-1])
     expected = naive.mlp_backward(dy, outputs, layers)
@@ -84,7 +89,7 @@ def test_equals_the_twin_in_float64(form):
 def test_computes_what_is_wanted_and_nothing_else(wanted, form):
     names = "relu", "tanh", "sigmoid"
     x, layers, dy = case(12, (5, 6, 7, 4), names)
-    _, kept = mlp(arrays_of(x, layers), names, True)
+    _, kept = run(x, layers, True)
     expected = naive.mlp_backward(dy, naive.mlp(x, layers), layers)
     for position, got in enumerate(mlp_backward(dy, kept, wanted)):
         if position in wanted:
@@ -96,7 +101,7 @@ def test_computes_what_is_wanted_and_nothing_else(wanted, form):
 def test_without_biases(form):
     names = "relu", None
     x, layers, dy = case(9, (4, 20, 3), names, bias=False)
-    y, kept = mlp(arrays_of(x, layers), names, True)
+    y, kept = run(x, layers, True)
     zeros = [(w, np.zeros(len(w), w.dtype), name) for w, _, name in layers]
     outputs = naive.mlp(x, zeros)
     same_bits(y, outputs[-1])
@@ -108,10 +113,10 @@ def test_without_biases(form):
 def test_many_layers():
     names = ("tanh",) * 23
     x, layers, dy = case(4, (3,) * 24, names)
-    y, kept = mlp(arrays_of(x, layers), names, True)
+    y, kept = run(x, layers, True)
     outputs = naive.mlp(x, layers)
     same_bits(y, outputs[-1])
-    same_bits(mlp(arrays_of(x, layers), names, False)[0], y)
+    same_bits(run(x, layers, False)[0], y)
     expected = naive.mlp_backward(dy, outputs, layers)
     for got, twin in zip(mlp_backward(dy, kept, range(47)), expected, strict=True):
         same_bits(got, twin)
@@ -121,7 +126,7 @@ def test_nan_and_infinity_pass_through():
     names = "relu", "tanh", "sigmoid", None
     layers = [(np.eye(4, dtype=np.float32), np.zeros(4, np.float32), name) for name in names]
     x = np.array([[np.nan, 1, 2, 3], [np.inf, 1, -1, 0], [1, 1, 1, 1]], np.float32)
-    y, kept = mlp(arrays_of(x, layers), names, True)
+    y, kept = run(x, layers, True)
     assert np.isnan(y[:2]).all() and not np.isnan(y[2]).any()  # inf 0 is NaN
     dy = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [np.nan, 1, 1, 0]], np.float32)
     dx, dw, *_, db = mlp_backward(dy, kept, range(9))
@@ -140,7 +145,7 @@ def test_any_layout_of_the_gradient(layout):
     else:
         given = dy.copy()
         given.flags.writeable = False
-    _, kept = mlp(arrays_of(x, layers), names, True)
+    _, kept = run(x, layers, True)
     expected = naive.mlp_backward(given.copy(), naive.mlp(x, layers), layers)
     for got, twin in zip(mlp_backward(given, kept, range(5)), expected, strict=True):
         same_bits(got, twin)
@@ -150,7 +155,7 @@ def test_changes_neither_its_operands_nor_what_it_kept():
     names = "relu", "tanh"
     x, layers, dy = case(6, (3, 8, 4), names)
     before = [array.copy() for array in (*arrays_of(x, layers), dy)]
-    _, kept = mlp(arrays_of(x, layers), names, True)
+    _, kept = run(x, layers, True)
     once = mlp_backward(dy, kept, range(5))
     again = mlp_backward(dy, kept, range(5))
     for a, b in zip((*arrays_of(x, layers), dy, *once), (*before, *again), strict=True):
@@ -217,16 +222,16 @@ CHANGES = [
 def test_takes_nothing_else(change):
     x, layers, _ = case(6, (3, 8, 4), ("relu", None))
     arrays = arrays_of(x, layers)
-    assert mlp_takes(arrays) and mlp_takes([*arrays[:2], None, *arrays[3:]])
+    assert mlp_sizes(arrays) == mlp_sizes([*arrays[:2], None, *arrays[3:]]) == (3, 8, 4)
     change(arrays)
-    assert not mlp_takes(arrays)
+    assert mlp_sizes(arrays) is None
 
 
 def test_takes_nothing_while_a_blas_multiplies():
     x, layers, _ = case(6, (3, 8, 4), ("relu", None))
     engine.set_matmul("blas")
     try:
-        assert not mlp_takes(arrays_of(x, layers))
+        assert mlp_sizes(arrays_of(x, layers)) is None
     finally:
         engine.set_matmul("minnet")
 

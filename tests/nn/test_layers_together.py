@@ -33,9 +33,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     calls: list[int] = []
     together = cpu.mlp
 
-    def spy(arrays: Any, names: Any, keep: bool) -> Any:
+    def spy(arrays: Any, sizes: Any, names: Any, keep: bool) -> Any:
         calls.append(len(names))
-        return together(arrays, names, keep)
+        return together(arrays, sizes, names, keep)
 
     with monkeypatch.context() as patch:
         patch.setattr(cpu, "mlp", spy)

@@ -54,7 +54,7 @@ def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
         return matmul(x, w.T, bias)
     bias = _contiguous(bias)
     if fmas / FMAS_A_NANOSECOND >= least_work():
-        return mlp([x, w, bias], (None,), False)[0]
+        return mlp([x, w, bias], (inputs, outputs), (None,), False)[0]
     y = empty((samples, outputs), x.dtype)
     _linear.serial(x, w, bias, y)
     return y

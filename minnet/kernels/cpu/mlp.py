@@ -51,6 +51,7 @@ WAY, SAMPLES, INPUTS, OUTPUTS, ACTIVATION, PLACE, TASKS, GRID, DW_GRID = 0, 1, 2
 X, W, Y, DX, DW, BIAS, BIAS_SIZE, COLUMNS = 11, 12, 13, 14, 15, 16, 17, 18
 TOGETHER = 4  # layers whose addresses are taken in one call
 
+Sizes = tuple[int, ...]
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
 
@@ -139,7 +140,7 @@ def _run(steps, no_bias):
 
 @lru_cache(256)
 def _plan(
-    way: int, samples: int, sizes: tuple[int, ...], names: Names, least: float, threads: int
+    way: int, samples: int, sizes: Sizes, names: Names, least: float, threads: int
 ) -> tuple[np.ndarray, bool, int]:
     """Return the steps without addresses, whether the threads share any, and `hidden`'s size.
 
@@ -167,43 +168,47 @@ def _plan(
     return steps if way < BACKWARD else steps[::-1].copy(), shared, size
 
 
-def mlp_takes(arrays: Sequence[Any]) -> bool:
-    """Return whether `mlp` can be called with these: x, and W and the bias of each layer.
+def mlp_sizes(arrays: Sequence[Any]) -> Sizes | None:
+    """Return the inputs and the outputs of each layer; None if these are not arrays for `mlp`.
 
-    x: (N, I) with N from 1 to BLOCK; W: (O, I); the bias: (O,) or None; no dim of size 0. All are
-    contiguous, writable, and of one dtype, float32 or float64; and minnet multiplies.
+    Those are x, and W and the bias of each layer. x: (N, I) with N from 1 to BLOCK; W: (O, I); the
+    bias: (O,) or None; no dim of size 0. All are contiguous, writable, and of one dtype, float32 or
+    float64; and minnet multiplies.
     """
     x = arrays[0]
     if type(x) is not np.ndarray or x.ndim != 2 or not 0 < len(x) <= BLOCK:
-        return False
+        return None
     dtype, inputs = x.dtype, x.shape[1]
-    if dtype not in NO_BIAS or not x.flags.carray or get_matmul() == "blas":
-        return False
+    if not inputs or dtype not in NOTHING or not x.flags.carray or get_matmul() == "blas":
+        return None
+    sizes = [inputs]
     for i in range(1, len(arrays), 2):
         w, bias = arrays[i], arrays[i + 1]
         if type(w) is not np.ndarray or w.dtype is not dtype or not w.flags.carray:
-            return False
-        if w.ndim != 2 or w.shape[1] != inputs or not inputs:
-            return False
-        inputs = len(w)
+            return None
+        outputs = len(w) if w.ndim else 0
+        if w.shape != (outputs, inputs) or not outputs:
+            return None
         if bias is not None:
             if type(bias) is not np.ndarray or bias.dtype is not dtype or not bias.flags.carray:
-                return False
-            if bias.shape != (inputs,):
-                return False
-    return inputs > 0
+                return None
+            if bias.shape != (outputs,):
+                return None
+        sizes.append(outputs)
+        inputs = outputs
+    return tuple(sizes)
 
 
-def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Kept]:
+def mlp(arrays: Sequence[Any], sizes: Sizes, names: Names, keep: bool) -> tuple[np.ndarray, Kept]:
     """Return the last layer's output, and if it is to `keep` it what `mlp_backward` reads.
 
-    The arrays are what `mlp_takes`; names are the activations', "relu", "tanh", "sigmoid" or None.
+    Arrays and sizes are those of `mlp_sizes`; names are the activations', "relu", "tanh", "sigmoid"
+    or None.
     """
     x, *parameters = arrays
     none = NOTHING[x.dtype]
     parameters = [none[1] if array is None else array for array in parameters]
-    samples, inputs = x.shape
-    sizes = inputs, *[len(w) for w in parameters[::2]]
+    samples = len(x)
     way = FORWARD if keep else INFERENCE
     plan, shared, size = _plan(way, samples, sizes, names, least_work(), get_num_threads())
     steps, hidden, y = plan.copy(), empty((size,), x.dtype), empty((samples, sizes[-1]), x.dtype)

@@ -21,7 +21,7 @@ from minnet.kernels.cuda.host_only import (
 from minnet.kernels.cuda.linear import (
     linear,
     linear_backward,
-    mlp_takes,
+    mlp_sizes,
 )
 from minnet.kernels.cuda.loss import (
     bce_with_logits,
