@@ -139,7 +139,7 @@ class Sequential(_Ordered):
         for child in self._modules.values():
             module: Any = child
             kind = FORWARDS.get(getattr(getattr(module, "forward", None), "__func__", None))
-            if kind is not None and module._hooked:
+            if kind and (module._hooked or type(module).__call__ is not Module.__call__):
                 kind = None
             if kind == "linear":
                 parameters += module.weight, module.bias

@@ -236,9 +236,10 @@ def test_takes_nothing_while_a_blas_multiplies():
         engine.set_matmul("minnet")
 
 
-def test_inference_keeps_two_layers_at_most():
+@pytest.mark.parametrize("way", [module.INFERENCE, module.BACKWARD, module.BACKWARD_TO_INPUT])
+def test_two_layers_at_most_are_kept_for_no_backward(way):
     sizes, names = (3, 50, 20, 40, 30, 2), ("relu",) * 5
-    *_, end = module._plan(module.INFERENCE, 10, sizes, names, np.inf, 1)
-    assert end <= 10 * 2 * 50
-    *_, end = module._plan(module.FORWARD, 10, sizes, names, np.inf, 1)
-    assert end == 10 * (50 + 20 + 40 + 30)
+    *_, kept = module._plan(way, 10, sizes, names, np.inf, 1)
+    assert kept <= 10 * 2 * 50
+    *_, kept = module._plan(module.FORWARD, 10, sizes, names, np.inf, 1)
+    assert kept == 10 * (50 + 20 + 40 + 30)

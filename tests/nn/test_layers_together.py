@@ -145,9 +145,14 @@ class Renamed(nn.Linear):
     """Another class with the same forward."""
 
 
+class Called(nn.Linear):
+    def __call__(self, input: Any) -> Any:
+        return super().__call__(input) * 2
+
+
 def test_a_subclass_computes_what_its_forward_says(monkeypatch: pytest.MonkeyPatch) -> None:
     x = minnet.randn(4, 5)
-    for kind, layers in ((Doubled, []), (Renamed, [2])):
+    for kind, layers in ((Doubled, []), (Called, []), (Renamed, [2])):
         net = seeded(lambda kind=kind: nn.Sequential(kind(5, 9), nn.ReLU(), nn.Linear(9, 3)))
         with counted(monkeypatch) as calls:
             y = net(x)

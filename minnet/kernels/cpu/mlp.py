@@ -40,12 +40,13 @@ BACKWARD_OF = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_
 # What stands for no matrix and no bias.
 NOTHING = {dtype: [np.empty((0, 0), dtype), NO_BIAS[dtype]] for dtype in NO_BIAS}
 
-# The ways through the layers. Inference keeps no more than two layers' outputs at a time.
+# The ways through the layers. Only FORWARD keeps what it gets on the way, the outputs of all
+# layers; the others need no more than two layers' outputs, or gradients, at a time.
 INFERENCE, FORWARD, BACKWARD, BACKWARD_TO_INPUT = range(4)
 
 # A step is a layer's row of these numbers. First what its shape tells. The activation is that after
-# the layer, or on the way back that before it; PLACE is where the outputs begin among those that
-# are kept; a grid is two, (blocks of rows, of columns).
+# the layer, or on the way back that before it; PLACE is where among the others its outputs begin,
+# or on the way back the gradient of its input; a grid is two, (blocks of rows, of columns).
 WAY, SAMPLES, INPUTS, OUTPUTS, ACTIVATION, PLACE, TASKS, GRID, DW_GRID = 0, 1, 2, 3, 4, 5, 6, 7, 9
 # Then addresses, 0 for what is not wanted. On the way back Y is dy, and BIAS is db.
 X, W, Y, DX, DW, BIAS, BIAS_SIZE, COLUMNS = 11, 12, 13, 14, 15, 16, 17, 18
@@ -91,11 +92,11 @@ def _set_back(steps, forward, layer, dx, between, dy, dw, db):
     step[BIAS], step[BIAS_SIZE] = address(db), db.size
     step[DW] = address(dw) if dw.size else 0
     if layer < last:
-        step[Y] = address(between) + forward[layer, PLACE] * between.itemsize
+        step[Y] = address(between) + steps[last - layer - 1, PLACE] * between.itemsize
     if layer == 0:
         step[DX] = address(dx) if dx.size else 0
     elif last - layer < steps.shape[0] - 1:
-        step[DX] = address(between) + forward[layer - 1, PLACE] * between.itemsize
+        step[DX] = address(between) + step[PLACE] * between.itemsize
 
 
 @kernel
@@ -103,7 +104,7 @@ def _set_backward(steps, forward, layer, dx, between, dy, w0, b0, w1, b1, w2, b2
     """Write the addresses of up to four layers from `layer` on, each of (dW, db), the last first.
 
     dy is the gradient of what is put into the last activation, if there is one. Those of what is
-    put into the others go into `between`, where `hidden` has what comes out of them.
+    put into the others go into `between`.
     """
     _set_back(steps, forward, layer, dx, between, dy, w0, b0)
     _set_back(steps, forward, layer + 1, dx, between, dy, w1, b1)
@@ -142,30 +143,32 @@ def _run(steps, no_bias):
 def _plan(
     way: int, samples: int, sizes: Sizes, names: Names, least: float, threads: int
 ) -> tuple[np.ndarray, bool, int]:
-    """Return the steps without addresses, whether the threads share any, and `hidden`'s size.
+    """Return the steps without addresses, whether the threads share any, and how much they keep.
 
     `sizes` are the inputs, and the outputs of each layer. A layer of `least` nanoseconds of work
     and more is shared by the threads.
     """
     steps = np.zeros((len(names), COLUMNS), np.int64)
-    codes = [CODES[name] for name in names]
-    halves = [0, max(sizes[1:-1], default=0)]
-    shared, size = False, 0
+    codes = [NONE, *[CODES[name] for name in names]]
+    half = max(sizes[1:-1], default=0)
+    shared, end = False, 0
     for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
-        products, before, columns, tasks = 1, sum(sizes[1 : layer + 1]), outputs, 1
-        activation = codes[layer]
-        if way == INFERENCE:
-            before = halves[layer % 2]
-        elif way != FORWARD:
-            products = 2 if layer or way == BACKWARD_TO_INPUT else 1
-            activation, columns = codes[layer - 1] if layer else NONE, inputs
+        if way < BACKWARD:
+            products, columns, activation = 1, outputs, codes[layer + 1]
+            kept = outputs if layer < len(names) - 1 else 0
+        else:
+            products, columns, activation = 2, inputs, codes[layer]
+            kept = inputs if layer else 0
+            if layer == 0 and way == BACKWARD:
+                products = 1
+        place = sum(sizes[1 : layer + 1]) if way == FORWARD else layer % 2 * half
+        end = max(end, place + kept)
+        tasks = 1
         if products * samples * inputs * outputs / FMAS_A_NANOSECOND >= least:
             tasks, shared = threads, True
-        steps[layer, :GRID] = way, samples, inputs, outputs, activation, samples * before, tasks
+        steps[layer, :GRID] = way, samples, inputs, outputs, activation, samples * place, tasks
         steps[layer, GRID:X] = *grid(samples, columns, tasks), *grid(outputs, inputs, tasks)
-        if layer < len(names) - 1:
-            size = max(size, samples * (before + outputs))
-    return steps if way < BACKWARD else steps[::-1].copy(), shared, size
+    return steps if way < BACKWARD else steps[::-1].copy(), shared, samples * end
 
 
 def mlp_sizes(arrays: Sequence[Any]) -> Sizes | None:
