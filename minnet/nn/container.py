@@ -111,8 +111,8 @@ class Sequential(_Ordered):
     """A chain: each module's output is the next one's input.
 
     Linear layers and the ReLU, Tanh or Sigmoid behind them are computed together, which saves a
-    small network a quarter of a step and changes no bit. A module with hooks or a forward of its own
-    is called by itself.
+    small network a quarter of a step and changes no bit. A module with hooks, or with a forward of
+    its own, is called by itself.
 
     Args:
         args: the modules, or one OrderedDict of modules by name.
