@@ -6,8 +6,9 @@
 
 A part is timed within the step, where the caches are as a step leaves them; each figure is a median
 in microseconds. "kernels" is the time within compiled code and its call, the rest is Python's. The
-limits are the products' fmas at the peak of the same threads, and a launch that does nothing. What
-a BLAS computes is no kernel: with `--matmul blas`, compare the whole.
+limits are a bare loop, which calls the same kernels on arrays, without tensors, graph or loader;
+the products' fmas at the peak of the same threads; and a launch that does nothing. What a BLAS
+computes is no kernel: with `--matmul blas`, compare the whole.
 """
 
 from __future__ import annotations
@@ -117,7 +118,39 @@ def parts(p: Problem) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     return steps, kernels
 
 
+def bare_loop(p: Problem) -> float:
+    """Return the microseconds of a step in a loop that calls the kernels on arrays."""
+    x, y = data(p)
+    weights = [w.copy() for w in initial(p)]
+    moments = [[np.zeros_like(w) for w in weights] for _ in range(2)]
+    names = *["relu" if p.classes else "tanh"] * (len(p.sizes) - 2), None
+    order = np.random.default_rng(0).permutation(len(x) // p.batch * p.batch).reshape(-1, p.batch)
+    one, times = np.ones(1, np.float32), []
+    now = time.perf_counter
+    for step in range(STEPS):
+        start = now()
+        batch = order[step % len(order)]
+        inputs, targets = cpu.rows(x, batch), cpu.rows(y, batch)
+        out, kept = cpu.mlp([inputs, *weights], p.sizes, names, True)
+        if p.classes:
+            losses, saved, count = cpu.cross_entropy(out, targets)
+            cpu.total(losses.reshape(1, -1, 1), count)
+            dy = cpu.cross_entropy_backward(one / count, saved, targets)
+        else:
+            cpu.squared_error(out, targets, out.size)
+            dy = cpu.squared_error_backward(one, out, targets, out.size)
+        gradients = cpu.mlp_backward(dy, kept, range(1, len(weights) + 1))[1:]
+        if p.optimizer == "sgd":
+            cpu.sgd_step([*zip(weights, gradients, strict=True)], p.rate)
+        else:
+            rows = [*zip(weights, gradients, *moments, strict=True)]
+            cpu.adam_step(rows, p.rate, 0.9, 0.999, 1e-8, 0.0, step + 1.0)
+        times.append(now() - start)
+    return median(times) * 1e6
+
+
 def report(p: Problem, threads: int) -> None:
+    bare = bare_loop(p)
     steps, kernels = parts(p)
     print(f"\n{'-'.join(map(str, p.sizes))}, batch {p.batch}, {p.optimizer}, {threads} threads")
     rows = [(name, median(s[name] for s in steps)) for name in steps[0]]
@@ -126,6 +159,7 @@ def report(p: Problem, threads: int) -> None:
     rows += [(f"  {name}", median(k.get(name, 0.0) for k in kernels)) for name in names]
     for name, seconds in rows:
         print(f"  {name:24}{seconds * 1e6:8.1f} µs")
+    print(f"  {'a bare loop':24}{bare:8.1f} µs")
     flop = p.flop * p.batch // p.samples
     times = -(-(10**9) // flop)  # enough of them that the start of threads is not felt
     peak = microseconds(fma_peak(times * flop, threads), 9) / times

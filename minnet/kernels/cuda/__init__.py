@@ -21,7 +21,6 @@ from minnet.kernels.cuda.host_only import (
 from minnet.kernels.cuda.linear import (
     linear,
     linear_backward,
-    mlp_sizes,
 )
 from minnet.kernels.cuda.loss import (
     bce_with_logits,
@@ -34,6 +33,11 @@ from minnet.kernels.cuda.loss import (
 )
 from minnet.kernels.cuda.matmul import (
     matmul,
+)
+from minnet.kernels.cuda.mlp import (
+    mlp,
+    mlp_backward,
+    mlp_sizes,
 )
 from minnet.kernels.cuda.optimize import (
     adam_step,

@@ -1,0 +1,81 @@
+"""A multilayer perceptron on the device: its layers and activations one after the other.
+
+Launches wait in a queue here, and none is saved; the graph has one node in place of many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minnet.kernels.cuda.array import Array
+from minnet.kernels.cuda.linear import linear, linear_backward
+from minnet.kernels.cuda.matmul import matmul
+from minnet.kernels.cuda.pointwise import (
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
+
+FORWARD = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
+BACKWARD = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
+
+Sizes = tuple[int, ...]
+Names = tuple[str | None, ...]
+Kept = tuple[Any, ...]
+
+
+def mlp_sizes(arrays: Sequence[Any]) -> Sizes | None:
+    """Return the inputs and the outputs of each layer; None if these are not arrays for `mlp`.
+
+    Those are x, and W and the bias of each layer. x: (N, I); W: (O, I); the bias: (O,) or None; all
+    of one floating dtype.
+    """
+    x = arrays[0]
+    if type(x) is not Array or x.ndim != 2 or x.dtype.kind != "f":
+        return None
+    sizes = [x.shape[1]]
+    for w, bias in zip(arrays[1::2], arrays[2::2], strict=True):
+        if type(w) is not Array or w.dtype != x.dtype or w.shape[1:] != (sizes[-1],):
+            return None
+        sizes.append(w.shape[0])
+        if bias is not None and (
+            type(bias) is not Array or bias.dtype != x.dtype or bias.shape != (sizes[-1],)
+        ):
+            return None
+    return tuple(sizes)
+
+
+def mlp(arrays: Sequence[Any], sizes: Sizes, names: Names, keep: bool) -> tuple[Array, Kept]:
+    """Return the last layer's output, and if it is to `keep` it what `mlp_backward` reads.
+
+    Arrays and sizes are those of `mlp_sizes`; names are the activations', "relu", "tanh", "sigmoid"
+    or None.
+    """
+    outputs = [arrays[0]]
+    for w, bias, name in zip(arrays[1::2], arrays[2::2], names, strict=True):
+        y = matmul(outputs[-1], w.T) if bias is None else linear(outputs[-1], w, bias)
+        y = y if name is None else FORWARD[name](y)
+        outputs = [*outputs, y] if keep else [y]
+    return outputs[-1], (outputs, arrays[1::2], names)
+
+
+def mlp_backward(dy: Array, kept: Kept, wanted: Sequence[int]) -> list[Any]:
+    """Return the gradients of x, and of W and the bias of each layer; None if not wanted."""
+    outputs, weights, names = kept
+    gradients: list[Any] = [None] * (1 + 2 * len(names))
+    first = max(min(wanted) - 1, 0) // 2
+    for layer in range(len(names) - 1, first - 1, -1):
+        name, at = names[layer], 1 + 2 * layer
+        if name is not None:
+            dy = BACKWARD[name](dy, outputs[layer + 1])
+        goes_on = layer > first or 0 in wanted
+        dy, gradients[at], gradients[at + 1] = linear_backward(
+            dy, outputs[layer], weights[layer], goes_on, at in wanted, at + 1 in wanted
+        )
+    if 0 in wanted:
+        gradients[0] = dy
+    return gradients
