@@ -7,7 +7,7 @@ from minnet.autograd import enable_grad
 from minnet.creation import empty, zeros
 from minnet.data.images import LabelledImages
 from minnet.dtypes import float32, int64, uint8
-from minnet.functional import cross_entropy, linear, relu
+from minnet.functional import cross_entropy
 from minnet.functional.mlp import mlp
 from minnet.nn import init
 from minnet.random import Generator
@@ -18,8 +18,8 @@ BATCH, HIDDEN = 64, 128
 def warmup() -> None:
     """Compile the kernels that an MLP in float32 trains with, or load them from the disk.
 
-    These are the kernels of a shuffling `DataLoader`, `ToFloat`, `Linear`, `ReLU` and
-    `cross_entropy`, of `SGD` with and without momentum and `Adam`, and of uniform and normal fills,
+    These are the kernels of a shuffling `DataLoader`, `ToFloat`, a `Sequential` of `Linear` and
+    `ReLU`, `cross_entropy`, `SGD` with and without momentum, `Adam`, and uniform and normal fills,
     as a network of the size 784-128-10 uses them with batches of 64. All others, and the parallel
     forms that pay in larger networks only, are compiled when they are first called, as these are
     without this function. It changes nothing else, neither the default generator nor the grad mode.
@@ -44,10 +44,7 @@ def warmup() -> None:
     next(iter(data.DataLoader(scaled, BATCH, generator=generator)))
     with enable_grad():
         for inputs, targets in data.DataLoader(images, BATCH, shuffle=True, generator=generator):
-            hidden = relu(linear(inputs, weights[0], biases[0]))  # as in a module of one's own
-            cross_entropy(linear(hidden, weights[1], biases[1]), targets).backward()
-            output = mlp(inputs, parameters, ("relu", None))  # as in a Sequential
-            cross_entropy(output, targets).backward()
+            cross_entropy(mlp(inputs, parameters, ("relu", None)), targets).backward()
     for optimizer in (
         optim.SGD(parameters, lr=0.1),
         optim.SGD(parameters, lr=0.1, momentum=0.9),
