@@ -102,22 +102,6 @@ def _sum_columns(x, divisor, out):
             result[j] = total[j] / divisor
 
 
-@kernel(parallel=True)
-def _sum_few_rows(x, out):
-    """x: (n, inner) -> out: (inner,), for n up to BLOCK"""
-    n, inner = x.shape
-    for strip in prange((inner + COLUMNS - 1) // COLUMNS):
-        first = strip * COLUMNS
-        result = out[first : min(first + COLUMNS, inner)]
-        total = np.zeros(result.size)
-        for i in range(n):
-            part = x[i, first : first + result.size]
-            for j in range(result.size):
-                total[j] += part[j]
-        for j in range(result.size):
-            result[j] = total[j]
-
-
 @device
 def shifted(x: Any, first: Any, last: Any, out: Any) -> None:
     """Write exp(x - max(x)) for the rows from first to last."""
@@ -265,15 +249,7 @@ def mean(x: np.ndarray, axes: Axes = None, keepdims: bool = False) -> np.ndarray
 
 def sum_rows(dy: np.ndarray) -> np.ndarray:
     """Return the sum of the rows of a matrix, (N, O) -> (O,): the gradient of a bias."""
-    n, inner = dy.shape
-    if n > BLOCK or not dy.flags.c_contiguous:
-        return sum(dy, 0)
-    out = np.empty(inner, dy.dtype)
-    if inner == 1:
-        _sum_rows(dy.reshape(1, n), 1.0, out.reshape(1, 1))
-    else:
-        _sum_few_rows.over(0.2 * dy.size)(dy, out)
-    return out
+    return sum(dy, 0)
 
 
 def rows_of(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
