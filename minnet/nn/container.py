@@ -110,9 +110,9 @@ class _Ordered(Module):
 class Sequential(_Ordered):
     """A chain: each module's output is the next one's input.
 
-    Linear layers and the ReLU, Tanh or Sigmoid behind them are computed together, which saves a
-    small network a quarter of a step and changes no bit. A module with hooks, or with a forward of
-    its own, is called by itself.
+    Linear layers and the ReLU, Tanh or Sigmoid behind them are computed together, which spares a
+    small network many calls and changes no bit. A module with hooks, or with a forward of its own,
+    is called by itself.
 
     Args:
         args: the modules, or one OrderedDict of modules by name.

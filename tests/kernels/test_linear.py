@@ -1,7 +1,5 @@
 """A linear layer's launches bit for bit against its products one at a time."""
 
-import importlib
-
 import naive.linear as naive
 import numpy as np
 import pytest
@@ -22,16 +20,6 @@ def case(samples, inputs, outputs, dtype):
 def same_bits(got, expected):
     kind = f"u{expected.itemsize}"
     np.testing.assert_array_equal(got.view(kind), np.ascontiguousarray(expected).view(kind))
-
-
-@pytest.fixture(params=["serial", "parallel"])
-def form(request, monkeypatch):
-    """Compute alone, or share every product between three threads."""
-    least = 0.0 if request.param == "parallel" else np.inf
-    for module in ("linear", "mlp"):
-        module = importlib.import_module(f"minnet.kernels.cpu.{module}")
-        monkeypatch.setattr(module, "least_work", lambda: least)
-    monkeypatch.setattr(module, "get_num_threads", lambda: 3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

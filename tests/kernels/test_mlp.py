@@ -51,14 +51,6 @@ def same_bits(got, expected):
     np.testing.assert_array_equal(got.view(kind), np.ascontiguousarray(expected).view(kind))
 
 
-@pytest.fixture(params=["serial", "parallel"])
-def form(request, monkeypatch):
-    """Share no layer, or every one, between three threads."""
-    least = 0.0 if request.param == "parallel" else np.inf
-    monkeypatch.setattr(module, "least_work", lambda: least)
-    monkeypatch.setattr(module, "get_num_threads", lambda: 3)
-
-
 @pytest.mark.parametrize("samples", [1, 19, 64])
 @pytest.mark.parametrize(("sizes", "names"), NETWORKS)
 def test_equals_the_twin(samples, sizes, names, form):
