@@ -13,8 +13,8 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ContextDecorator
 from functools import wraps
+from heapq import heappop, heappush
 from itertools import count
-from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -186,7 +186,7 @@ class Node:
         "__weakref__", "hooks", "joint", "name", "number", "retain", "saved", "sends", "vjps",
     )  # fmt: skip
     name: str
-    number: int  # counts up: the nodes that a node sends to are older
+    number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf), the input's position,
     # its shape and its dtype.
     sends: list[tuple[Node | Variable, int, tuple[int, ...], np.dtype]]
@@ -214,7 +214,7 @@ class Node:
         return tuple((edge, 0) for edge, *_ in self.sends)
 
 
-_numbers = count()
+_numbers = count(0, -1)
 
 
 def snapshot(x: Variable) -> tuple[list[int], int, np.ndarray, str | None]:
@@ -248,8 +248,8 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
 
     Where several gradients are cheaper together, a third thing may be returned: a function from the
     gradient of the result and the positions of some inputs to all gradients by position, of which
-    those at the others are not read. They have the VJPs' bits and the inputs' shapes and dtypes. It
-    is called in place of the VJPs, which then only tell what they read.
+    those at the others are not read. They are new arrays, with the VJPs' bits and the inputs'
+    shapes and dtypes. It is called in place of the VJPs, which then only tell what they read.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input
@@ -419,31 +419,20 @@ def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.nda
     return gradient if gradient.dtype == dtype else gradient.astype(dtype)
 
 
-_number = attrgetter("number")
-
-
-def _order(roots: Iterable[Node], wanted: set[Any] | None) -> tuple[list[Node], set[Any] | None]:
-    """Return the nodes in topological order, and all that have a wanted input below.
-
-    The order is from the latest node to the oldest, as torch's: where several gradients meet, they
-    are added in it.
-    """
+def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
+    """Return what is wanted and all nodes that have something wanted below."""
     order = list(dict.fromkeys(roots))
     seen = set(order)
     for node in order:  # which grows meanwhile
-        for send in node.sends:
-            edge = send[0]
+        for edge, *_ in node.sends:
             if type(edge) is Node and edge not in seen:
                 seen.add(edge)
                 order.append(edge)
-    order.sort(key=_number, reverse=True)
-    if wanted is None:
-        return order, None
     useful = set(wanted)
-    for node in reversed(order):
+    for node in sorted(order, key=lambda node: node.number, reverse=True):
         if any(edge in useful for edge, *_ in node.sends):
             useful.add(node)
-    return order, useful
+    return useful
 
 
 FREED = (
@@ -486,75 +475,84 @@ def _backward(
 ) -> dict[Any, np.ndarray]:
     """Send gradients from the roots down, and return those that reach `inputs`, by edge.
 
-    With `accumulate`, leaves (or the given inputs) add them to `.grad`. Nothing is accumulated
-    before every node has been checked, so a backward that fails leaves all `.grad` as they were.
+    The latest node is the first, as in torch: where several gradients meet, they are added in this
+    order. With `accumulate`, leaves (or the given inputs) add them to `.grad`, after all nodes, so
+    that a backward that fails leaves all `.grad` as they were.
     """
-    wanted = None if inputs is None else {x.grad_fn or x for x in inputs}
-    order, useful = _order([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
-    active = order if useful is None else [node for node in order if node in useful]
-    for node in active:
-        if useful is None or any(edge in useful for edge, *_ in node.sends):
-            if node.vjps is None:
-                raise RuntimeError(FREED)
-            for counter, version, array, origin in node.saved:
-                if counter[0] != version:
-                    raise _modified(counter[0], version, array, origin)
-    # By what they are sent to.
-    gradients: dict[Node | Variable, np.ndarray] = {}
+    wanted = useful = None
+    if inputs is not None:
+        wanted = {x.grad_fn or x for x in inputs}
+        useful = _above([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
+    ready: list[tuple[int, Node]] = []  # a heap, of those whose gradient has begun to arrive
+    gradients: dict[Node | Variable, np.ndarray] = {}  # by what they are sent to
     shared: set[Node | Variable] = set()  # whose gradient is an array that others may see
-    for x, gradient in roots:
-        edge = x.grad_fn or x
-        known = gradients.get(edge)
-        gradients[edge] = gradient if known is None else known + gradient
-        shared.add(edge)
     captured: dict[Node | Variable, np.ndarray] = {}
     retained: list[tuple[Variable, np.ndarray]] = []
-    for node in active:
+    for x, gradient in roots:
+        edge = x.grad_fn or x
+        if useful is not None and edge not in useful:
+            continue
+        known = gradients.get(edge)
+        if known is not None:
+            gradient = known + gradient
+        elif type(edge) is Node:
+            heappush(ready, (edge.number, edge))
+        gradients[edge] = gradient
+        shared.add(edge)
+    while ready:
+        node = heappop(ready)[1]
         dy = gradients.pop(node)
         if node.hooks:
             dy = _hooked(node.hooks, dy)
-        if wanted is not None and node in wanted:
-            captured[node] = dy
         if node.retain is not None:
             tensor = node.retain()
             if tensor is not None:
                 retained.append((tensor, dy))
-        sends = node.sends if useful is None else [s for s in node.sends if s[0] in useful]
-        vjps, together = node.vjps, None
-        if node.joint is not None:
-            together = node.joint(dy, [send[1] for send in sends])
+        sends = node.sends
+        if wanted is not None:
+            if node in wanted:
+                captured[node] = dy
+            sends = [send for send in sends if send[0] in useful]
+            if not sends:
+                continue
+        vjps, joint = node.vjps, node.joint
+        if vjps is None:
+            raise RuntimeError(FREED)
+        for counter, version, array, origin in node.saved:
+            if counter[0] != version:
+                raise _modified(counter[0], version, array, origin)
+        found = None if joint is None else joint(dy, [send[1] for send in sends])
         for edge, position, shape, dtype in sends:
-            if together is not None:
-                gradient = together[position]
+            if found is not None:
+                gradient = found[position]
             else:
-                gradient = vjps[position](dy)  # type: ignore[index, misc]
+                gradient = vjps[position](dy)
                 if gradient.shape != shape or gradient.dtype is not dtype:
                     gradient = fit(gradient, shape, dtype)
             known = gradients.get(edge)
             if known is not None:
                 gradient = known + gradient
-            elif gradient is dy or gradient.base is not None:
-                shared.add(edge)
+            else:
+                if type(edge) is Node:
+                    heappush(ready, (edge.number, edge))
+                if found is None and (gradient is dy or gradient.base is not None):
+                    shared.add(edge)
             gradients[edge] = gradient
         if node.saved and not retain_graph:
             node.saved, node.vjps, node.joint = (), None, None
-    for edge, gradient in gradients.items():
-        if isinstance(edge, Node):  # nobody wants what it would send
-            continue
+    for edge, gradient in gradients.items():  # only leaves are left
         if edge._hooks:
-            gradient = _hooked(edge._hooks, gradient)
+            gradients[edge] = _hooked(edge._hooks, gradient)
             shared.add(edge)
-        if wanted is None or edge in wanted:
-            captured[edge] = gradient
     if accumulate:
-        for edge, gradient in captured.items():
-            if not isinstance(edge, Node):
-                _accumulate(edge, gradient, edge not in shared)
+        for edge, gradient in gradients.items():
+            _accumulate(edge, gradient, edge not in shared)
         for x in inputs or ():
             if x.grad_fn is not None and x.grad_fn in captured:
                 _accumulate(x, captured[x.grad_fn], False)
     for tensor, gradient in retained:
         _accumulate(tensor, gradient, False)
+    captured.update(gradients)
     return captured
 
 

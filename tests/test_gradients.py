@@ -209,10 +209,23 @@ UNARY["gelu tanh"] = (lambda x: activation.gelu(x, approximate="tanh"), smooth)
 
 classes = minnet.tensor([1, 0, 2, 1])
 many = minnet.tensor([[1, 0], [2, 1]])
+weights = minnet.tensor([0.5, 2.0, 1.5])  # of the classes
 for f in (loss.softmax, loss.log_softmax, loss.logsumexp):
     OTHERS[f.__name__] = (lambda x, f=f: f(x, 1), normal(2, 3, 2))
 OTHERS |= {
     "cross_entropy": (lambda x: loss.cross_entropy(x, classes), normal(4, 3)),
+    "cross_entropy summed": (
+        lambda x: loss.cross_entropy(x, classes, ignore_index=2, reduction="sum"),
+        normal(4, 3),
+    ),
+    "cross_entropy weighted": (
+        lambda x: loss.cross_entropy(x, classes, weights.to(x.dtype)),
+        normal(4, 3),
+    ),
+    "cross_entropy weighted, of many dims": (
+        lambda x: loss.cross_entropy(x, many, weights.to(x.dtype), reduction="none"),
+        normal(2, 3, 2),
+    ),
     "cross_entropy of many dims": (lambda x: loss.cross_entropy(x, many), normal(2, 3, 2)),
     "cross_entropy of probabilities": (loss.cross_entropy, normal(4, 3), positive(4, 3)),
     "cross_entropy smoothed": (
@@ -354,10 +367,11 @@ def test_every_differentiable_operation_has_a_case():
 
 
 # How far float32 results and gradients may be from float64's, in units of 2**-24 of the largest
-# element. All but these were measured below 3; a quotient's slope is rounded several times, and
-# gelu's value and slope end in a cancellation below 0 (28 and 76 measured).
+# element. All but these were measured below 3; a quotient's slope is rounded several times, sigmoid's
+# is y (1 - y), a cancellation where y is near 1 (12 measured), and gelu's value and slope end in one
+# below 0 (28 and 76 measured).
 UNITS = 4
-MORE_UNITS = {"div": 16, "gelu": 64, "gelu tanh": 160}
+MORE_UNITS = {"div": 16, "gelu": 64, "gelu tanh": 160, "sigmoid": 32}
 WIDE = {"cast"}  # float64 in any case
 
 

@@ -196,40 +196,45 @@ def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return rows.reshape(shape)
 
 
-def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Return the checked class indices, (N,) in int64, that belong to the rows of an input."""
-    shape, ndim = input.shape, input.ndim
-    if ndim == 0:
-        raise ValueError("Expected 1 or more dimensions (got 0)")
-    if ndim == 1 and target.size != 1:
-        raise ValueError(
-            f"For 1D input, 1D target must have size 1, but got target size: {target.size}"
-        )
-    if ndim > 1 and (target.ndim == 0 or len(target) != shape[0]):
-        got = len(target) if target.ndim else 1
-        raise ValueError(
-            f"Expected input batch_size ({shape[0]}) to match target batch_size ({got})."
-        )
-    expected = (shape[0], *shape[2:])
-    if ndim == 2 and target.ndim > 1:
-        raise RuntimeError(
-            "0D or 1D target tensor expected, multi-target not supported; got a target of shape "
-            f"{list(target.shape)}"
-        )
-    if ndim > 1 and target.shape != expected:
-        raise RuntimeError(f"Expected target size {list(expected)}, got {list(target.shape)}")
+    shape = input.shape
+    ndim = len(shape)
+    if target.shape != shape[:1] + shape[2:] if ndim > 1 else not ndim or target.size != 1:
+        raise _misfit(shape, target.shape)
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {dtypes.of(target).tensor_type}; "
             "class indices are int64, and class probabilities have the shape of the input"
         )
-    _class_weights(weight, shape[min(1, ndim - 1)])
-    if weight is not None and weight.dtype != input.dtype:
-        raise RuntimeError(
-            f"expected scalar type {_scalar_type(input)} but found {_scalar_type(weight)} for "
-            "the weight"
-        )
+    if weight is not None:
+        _class_weights(weight, shape[min(1, ndim - 1)])
+        if weight.dtype != input.dtype:
+            raise RuntimeError(
+                f"expected scalar type {_scalar_type(input)} but found {_scalar_type(weight)} for "
+                "the weight"
+            )
     return target.reshape(-1).astype(np.int64, copy=False)
+
+
+def _misfit(input: tuple[int, ...], target: tuple[int, ...]) -> Exception:
+    """Return the error for class indices whose shape does not fit the input's."""
+    if not input:
+        return ValueError("Expected 1 or more dimensions (got 0)")
+    if len(input) == 1:
+        size = math.prod(target)
+        return ValueError(f"For 1D input, 1D target must have size 1, but got target size: {size}")
+    if target[:1] != input[:1]:
+        got = target[0] if target else 1
+        return ValueError(
+            f"Expected input batch_size ({input[0]}) to match target batch_size ({got})."
+        )
+    if len(input) == 2:
+        return RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported; got a target of shape "
+            f"{list(target)}"
+        )
+    return RuntimeError(f"Expected target size {[input[0], *input[2:]]}, got {list(target)}")
 
 
 def _scalar_type(array: np.ndarray) -> str:
@@ -266,35 +271,46 @@ def _row_weights(weight: np.ndarray, target: np.ndarray, ignore_index: int) -> n
     return np.where(kept, weight[np.where(kept, target, 0)], weight.dtype.type(0))
 
 
-def _cross_entropy(
-    input: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
+def _cross_entropy(input: np.ndarray, target: np.ndarray, ignore_index: int, reduction: str) -> Any:
+    """loss = -log softmax(input)[target], from class indices."""
+    k = kernels.of(input)
+    shape, outer = input.shape, target.shape
+    target = _indices(input, target)
+    value, saved, count = k.cross_entropy(_by_class(input), target, ignore_index, reduction)
+    if reduction == "none":
+        value = value.reshape(outer if len(shape) > 1 else ())
+    divisor = count if reduction == "mean" else 1.0
+
+    def dx(dy: np.ndarray) -> np.ndarray:
+        gradient = k.cross_entropy_backward(dy, saved, target, ignore_index, divisor)
+        return _by_shape(gradient, shape)
+
+    return value, (dx, None)
+
+
+def _weighted_cross_entropy(
+    input: np.ndarray, target: np.ndarray, weight: np.ndarray, ignore_index: int, reduction: str
 ) -> Any:
-    """loss = -weight[target] log softmax(input)[target], from class indices."""
+    """loss = -weight[target] log softmax(input)[target]; a mean is weighted, too."""
     k = kernels.of(input)
     shape, outer = input.shape, target.shape
     target = _indices(input, target, weight)
-    loss, saved, divisor = k.cross_entropy(_by_class(input), target, ignore_index)
-    share = None
-    if weight is not None:
-        share = _row_weights(weight, target, ignore_index)
-        loss = loss * share
-        divisor = float(k.sum(share))
-    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, divisor)
+    loss, saved, _ = k.cross_entropy(_by_class(input), target, ignore_index)
+    share = _row_weights(weight, target, ignore_index)
+    outer = outer if len(shape) > 1 else ()
+    value, spread = _averaged(loss * share, outer, reduction, float(k.sum(share)))
 
     def dx(dy: np.ndarray) -> np.ndarray:
-        each = spread(dy)
-        each = each if share is None else each * share
+        each = spread(dy) * share
         return _by_shape(k.cross_entropy_backward(each, saved, target, ignore_index), shape)
 
     return value, (dx, None, None)
 
 
-_cross_entropy_1d = differentiable("NllLossBackward0", tensors=3)(_cross_entropy)
-_cross_entropy_2d = differentiable("NllLoss2DBackward0", tensors=3)(_cross_entropy)
+_cross_entropy_1d = differentiable("NllLossBackward0", tensors=2)(_cross_entropy)
+_cross_entropy_2d = differentiable("NllLoss2DBackward0", tensors=2)(_cross_entropy)
+_weighted_1d = differentiable("NllLossBackward0", tensors=3)(_weighted_cross_entropy)
+_weighted_2d = differentiable("NllLoss2DBackward0", tensors=3)(_weighted_cross_entropy)
 
 
 @differentiable("CrossEntropyBackward0", tensors=3)
@@ -388,7 +404,8 @@ def cross_entropy(
         >>> minnet.nn.functional.cross_entropy(logits, minnet.tensor([0, 1]))
         tensor(0.0878)
     """
-    _tensors("cross_entropy_loss", ("input", input), ("target", target))
+    if not (isinstance(input, Variable) and isinstance(target, Variable)):
+        _tensors("cross_entropy_loss", ("input", input), ("target", target))
     if weight is not None:
         _tensors("cross_entropy_loss", ("input", input), ("target", target), ("weight", weight))
     reduction = _reduction(reduction, size_average, reduce)
@@ -412,8 +429,11 @@ def cross_entropy(
         return _soft_cross_entropy(
             input, target, weight, ignore_index, reduction, float(label_smoothing)
         )
-    operation = _cross_entropy_1d if x.ndim < 3 else _cross_entropy_2d
-    return operation(input, target, weight, ignore_index, reduction)
+    if weight is None:
+        plain = _cross_entropy_1d if x.ndim < 3 else _cross_entropy_2d
+        return plain(input, target, ignore_index, reduction)
+    weighted = _weighted_1d if x.ndim < 3 else _weighted_2d
+    return weighted(input, target, weight, ignore_index, reduction)
 
 
 def _nll(

@@ -4,6 +4,7 @@ import naive.loss as naive
 import numpy as np
 import pytest
 from elementary import exp, log, log1p, sigmoid
+from naive.reduce import total as naive_total
 
 from minnet.kernels.cpu import loss, reduce
 
@@ -28,8 +29,35 @@ def test_cross_entropy_has_the_bits_of_its_twin(shape, dtype):
     dx = loss.cross_entropy_backward(dy, saved, target)
     equal(dx[:few], naive.cross_entropy_backward(dy[:few], x[:few], target[:few], -100, exp))
     assert dx.dtype == dtype
-    one = loss.cross_entropy_backward(dy[:1], saved, target)
+    one = loss.cross_entropy_backward(dy[0].reshape(()), saved, target)
     equal(one, loss.cross_entropy_backward(np.full(len(x), dy[0]), saved, target))
+    divided = loss.cross_entropy_backward(dy, saved, target, divisor=7)
+    equal(divided, loss.cross_entropy_backward(dy / dtype(7), saved, target))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [1, 64, 4096, 4097, 9000])
+def test_a_reduced_cross_entropy_has_the_bits_of_the_sum_of_its_rows(rows, dtype):
+    x, target = logits(rows, 3, dtype)
+    target[1::3] = -100
+    each, saved, count = loss.cross_entropy(x, target)
+    for reduction, divisor in [("sum", 1), ("mean", count)]:
+        got, kept, counted = loss.cross_entropy(x, target, reduction=reduction)
+        equal(got, naive_total(each.reshape(1, -1, 1), divisor)[0, 0])
+        assert got.shape == () and got.dtype == dtype and counted == count
+        for a, b in zip(kept, saved, strict=True):
+            equal(a, b)
+
+
+def test_a_reduced_cross_entropy_of_nothing():
+    for shape in [(0, 3), (0, 0)]:
+        nothing, target = np.empty(shape, np.float32), np.empty(0, np.int64)
+        assert loss.cross_entropy(nothing, target, reduction="sum")[0] == 0
+        assert np.isnan(loss.cross_entropy(nothing, target, reduction="mean")[0])
+    x = logits(3, 4)[0]
+    ignored = np.full(3, -100)
+    assert loss.cross_entropy(x, ignored, reduction="sum")[0] == 0
+    assert np.isnan(loss.cross_entropy(x, ignored, reduction="mean")[0])
 
 
 def test_cross_entropy_is_the_log_softmax_at_the_target():
@@ -92,15 +120,16 @@ def test_threads_change_no_bit():
     results = []
     for form in (loss._cross_entropy.serial, loss._cross_entropy.parallel):
         e, inverse, rows = np.empty_like(x), np.empty(700), np.empty(700, np.float32)
-        form(x, target, -100, e, inverse, rows)
-        results.append((e, inverse, rows))
+        value = np.empty(1, np.float32)
+        form(x, target, -100, loss.MEAN, e, inverse, rows, value)
+        results.append((e, inverse, rows, value))
     for a, b in zip(*results, strict=True):
         equal(a, b)
-    e, inverse, rows = results[0]
+    e, inverse, rows, _ = results[0]
     flat, one = x.reshape(-1), np.ones(1, np.float32)
     t = np.abs(flat) / 20
     for run, args in [
-        (loss._cross_entropy_backward, (rows, e, inverse, target, -100)),
+        (loss._cross_entropy_backward, (rows, 700.0, e, inverse, target, -100)),
         (loss._bce_with_logits, (flat, t, t, one)),
         (loss._bce_with_logits_backward, (flat, flat, t, one, t)),
     ]:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minnet.kernels.cpu import reduce
+from minnet.kernels.jit import kernel
 
 equal = np.testing.assert_array_equal
 FLOATS = [np.float32, np.float64]
@@ -218,3 +219,16 @@ def test_threads_change_no_bit():
         run.serial(*args, out)
         run.parallel(*args, other)
         equal(out, other)
+
+
+@kernel
+def summed(x, out):
+    out[0] = reduce.whole_sum(x)
+
+
+def test_a_whole_line_is_summed_as_an_axis_is():
+    line = np.random.default_rng(3).standard_normal(4096 * 4096 + 5000).astype(np.float32)
+    for x in (line, line[:4097], line[:4096], line[:1], line[:0]):  # on three levels, two, one
+        out = np.empty(1, np.float32)
+        summed(x, out)
+        equal(out[0], reduce.sum(x))

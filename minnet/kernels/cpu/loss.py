@@ -13,10 +13,13 @@ from numba import prange
 
 from minnet.kernels import losses
 from minnet.kernels.buffers import empty
-from minnet.kernels.cpu.reduce import BLOCK, CHUNK, row_max, row_sum, total
+from minnet.kernels.cpu.reduce import BLOCK, CHUNK, row_max, row_sum, total, whole_sum
 from minnet.kernels.jit import device, kernel
 from minnet.kernels.numeric import exp, log
 from minnet.kernels.simd import flat, fma
+
+REDUCTIONS = {"none": 0, "sum": 1, "mean": 2}
+MEAN = REDUCTIONS["mean"]
 
 
 @device
@@ -38,8 +41,8 @@ def _check(target, classes, ignore):
 
 
 @kernel(parallel=True)
-def _cross_entropy(x, target, ignore, e, inverse, loss):
-    """x, e: (N, C); target, inverse, loss: (N,). Returns what `_counted` returns."""
+def _cross_entropy(x, target, ignore, reduction, e, inverse, loss, value):
+    """x, e: (N, C); target, inverse, loss: (N,); value: (1,). Returns what `_counted` returns."""
     rows, n = x.shape
     wrong, count = _counted(target, n, ignore)
     if wrong != ignore:
@@ -61,20 +64,23 @@ def _cross_entropy(x, target, ignore, e, inverse, loss):
             inverse[row] = 1.0 / total
             if target[row] != ignore:
                 loss[row] = log(total) - loss[row]
+    if reduction:
+        value[0] = whole_sum(loss) / (count if reduction == MEAN else 1)
     return ignore, count
 
 
 @kernel(parallel=True)
-def _cross_entropy_backward(dy, e, inverse, target, ignore, dx):
+def _cross_entropy_backward(dy, divisor, e, inverse, target, ignore, dx):
     """dy: (N,) or (1,); e, dx: (N, C); inverse, target: (N,)"""
     rows, n = e.shape
+    divisor = e.dtype.type(divisor)
     for row in prange(rows):
         source, part = e[row], dx[row]
         if target[row] == ignore:
             for i in range(n):
                 part[i] = 0
         else:
-            scale = dy[row] if dy.size > 1 else dy[0]
+            scale = (dy[row] if dy.size > 1 else dy[0]) / divisor
             share = e.dtype.type(scale * inverse[row])
             for i in range(n):
                 part[i] = source[i] * share
@@ -136,35 +142,48 @@ def in_bounds(wrong: int, count: int, ignore: int) -> int:
 
 
 def cross_entropy(
-    x: np.ndarray, target: np.ndarray, ignore: int = -100
+    x: np.ndarray, target: np.ndarray, ignore: int = -100, reduction: str = "none"
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], int]:
-    """Return -log softmax(x)[target] of each row, what backward needs, and how many rows count.
+    """Return -log softmax(x)[target], what backward needs, and how many rows count.
 
-    x is (N, C) in float32 or float64; target (N,) in int64. What is saved is e = exp(x - max(x))
-    and the inverse of its sums in float64: no softmax is ever divided out. A row whose target is
-    `ignore` has the loss 0.
+    x is (N, C) in float32 or float64; target (N,) in int64. The loss is that of each row, (N,), or
+    their "sum" or the "mean" of those that count, (). What is saved is e = exp(x - max(x)) and the
+    inverse of its sums in float64: no softmax is ever divided out. A row whose target is `ignore`
+    has the loss 0.
 
     Raises:
         IndexError: if a target is neither in [0, C) nor `ignore`; nothing is computed then.
     """
-    rows, size = len(x), x.size
+    rows, size, code = len(x), x.size, REDUCTIONS[reduction]
     e, inverse, loss = np.empty(x.shape, x.dtype), np.empty(rows), np.empty(rows, x.dtype)
+    value = np.empty(1, x.dtype)
     if size:
-        wrong, count = _cross_entropy.over(1.5 * size)(x, target, ignore, e, inverse, loss)
+        run = _cross_entropy.over(1.5 * size)
+        wrong, count = run(x, target, ignore, code, e, inverse, loss, value)
     else:
         loss.fill(0)
         wrong, count = _check(target, x.shape[1], ignore)
-    return loss, (e, inverse), in_bounds(wrong, count, ignore)
+        if code:
+            value = total(loss.reshape(1, -1, 1), count if code == MEAN else 1.0)
+    return value.reshape(()) if code else loss, (e, inverse), in_bounds(wrong, count, ignore)
 
 
 def cross_entropy_backward(
-    dy: np.ndarray, saved: tuple[np.ndarray, np.ndarray], target: np.ndarray, ignore: int = -100
+    dy: np.ndarray,
+    saved: tuple[np.ndarray, np.ndarray],
+    target: np.ndarray,
+    ignore: int = -100,
+    divisor: float = 1.0,
 ) -> np.ndarray:
-    """Return (softmax(x) - onehot(target)) * dy in one pass; dy is (N,), or (1,) for all rows."""
+    """Return (softmax(x) - onehot(target)) * dy / divisor in one pass.
+
+    dy has an element for each row, or one for all. The divisor is of the precision of dy.
+    """
     e, inverse = saved
     dx = np.empty_like(e)
     if e.size:
-        _cross_entropy_backward.over(0.3 * e.size)(dy, e, inverse, target, ignore, dx)
+        run = _cross_entropy_backward.over(0.3 * e.size)
+        run(dy.ravel(), float(divisor), e, inverse, target, ignore, dx)
     return dx
 
 

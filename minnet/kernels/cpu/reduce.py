@@ -50,6 +50,22 @@ def line_sum(x):
 
 
 @device
+def whole_sum(x: Any) -> Any:
+    """Return the sum of adjacent elements, however many, as a float64."""
+    if x.size <= BLOCK:
+        return line_sum(x)
+    sums = np.empty((x.size + BLOCK - 1) // BLOCK)
+    for i in range(sums.size):
+        sums[i] = line_sum(x[i * BLOCK : (i + 1) * BLOCK])
+    while sums.size > 1:
+        blocks = (sums.size + BLOCK - 1) // BLOCK
+        for i in range(blocks):
+            sums[i] = line_sum(sums[i * BLOCK : (i + 1) * BLOCK])
+        sums = sums[:blocks]
+    return sums[0]
+
+
+@device
 def row_dot(x: Any, y: Any) -> Any:
     """Return the sum of x * y in the order of `row_sum`; a product of two float32 is exact."""
     laps = x.size // LANES

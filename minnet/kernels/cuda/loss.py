@@ -109,13 +109,14 @@ def check_target(target: Array, classes: int, ignore: int) -> Array:
 
 
 def cross_entropy(
-    x: Array, target: Array, ignore: int = -100
+    x: Array, target: Array, ignore: int = -100, reduction: str = "none"
 ) -> tuple[Array, tuple[Array, Array], Array]:
-    """Return -log softmax(x)[target] of each row, what backward needs, and how many rows count.
+    """Return -log softmax(x)[target], what backward needs, and how many rows count.
 
-    x is (N, C) in float32 or float64; target (N,) in int64. What is saved is e = exp(x - max(x))
-    and the inverse of its sums in float64. A row whose target is `ignore` has the loss 0, and so
-    has one whose target is not in [0, C), which is noted as a fault.
+    x is (N, C) in float32 or float64; target (N,) in int64. The loss is that of each row, (N,), or
+    their "sum" or the "mean" of those that count, (). What is saved is e = exp(x - max(x)) and the
+    inverse of its sums in float64. A row whose target is `ignore` has the loss 0, and so has one
+    whose target is not in [0, C), which is noted as a fault.
     """
     x, target = contiguous(x), contiguous(target)
     rows = len(x)
@@ -125,17 +126,29 @@ def cross_entropy(
         run(x.memory, target.memory, ignore, e.memory, inverse.memory, loss.memory)
     else:
         loss[...] = 0
-    return loss, (e, inverse), check_target(target, x.shape[1], ignore)
+    count = check_target(target, x.shape[1], ignore)
+    if reduction != "none":
+        divisor = count if reduction == "mean" else 1.0
+        loss = total(loss.reshape(1, -1, 1), divisor).reshape(())
+    return loss, (e, inverse), count
 
 
 def cross_entropy_backward(
-    dy: Array, saved: tuple[Array, Array], target: Array, ignore: int = -100
+    dy: Array,
+    saved: tuple[Array, Array],
+    target: Array,
+    ignore: int = -100,
+    divisor: float | Array = 1.0,
 ) -> Array:
-    """Return (softmax(x) - onehot(target)) * dy in one pass; dy is (N,), or (1,) for all rows."""
+    """Return (softmax(x) - onehot(target)) * dy / divisor in one pass.
+
+    dy has an element for each row, or one for all. The divisor is of the precision of dy.
+    """
     e, inverse = saved
     dx = empty(e.shape, e.dtype)
     if e.size:
-        arrays = (contiguous(dy), e, inverse, contiguous(target))
+        dy = np.true_divide(contiguous(dy).reshape(-1), divisor, dtype=dy.dtype)
+        arrays = (dy, e, inverse, contiguous(target))
         run = _cross_entropy_backward[blocks(e.size), THREADS]
         run(*(x.memory for x in arrays), ignore, dx.memory)
     return dx

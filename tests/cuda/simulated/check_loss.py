@@ -30,6 +30,15 @@ def test_cross_entropy_and_its_gradient(classes, dtype):
     for dy in (rng.standard_normal(6).astype(dtype), np.array([0.25], dtype)):
         gradient = loss.cross_entropy_backward(from_host(dy), kept, from_host(target))
         same(gradient, host.cross_entropy_backward(dy, saved, target))
+    for reduction in ("sum", "mean"):
+        expected = host.cross_entropy(x, target, reduction=reduction)[0]
+        found, kept, counted = loss.cross_entropy(
+            from_host(x), from_host(target), reduction=reduction
+        )
+        same(found, expected)
+    dy = np.array(0.25, dtype)
+    gradient = loss.cross_entropy_backward(from_host(dy), kept, from_host(target), -100, counted)
+    same(gradient, host.cross_entropy_backward(dy, saved, target, divisor=count))
 
 
 @pytest.mark.parametrize("wrong", [10, -1])
