@@ -27,7 +27,7 @@ BLOCK = 8192  # elements that one thread takes at a time
 TOGETHER = 8  # arrays whose addresses are taken in one call
 
 # Nanoseconds of one thread for an element.
-SGD_NS, MOMENTUM_NS, ADAM_NS = 0.1, 0.15, 0.4
+SGD_NS, MOMENTUM_NS, ADAM_NS = 0.2, 0.25, 0.4
 
 Row = tuple[np.ndarray, ...]
 
