@@ -131,11 +131,10 @@ def bare_loop(p: Problem) -> float:
         start = now()
         batch = order[step % len(order)]
         inputs, targets = cpu.rows(x, batch), cpu.rows(y, batch)
-        out, kept = cpu.mlp([inputs, *weights], p.sizes, names, True)
+        out, kept = cpu.mlp([inputs, *weights], names, True)
         if p.classes:
-            losses, saved, count = cpu.cross_entropy(out, targets)
-            cpu.total(losses.reshape(1, -1, 1), count)
-            dy = cpu.cross_entropy_backward(one / count, saved, targets)
+            _, saved, count = cpu.cross_entropy(out, targets, reduction="mean")
+            dy = cpu.cross_entropy_backward(one, saved, targets, divisor=count)
         else:
             cpu.squared_error(out, targets, out.size)
             dy = cpu.squared_error_backward(one, out, targets, out.size)

@@ -36,12 +36,9 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
         tensor([[ 33.5000, -11.0000]])
     """
     if len(activations) > 1 or (activations and activations[0] is not None):
-        inputs = [input, *parameters]
-        arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
-        k = kernels.of(arrays[0])
-        sizes = k.mlp_sizes(arrays)
-        if sizes is not None:
-            return _together(k, inputs, arrays, sizes, tuple(activations))
+        out = _together(input, parameters, tuple(activations))
+        if out is not None:
+            return out
     for i, name in enumerate(activations):
         input = linear(input, *parameters[2 * i : 2 * i + 2])
         if name is not None:
@@ -49,13 +46,15 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
     return input
 
 
-def _together(
-    k: Any, inputs: list[Any], arrays: list[Any], sizes: Any, names: tuple[str | None, ...]
-) -> Any:
+def _together(input: Any, parameters: Sequence[Any], names: tuple[str | None, ...]) -> Any:
+    """Return the same from one call, as one node; None if the arrays are not for that."""
+    inputs = [input, *parameters]
+    arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
+    k = kernels.of(arrays[0])
     sends: list[Any] = []
     read: list[Any] = []
     for position, x in enumerate(inputs if is_grad_enabled() else ()):
-        if x is None:
+        if not isinstance(x, Variable):
             continue
         if sends and position % 2:  # a weight that the gradient goes through
             read.append(x)
@@ -65,7 +64,10 @@ def _together(
             sends.append((edge, position, array.shape, array.dtype))
             if position == 1:
                 read.append(inputs[0])
-    array, kept = k.mlp(arrays, sizes, names, bool(sends))
+    computed = k.mlp(arrays, names, bool(sends))
+    if computed is None:
+        return None
+    array, kept = computed
     out = wrap(array)
     if not sends:
         return out

@@ -91,12 +91,21 @@ class Kernel:
 
     Calling it runs it serially. `over(work)` returns what to call for about `work` nanoseconds of
     single-threaded work: the parallel form where that is faster and safe, the serial one otherwise.
+
+    With `accepts` the types of the arguments need no check in a call: it is asked before anything
+    is compiled for other types, and where it says no, `NotAccepted` is raised.
     """
 
-    def __init__(self, function: Callable[..., Any], parallel: bool):
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        parallel: bool,
+        accepts: Callable[..., bool] | None = None,
+    ):
         update_wrapper(self, function)
         self._function = function
         self.serial = _compiled(function, parallel=False)
+        self.serial.accepts = accepts
         self._parallel: Any = None  # compiled when first needed
         self._has_prange = parallel
 
@@ -137,12 +146,24 @@ def named(function: Any, name: str) -> Any:
     return function
 
 
+class NotAccepted(TypeError):
+    """The arguments of a kernel are of types that it is not compiled for."""
+
+
 class Dispatcher(CPUDispatcher):
     """Numba's dispatcher, which compiles even where NUMBA_DISABLE_JIT is set.
 
     The variable is there to step through functions of one's own in a debugger. `numba.njit` would
     return the function itself then, and Python cannot run the vector IR in a kernel.
     """
+
+    accepts: Callable[..., bool] | None = None
+
+    def _compile_for_args(self, *args: Any, **kws: Any) -> Any:
+        # Numba calls this where it has nothing compiled for such arguments.
+        if self.accepts is not None and not self.accepts(*args, **kws):
+            raise NotAccepted(f"{self.__name__} takes no such arguments")
+        return super()._compile_for_args(*args, **kws)
 
     def compile(self, sig: Any) -> Any:
         with global_compiler_lock:
@@ -168,11 +189,16 @@ def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
     return dispatcher
 
 
-def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None,
+    *,
+    parallel: bool = False,
+    accepts: Callable[..., bool] | None = None,
+) -> Any:
     """Mark a function that Python calls with checked arrays and numbers."""
     if function is None:
-        return lambda function: Kernel(function, parallel)
-    return Kernel(function, parallel)
+        return lambda function: Kernel(function, parallel, accepts)
+    return Kernel(function, parallel, accepts)
 
 
 def device(function: Callable[..., Any]) -> Any:

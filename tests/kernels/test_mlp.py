@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minnet.kernels import engine
-from minnet.kernels.cpu import mlp, mlp_backward, mlp_sizes
+from minnet.kernels.cpu import mlp, mlp_backward
 
 module = importlib.import_module("minnet.kernels.cpu.mlp")
 
@@ -42,8 +42,7 @@ def arrays_of(x, layers):
 
 
 def run(x, layers, keep):
-    arrays = arrays_of(x, layers)
-    return mlp(arrays, mlp_sizes(arrays), tuple(name for *_, name in layers), keep)
+    return mlp(arrays_of(x, layers), tuple(name for *_, name in layers), keep)
 
 
 def same_bits(got, expected):
@@ -163,17 +162,24 @@ def strided(arrays):
     arrays[1] = np.asfortranarray(arrays[1])
 
 
-def read_only(arrays):
-    arrays[0] = arrays[0].copy()
-    arrays[0].flags.writeable = False
-
-
 def other_width(arrays):
     arrays[0] = np.ones((6, 4), np.float32)
 
 
 def other_bias(arrays):
     arrays[2] = np.ones(1, np.float32)
+
+
+def no_element(arrays):
+    arrays[2] = np.empty(0, np.float32)
+
+
+def scalar(arrays):
+    arrays[3] = np.array(1, np.float32)
+
+
+def number(arrays):
+    arrays[1] = 2.0
 
 
 def vector(arrays):
@@ -205,25 +211,37 @@ def no_array(arrays):
 
 
 CHANGES = [
-    other_dtype, strided, read_only, other_width, other_bias, vector, no_samples, many_samples,
+    other_dtype, strided, other_width, other_bias, no_element, scalar, number, vector, no_samples, many_samples,
     integers, no_inputs, no_outputs, no_array,
 ]  # fmt: skip
+
+
+def test_takes_arrays_that_are_read_only_or_not_aligned():
+    x, layers, _ = case(6, (3, 8, 4), ("relu", None))
+    expected = run(x, layers, False)[0]
+    moved = np.zeros(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    moved[...] = x
+    assert not moved.flags.aligned
+    same_bits(run(moved, layers, False)[0], expected)
+    x.flags.writeable = layers[1][0].flags.writeable = False
+    same_bits(run(x, layers, False)[0], expected)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_takes_nothing_else(change):
     x, layers, _ = case(6, (3, 8, 4), ("relu", None))
-    arrays = arrays_of(x, layers)
-    assert mlp_sizes(arrays) == mlp_sizes([*arrays[:2], None, *arrays[3:]]) == (3, 8, 4)
+    arrays, names = arrays_of(x, layers), ("relu", None)
+    for given in (arrays, [*arrays[:2], None, *arrays[3:]]):
+        assert mlp(given, names, True) is not None
     change(arrays)
-    assert mlp_sizes(arrays) is None
+    assert mlp(arrays, names, True) is None
 
 
 def test_takes_nothing_while_a_blas_multiplies():
     x, layers, _ = case(6, (3, 8, 4), ("relu", None))
     engine.set_matmul("blas")
     try:
-        assert mlp_sizes(arrays_of(x, layers)) is None
+        assert mlp(arrays_of(x, layers), ("relu", None), True) is None
     finally:
         engine.set_matmul("minnet")
 

@@ -33,9 +33,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     calls: list[int] = []
     together = cpu.mlp
 
-    def spy(arrays: Any, sizes: Any, names: Any, keep: bool) -> Any:
-        calls.append(len(names))
-        return together(arrays, sizes, names, keep)
+    def spy(arrays: Any, names: Any, keep: bool) -> Any:
+        computed = together(arrays, names, keep)
+        if computed is not None:
+            calls.append(len(names))
+        return computed
 
     with monkeypatch.context() as patch:
         patch.setattr(cpu, "mlp", spy)

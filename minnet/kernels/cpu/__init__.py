@@ -37,7 +37,6 @@ from minnet.kernels.cpu.matmul import (
 from minnet.kernels.cpu.mlp import (
     mlp,
     mlp_backward,
-    mlp_sizes,
 )
 from minnet.kernels.cpu.optimize import (
     adam_step,

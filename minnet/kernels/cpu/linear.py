@@ -54,7 +54,8 @@ def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
         return matmul(x, w.T, bias)
     bias = _contiguous(bias)
     if fmas / FMAS_A_NANOSECOND >= least_work():
-        return mlp([x, w, bias], (inputs, outputs), (None,), False)[0]
+        found = mlp([x, w, bias], (None,), False)
+        return matmul(x, w.T, bias) if found is None else found[0]
     y = empty((samples, outputs), x.dtype)
     _linear.serial(x, w, bias, y)
     return y

@@ -30,7 +30,7 @@ from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid
 from minnet.kernels.cpu.pointwise import relu_backward, sigmoid_backward, tanh_backward
 from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
-from minnet.kernels.jit import block, device, kernel, least_work
+from minnet.kernels.jit import NotAccepted, block, device, kernel, least_work
 from minnet.kernels.simd import address, pointer
 from minnet.kernels.threads import get_num_threads
 
@@ -57,29 +57,46 @@ Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
 
 
+def _accepts(steps: np.ndarray, layer: int, x: np.ndarray, *others: Any) -> bool:
+    return all(
+        type(array) is np.ndarray
+        and (array.dtype, array.ndim) == (x.dtype, ndim)
+        and array.flags.c_contiguous
+        for array, ndim in zip((x, *others), (2, 1, 2, 1, *(2, 1) * TOGETHER), strict=True)
+    )
+
+
 @device
-def _set(steps, layer, x, hidden, y, w, bias):
+def _set(steps, layer, x, hidden, y, none, w, bias):
     if layer >= steps.shape[0]:
-        return
+        return True
     step = steps[layer]
+    if w.shape[0] != step[OUTPUTS] or w.shape[1] != step[INPUTS]:
+        return False
+    if bias.size != step[OUTPUTS] and address(bias) != address(none):
+        return False
     step[X], step[W], step[Y] = address(x), address(w), address(y)
     step[BIAS], step[BIAS_SIZE] = address(bias), bias.size
     if layer > 0:
         step[X] = address(hidden) + steps[layer - 1, PLACE] * hidden.itemsize
     if layer < steps.shape[0] - 1:
         step[Y] = address(hidden) + step[PLACE] * hidden.itemsize
+    return True
 
 
-@kernel
-def _set_forward(steps, layer, x, hidden, y, w0, b0, w1, b1, w2, b2, w3, b3):
+@kernel(accepts=_accepts)
+def _set_forward(steps, layer, x, hidden, y, none, w0, b0, w1, b1, w2, b2, w3, b3):
     """Write the addresses of up to four layers from `layer` on, each of (W, bias).
 
-    What the layers before the last one give goes into `hidden`. (Numba looks longer into a tuple.)
+    What the layers before the last one give goes into `hidden`; `none` is what stands for no bias.
+    Returns whether the shapes are those of the layers. (Numba looks longer into a tuple.)
     """
-    _set(steps, layer, x, hidden, y, w0, b0)
-    _set(steps, layer + 1, x, hidden, y, w1, b1)
-    _set(steps, layer + 2, x, hidden, y, w2, b2)
-    _set(steps, layer + 3, x, hidden, y, w3, b3)
+    return (
+        _set(steps, layer, x, hidden, y, none, w0, b0)
+        and _set(steps, layer + 1, x, hidden, y, none, w1, b1)
+        and _set(steps, layer + 2, x, hidden, y, none, w2, b2)
+        and _set(steps, layer + 3, x, hidden, y, none, w3, b3)
+    )
 
 
 @device
@@ -171,54 +188,39 @@ def _plan(
     return steps if way < BACKWARD else steps[::-1].copy(), shared, samples * end
 
 
-def mlp_sizes(arrays: Sequence[Any]) -> Sizes | None:
-    """Return the inputs and the outputs of each layer; None if these are not arrays for `mlp`.
-
-    Those are x, and W and the bias of each layer. x: (N, I) with N from 1 to BLOCK; W: (O, I); the
-    bias: (O,) or None; no dim of size 0. All are contiguous, writable, and of one dtype, float32 or
-    float64; and minnet multiplies.
-    """
-    x = arrays[0]
-    if type(x) is not np.ndarray or x.ndim != 2 or not 0 < len(x) <= BLOCK:
-        return None
-    dtype, inputs = x.dtype, x.shape[1]
-    if not inputs or dtype not in NOTHING or not x.flags.carray or get_matmul() == "blas":
-        return None
-    sizes = [inputs]
-    for i in range(1, len(arrays), 2):
-        w, bias = arrays[i], arrays[i + 1]
-        if type(w) is not np.ndarray or w.dtype is not dtype or not w.flags.carray:
-            return None
-        outputs = len(w) if w.ndim else 0
-        if w.shape != (outputs, inputs) or not outputs:
-            return None
-        if bias is not None:
-            if type(bias) is not np.ndarray or bias.dtype is not dtype or not bias.flags.carray:
-                return None
-            if bias.shape != (outputs,):
-                return None
-        sizes.append(outputs)
-        inputs = outputs
-    return tuple(sizes)
-
-
-def mlp(arrays: Sequence[Any], sizes: Sizes, names: Names, keep: bool) -> tuple[np.ndarray, Kept]:
+def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Kept] | None:
     """Return the last layer's output, and if it is to `keep` it what `mlp_backward` reads.
 
-    Arrays and sizes are those of `mlp_sizes`; names are the activations', "relu", "tanh", "sigmoid"
-    or None.
+    Args:
+        arrays: x, (N, I) with N from 1 to BLOCK, and of each layer W, (O, I), and the bias, (O,) or
+            None. All are contiguous, of no size 0, and of one dtype, float32 or float64. For
+            others, and where a BLAS multiplies, None is returned.
+        names: the activations', "relu", "tanh", "sigmoid" or None.
     """
     x, *parameters = arrays
-    none = NOTHING[x.dtype]
+    if type(x) is not np.ndarray or x.ndim != 2 or not 0 < len(x) <= BLOCK:
+        return None
+    dtype = x.dtype
+    if dtype not in NOTHING or get_matmul() == "blas":
+        return None
+    none = NOTHING[dtype]
     parameters = [none[1] if array is None else array for array in parameters]
+    weights = parameters[::2]
+    sizes = x.shape[1], *[len(w) if type(w) is np.ndarray and w.ndim else 0 for w in weights]
+    if not all(sizes):
+        return None
     samples = len(x)
     way = FORWARD if keep else INFERENCE
     plan, shared, size = _plan(way, samples, sizes, names, least_work(), get_num_threads())
-    steps, hidden, y = plan.copy(), empty((size,), x.dtype), empty((samples, sizes[-1]), x.dtype)
+    steps, hidden, y = plan.copy(), empty((size,), dtype), empty((samples, sizes[-1]), dtype)
     padded = parameters + none * (-len(names) % TOGETHER)
     for layer in range(0, len(names), TOGETHER):
         some = padded[2 * layer : 2 * (layer + TOGETHER)]
-        _set_forward.serial(steps, layer, x, hidden, y, *some)
+        try:
+            if not _set_forward.serial(steps, layer, x, hidden, y, none[1], *some):
+                return None
+        except NotAccepted:
+            return None
     (_run.parallel if shared else _run.serial)(steps, none[1])
     return y, (x, parameters, steps, sizes, names, hidden, y)
 

@@ -37,7 +37,6 @@ from minnet.kernels.cuda.matmul import (
 from minnet.kernels.cuda.mlp import (
     mlp,
     mlp_backward,
-    mlp_sizes,
 )
 from minnet.kernels.cuda.optimize import (
     adam_step,

@@ -23,38 +23,36 @@ from minnet.kernels.cuda.pointwise import (
 FORWARD = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
 BACKWARD = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
 
-Sizes = tuple[int, ...]
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
 
 
-def mlp_sizes(arrays: Sequence[Any]) -> Sizes | None:
-    """Return the inputs and the outputs of each layer; None if these are not arrays for `mlp`.
-
-    Those are x, and W and the bias of each layer. x: (N, I); W: (O, I); the bias: (O,) or None; all
-    of one floating dtype.
-    """
+def _are_layers(arrays: Sequence[Any]) -> bool:
     x = arrays[0]
     if type(x) is not Array or x.ndim != 2 or x.dtype.kind != "f":
-        return None
-    sizes = [x.shape[1]]
+        return False
+    inputs = x.shape[1]
     for w, bias in zip(arrays[1::2], arrays[2::2], strict=True):
-        if type(w) is not Array or w.dtype != x.dtype or w.shape[1:] != (sizes[-1],):
-            return None
-        sizes.append(w.shape[0])
+        if type(w) is not Array or w.dtype != x.dtype or w.shape[1:] != (inputs,):
+            return False
+        inputs = w.shape[0]
         if bias is not None and (
-            type(bias) is not Array or bias.dtype != x.dtype or bias.shape != (sizes[-1],)
+            type(bias) is not Array or bias.dtype != x.dtype or bias.shape != (inputs,)
         ):
-            return None
-    return tuple(sizes)
+            return False
+    return True
 
 
-def mlp(arrays: Sequence[Any], sizes: Sizes, names: Names, keep: bool) -> tuple[Array, Kept]:
+def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[Array, Kept] | None:
     """Return the last layer's output, and if it is to `keep` it what `mlp_backward` reads.
 
-    Arrays and sizes are those of `mlp_sizes`; names are the activations', "relu", "tanh", "sigmoid"
-    or None.
+    Args:
+        arrays: x, (N, I), and of each layer W, (O, I), and the bias, (O,) or None; all of one
+            floating dtype. For others None is returned.
+        names: the activations', "relu", "tanh", "sigmoid" or None.
     """
+    if not _are_layers(arrays):
+        return None
     outputs = [arrays[0]]
     for w, bias, name in zip(arrays[1::2], arrays[2::2], names, strict=True):
         y = matmul(outputs[-1], w.T) if bias is None else linear(outputs[-1], w, bias)

@@ -35,12 +35,10 @@ def test_bits(bias, wanted):
         wanted = [position for position in wanted if position % 2 or position == 0]
     arrays, dy = case(bias)
     on_device = moved(arrays)
-    sizes = cpu.mlp_sizes(arrays)
-    assert cuda.mlp_sizes(on_device) == sizes == (5, 4, 6, 3)
-    y, kept = cpu.mlp(arrays, sizes, NAMES, True)
-    on_y, on_kept = cuda.mlp(on_device, sizes, NAMES, True)
+    y, kept = cpu.mlp(arrays, NAMES, True)
+    on_y, on_kept = cuda.mlp(on_device, NAMES, True)
     np.testing.assert_array_equal(to_host(on_y), y, strict=True)
-    inferred, _ = cuda.mlp(on_device, sizes, NAMES, False)
+    inferred, _ = cuda.mlp(on_device, NAMES, False)
     np.testing.assert_array_equal(to_host(inferred), y, strict=True)
     expected = cpu.mlp_backward(dy, kept, wanted)
     found = cuda.mlp_backward(from_host(dy), on_kept, wanted)
@@ -59,7 +57,7 @@ def test_other_arrays_are_left_to_the_layers():
             if other is None and position % 2 == 0 and position:
                 continue  # no bias
             changed = [*on_device[:position], other, *on_device[position + 1 :]]
-            assert cuda.mlp_sizes(changed) is None
+            assert cuda.mlp(changed, NAMES, True) is None
 
 
 def test_a_sequential_trains_to_the_cpus_bits():
