@@ -466,7 +466,6 @@ def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: np.ndarray) -> np.
     return gradient
 
 
-@np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
 def _backward(
     roots: Sequence[tuple[Variable, np.ndarray]],
     retain_graph: bool,
@@ -494,52 +493,63 @@ def _backward(
             continue
         known = gradients.get(edge)
         if known is not None:
-            gradient = known + gradient
+            gradient = _added(known, gradient)
         elif type(edge) is Node:
             heappush(ready, (edge.number, edge))
         gradients[edge] = gradient
         shared.add(edge)
-    while ready:
-        node = heappop(ready)[1]
-        dy = gradients.pop(node)
-        if node.hooks:
-            dy = _hooked(node.hooks, dy)
-        if node.retain is not None:
-            tensor = node.retain()
-            if tensor is not None:
-                retained.append((tensor, dy))
-        sends = node.sends
-        if wanted is not None:
-            if node in wanted:
-                captured[node] = dy
-            sends = [send for send in sends if send[0] in useful]
-            if not sends:
-                continue
-        vjps, joint = node.vjps, node.joint
-        if vjps is None:
-            raise RuntimeError(FREED)
-        for counter, version, array, origin in node.saved:
-            if counter[0] != version:
-                raise _modified(counter[0], version, array, origin)
-        found = None if joint is None else joint(dy, [send[1] for send in sends])
-        for edge, position, shape, dtype in sends:
-            if found is not None:
-                gradient = found[position]
+    quiet = None
+    try:
+        while ready:
+            node = heappop(ready)[1]
+            dy = gradients.pop(node)
+            if node.hooks:
+                dy = _hooked(node.hooks, dy)
+            if node.retain is not None:
+                tensor = node.retain()
+                if tensor is not None:
+                    retained.append((tensor, dy))
+            sends = node.sends
+            if wanted is not None:
+                if node in wanted:
+                    captured[node] = dy
+                sends = [send for send in sends if send[0] in useful]
+                if not sends:
+                    continue
+            vjps, joint = node.vjps, node.joint
+            if vjps is None:
+                raise RuntimeError(FREED)
+            for counter, version, array, origin in node.saved:
+                if counter[0] != version:
+                    raise _modified(counter[0], version, array, origin)
+            if joint is not None:
+                found = joint(dy, [send[1] for send in sends])
             else:
-                gradient = vjps[position](dy)
-                if gradient.shape != shape or gradient.dtype is not dtype:
-                    gradient = fit(gradient, shape, dtype)
-            known = gradients.get(edge)
-            if known is not None:
-                gradient = known + gradient
-            else:
-                if type(edge) is Node:
-                    heappush(ready, (edge.number, edge))
-                if found is None and (gradient is dy or gradient.base is not None):
-                    shared.add(edge)
-            gradients[edge] = gradient
-        if node.saved and not retain_graph:
-            node.saved, node.vjps, node.joint = (), None, None
+                found = None
+                if quiet is None:
+                    quiet = np.errstate(all="ignore")
+                    quiet.__enter__()
+            for edge, position, shape, dtype in sends:
+                if found is not None:
+                    gradient = found[position]
+                else:
+                    gradient = vjps[position](dy)
+                    if gradient.shape != shape or gradient.dtype is not dtype:
+                        gradient = fit(gradient, shape, dtype)
+                known = gradients.get(edge)
+                if known is not None:
+                    gradient = _added(known, gradient)
+                else:
+                    if type(edge) is Node:
+                        heappush(ready, (edge.number, edge))
+                    if found is None and (gradient is dy or gradient.base is not None):
+                        shared.add(edge)
+                gradients[edge] = gradient
+            if node.saved and not retain_graph:
+                node.saved, node.vjps, node.joint = (), None, None
+    finally:
+        if quiet is not None:
+            quiet.__exit__(None, None, None)
     for edge, gradient in gradients.items():  # only leaves are left
         if edge._hooks:
             gradients[edge] = _hooked(edge._hooks, gradient)
@@ -556,12 +566,17 @@ def _backward(
     return captured
 
 
+@np.errstate(all="ignore")
+def _added(x: np.ndarray, y: np.ndarray, out: Any = None) -> np.ndarray:
+    return np.add(x, y, out=out)
+
+
 def _accumulate(x: Variable, gradient: np.ndarray, owned: bool) -> None:
     before = x._grad  # which another thread may set to None
     if before is None:
         x._grad = wrap(gradient if owned else gradient.copy())
     else:
-        np.add(before.array, gradient, out=before.array)
+        _added(before.array, gradient, before.array)
         before.bump()
 
 

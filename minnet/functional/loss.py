@@ -285,7 +285,7 @@ def _cross_entropy(input: np.ndarray, target: np.ndarray, ignore_index: int, red
         gradient = k.cross_entropy_backward(dy, saved, target, ignore_index, divisor)
         return _by_shape(gradient, shape)
 
-    return value, (dx, None)
+    return value, (dx, None), lambda dy, _: [dx(dy)]
 
 
 def _weighted_cross_entropy(
