@@ -188,8 +188,8 @@ class Node:
     name: str
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf), the input's position,
-    # its shape and its dtype.
-    sends: list[tuple[Node | Variable, int, tuple[int, ...], np.dtype]]
+    # and the shape and dtype that what a VJP returns is brought to.
+    sends: list[tuple[Node | Variable, int, tuple[int, ...] | None, np.dtype | None]]
     vjps: Sequence[VJP | None] | None  # by position; None once freed
     joint: JointVJP | None
     # What the VJPs read: counter, version then, array, and the name of the node it came from.
@@ -279,12 +279,14 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
             args: Sequence[Any], out: Variable, sends: Any, found: Sequence[Any], inplace: bool
         ) -> None:
             vjps = found[1]
-            if None in vjps:
-                sends = [send for send in sends if vjps[send[1]] is not None]
-            node = out.grad_fn = Node(name, sends, vjps, found[2] if len(found) > 2 else None)
+            needed: list[Any] = []
+            node = out.grad_fn = Node(name, needed, vjps, found[2] if len(found) > 2 else None)
             saved: list[Any] = []
             for send in sends:
                 vjp = vjps[send[1]]
+                if vjp is None:
+                    continue
+                needed.append(send)
                 read = reads.get(id(vjp.__code__))
                 for index in learn(vjp) if read is None else read:
                     x = out if index == tensors else args[index]
@@ -556,7 +558,10 @@ def _backward(
             shared.add(edge)
     if accumulate:
         for edge, gradient in gradients.items():
-            _accumulate(edge, gradient, edge not in shared)
+            if edge._grad is None and edge not in shared:  # as nearly always
+                edge._grad = wrap(gradient)
+            else:
+                _accumulate(edge, gradient, edge not in shared)
         for x in inputs or ():
             if x.grad_fn is not None and x.grad_fn in captured:
                 _accumulate(x, captured[x.grad_fn], False)

@@ -60,8 +60,7 @@ def _together(input: Any, parameters: Sequence[Any], names: tuple[str | None, ..
             read.append(x)
         edge = x.grad_fn or (x if x._requires_grad else None)
         if edge is not None:
-            array = arrays[position]
-            sends.append((edge, position, array.shape, array.dtype))
+            sends.append((edge, position, None, None))  # `joint` keeps to shapes and dtypes
             if position == 1:
                 read.append(inputs[0])
     computed = k.mlp(arrays, names, bool(sends))

@@ -222,14 +222,14 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Ke
         except NotAccepted:
             return None
     (_run.parallel if shared else _run.serial)(steps, none[1])
-    return y, (x, parameters, steps, sizes, names, hidden, y)
+    return y, ([x, *parameters], steps, sizes, names, hidden, y)
 
 
 def kept_of(x: np.ndarray, w: np.ndarray) -> Kept:
     """Return what `mlp_backward` reads of one layer without an activation."""
     steps = np.zeros((1, COLUMNS), np.int64)
     steps[0, X], steps[0, W] = x.ctypes.data, w.ctypes.data
-    return x, w, steps, (w.shape[1], len(w)), (None,), None, None
+    return [x, w, w[:, 0]], steps, (w.shape[1], len(w)), (None,), None, None
 
 
 def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.ndarray]:
@@ -237,13 +237,12 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
 
     Those at other positions than `wanted` are empty.
     """
-    x, _, forward, sizes, names, _, y = kept  # _ has what the steps point to
+    arrays, forward, sizes, names, _, y = kept  # _ and the arrays have what the steps point to
+    x = arrays[0]
     none = NOTHING[x.dtype]
     gradients = none[:1] + none * len(names)
     for position in wanted:
-        after = (position + 1) // 2  # the layer, counted from 1
-        shape = (sizes[after],) if position % 2 == 0 else (sizes[after], sizes[after - 1])
-        gradients[position] = empty(shape if position else x.shape, x.dtype)
+        gradients[position] = empty(arrays[position].shape, x.dtype)
     way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
     plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
     if names[-1] is not None:
