@@ -17,6 +17,7 @@ BYTE_NS = 0.12
 SCALE_NS = 0.6  # for an element
 LINE = 64  # bytes of a cache line
 AHEAD = 2  # rows that are on their way from memory while one is worked on
+FETCHED = 1 << 14  # bytes of a row; the processor itself goes on where it sees a line after line
 
 
 @device
@@ -33,7 +34,7 @@ def _fetch(x, size, n, indices, i):
     """Begin to read row indices[i], which is anywhere in memory."""
     if i < indices.size:
         start = address(x) + (indices[i] + (n if indices[i] < 0 else 0)) * size
-        for line in range(0, size, LINE):
+        for line in range(0, min(size, FETCHED), LINE):
             prefetch(start + line)
 
 
@@ -45,6 +46,7 @@ def _rows(x, n, size, indices, out):
         return wrong
     for task in prange((indices.size + ROWS - 1) // ROWS):
         for i in range(task * ROWS, min(task * ROWS + ROWS, indices.size)):
+            _fetch(x, size, n, indices, i + AHEAD)
             row = indices[i] + (n if indices[i] < 0 else 0)
             copy(address(out) + i * size, address(x) + row * size, size)
     return wrong
