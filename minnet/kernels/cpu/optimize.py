@@ -23,7 +23,7 @@ from minnet.kernels import updates
 from minnet.kernels.jit import Kernel, block, device, kernel, named
 from minnet.kernels.simd import address, pointer
 
-BLOCK = 8192  # elements that one thread takes at a time
+BLOCK = 2048  # elements that one thread takes at a time: small, so that threads get equal shares
 TOGETHER = 8  # arrays whose addresses are taken in one call
 
 # Nanoseconds of one thread for an element.
