@@ -313,6 +313,32 @@ def _matmul(
         )
 
 
+@device
+def _strides(x):
+    """Return a matrix's two strides, one of which is that of adjacent elements."""
+    row, column = x.strides
+    if column != x.itemsize and row != x.itemsize:  # in a dim of size 1 NumPy lets it be anything
+        if x.shape[1] == 1:
+            column = x.itemsize
+        else:
+            row = x.itemsize
+    return row, column
+
+
+@kernel
+def _small(a, b, bias, out, resume):
+    """Compute A B + bias of matrices that are contiguous, or whose transpose is.
+
+    It is compiled for each of these layouts, but such a call takes half of the time of `_matmul`'s.
+    """
+    a_row, a_k = _strides(a)
+    b_k, b_column = _strides(b)
+    product_block(
+        0, 1, 1, a.shape[0], a.shape[1], b.shape[1], address(a), a_row, a_k,
+        address(b), b_k, b_column, bias, address(out), out.strides[0], resume,
+    )  # fmt: skip
+
+
 NO_BIAS = {np.dtype(d): np.empty(0, d) for d in (np.float32, np.float64)}
 
 
@@ -362,13 +388,19 @@ def ordered(
         if bias is not None:
             out += bias
         return out
+    bias = NO_BIAS[a.dtype] if bias is None else np.ascontiguousarray(bias)
     run = _matmul.over(rows * columns * depth / FMAS_A_NANOSECOND)
-    tall, wide = (1, 1) if run is _matmul.serial else grid(rows, columns, get_num_threads())
+    tall, wide = 1, 1
+    if run is not _matmul.serial:
+        tall, wide = grid(rows, columns, get_num_threads())
+    elif a.flags.forc and b.flags.forc:
+        _small.serial(a, b, bias, out, int(accumulate))
+        return out
     run(
         *_origin(a),
         *_origin(b),
         depth,
-        NO_BIAS[a.dtype] if bias is None else np.ascontiguousarray(bias),
+        bias,
         out[0],
         out.strides[0],
         rows,
