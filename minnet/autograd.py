@@ -189,7 +189,7 @@ class Node:
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf), the input's position,
     # and the shape and dtype that what a VJP returns is brought to.
-    sends: list[tuple[Node | Variable, int, tuple[int, ...] | None, np.dtype | None]]
+    sends: list[tuple[Node | Variable, int, Any, Any]]
     vjps: Sequence[VJP | None] | None  # by position; None once freed
     joint: JointVJP | None
     # What the VJPs read: counter, version then, array, and the name of the node it came from.
@@ -476,31 +476,62 @@ def _backward(
 ) -> dict[Any, np.ndarray]:
     """Send gradients from the roots down, and return those that reach `inputs`, by edge.
 
-    The latest node is the first, as in torch: where several gradients meet, they are added in this
-    order. With `accumulate`, leaves (or the given inputs) add them to `.grad`, after all nodes, so
-    that a backward that fails leaves all `.grad` as they were.
+    With `accumulate`, leaves (or the given inputs) add them to `.grad`, after all nodes, so that a
+    backward that fails leaves all `.grad` as they were.
     """
-    wanted = useful = None
+    wanted, useful = set(), None
     if inputs is not None:
         wanted = {x.grad_fn or x for x in inputs}
         useful = _above([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
-    ready: list[tuple[int, Node]] = []  # a heap, of those whose gradient has begun to arrive
-    gradients: dict[Node | Variable, np.ndarray] = {}  # by what they are sent to
-    shared: set[Node | Variable] = set()  # whose gradient is an array that others may see
-    captured: dict[Node | Variable, np.ndarray] = {}
-    retained: list[tuple[Variable, np.ndarray]] = []
+    gradients: dict[Any, np.ndarray] = {}
     for x, gradient in roots:
         edge = x.grad_fn or x
-        if useful is not None and edge not in useful:
-            continue
-        known = gradients.get(edge)
-        if known is not None:
-            gradient = _added(known, gradient)
-        elif type(edge) is Node:
+        if useful is None or edge in useful:
+            known = gradients.get(edge)
+            gradients[edge] = gradient if known is None else _added(known, gradient)
+    shared = set(gradients)
+    captured, retained = _sent(gradients, shared, wanted, useful, retain_graph)
+    for leaf, gradient in gradients.items():
+        if leaf._hooks:
+            gradients[leaf] = _hooked(leaf._hooks, gradient)
+            shared.add(leaf)
+    if accumulate:
+        for leaf, gradient in gradients.items():
+            if leaf._grad is None and leaf not in shared:  # as nearly always
+                leaf._grad = wrap(gradient)
+            else:
+                _accumulate(leaf, gradient, leaf not in shared)
+        for x in inputs or ():
+            if x.grad_fn is not None and x.grad_fn in captured:
+                _accumulate(x, captured[x.grad_fn], False)
+    for tensor, gradient in retained:
+        _accumulate(tensor, gradient, False)
+    captured.update(gradients)
+    return captured
+
+
+def _sent(
+    gradients: dict[Any, np.ndarray],
+    shared: set[Any],
+    wanted: set[Any],
+    useful: set[Any] | None,
+    retain_graph: bool,
+) -> tuple[dict[Any, np.ndarray], list[tuple[Variable, np.ndarray]]]:
+    """Send `gradients`, which are by edge, through all nodes; those of the leaves are left in it.
+
+    The latest node is the first, as in torch: where several gradients meet, they are added in this
+    order. Those whose array others may see are noted in `shared`.
+
+    Returns:
+        The gradients of the wanted nodes, and those of tensors that retain theirs.
+    """
+    ready: list[tuple[int, Node]] = []  # a heap of the nodes whose gradient has begun to arrive
+    for edge in gradients:
+        if type(edge) is Node:
             heappush(ready, (edge.number, edge))
-        gradients[edge] = gradient
-        shared.add(edge)
-    quiet = None
+    captured: dict[Any, np.ndarray] = {}
+    retained: list[tuple[Variable, np.ndarray]] = []
+    quiet: Any = None  # begins with the first VJP that may use NumPy, as it takes a microsecond
     try:
         while ready:
             node = heappop(ready)[1]
@@ -512,7 +543,7 @@ def _backward(
                 if tensor is not None:
                     retained.append((tensor, dy))
             sends = node.sends
-            if wanted is not None:
+            if useful is not None:
                 if node in wanted:
                     captured[node] = dy
                 sends = [send for send in sends if send[0] in useful]
@@ -524,18 +555,17 @@ def _backward(
             for counter, version, array, origin in node.saved:
                 if counter[0] != version:
                     raise _modified(counter[0], version, array, origin)
+            found: Any = None
             if joint is not None:
                 found = joint(dy, [send[1] for send in sends])
-            else:
-                found = None
-                if quiet is None:
-                    quiet = np.errstate(all="ignore")
-                    quiet.__enter__()
+            elif quiet is None:
+                quiet = np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
+                quiet.__enter__()
             for edge, position, shape, dtype in sends:
                 if found is not None:
                     gradient = found[position]
                 else:
-                    gradient = vjps[position](dy)
+                    gradient = vjps[position](dy)  # type: ignore[misc]
                     if gradient.shape != shape or gradient.dtype is not dtype:
                         gradient = fit(gradient, shape, dtype)
                 known = gradients.get(edge)
@@ -552,23 +582,7 @@ def _backward(
     finally:
         if quiet is not None:
             quiet.__exit__(None, None, None)
-    for edge, gradient in gradients.items():  # only leaves are left
-        if edge._hooks:
-            gradients[edge] = _hooked(edge._hooks, gradient)
-            shared.add(edge)
-    if accumulate:
-        for edge, gradient in gradients.items():
-            if edge._grad is None and edge not in shared:  # as nearly always
-                edge._grad = wrap(gradient)
-            else:
-                _accumulate(edge, gradient, edge not in shared)
-        for x in inputs or ():
-            if x.grad_fn is not None and x.grad_fn in captured:
-                _accumulate(x, captured[x.grad_fn], False)
-    for tensor, gradient in retained:
-        _accumulate(tensor, gradient, False)
-    captured.update(gradients)
-    return captured
+    return captured, retained
 
 
 @np.errstate(all="ignore")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from minnet import kernels
 from minnet.autograd import wrap
 from minnet.optim.optimizer import Group, Optimizer, row, trained, written
+
+_options = itemgetter("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
 
 class SGD(Optimizer):
@@ -85,8 +88,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def update(self, group: Group) -> None:
-        lr, momentum, decay = float(group["lr"]), group["momentum"], float(group["weight_decay"])
-        dampening, nesterov, maximize = group["dampening"], group["nesterov"], group["maximize"]
+        lr, momentum, dampening, decay, nesterov, maximize = _options(group)
         found = trained(group)
         # By device, by dtype, and by whether it is the buffer's first step.
         rows: dict[tuple[type, np.dtype, bool], list[Any]] = {}

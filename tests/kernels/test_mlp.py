@@ -211,8 +211,8 @@ def no_array(arrays):
 
 
 CHANGES = [
-    other_dtype, strided, other_width, other_bias, no_element, scalar, number, vector, no_samples, many_samples,
-    integers, no_inputs, no_outputs, no_array,
+    other_dtype, strided, other_width, other_bias, no_element, scalar, number, vector, no_samples,
+    many_samples, integers, no_inputs, no_outputs, no_array,
 ]  # fmt: skip
 
 

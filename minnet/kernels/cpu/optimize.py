@@ -190,7 +190,8 @@ def _update(run: Kernel, cost: float, rows: Sequence[Row], *numbers: Any) -> Non
     """
     width = len(rows[0])
     flat = [x.ravel() for row in rows for x in row]  # views, as they are contiguous
-    flat += [flat[0][:0]] * (-len(flat) % TOGETHER)
+    if len(flat) % TOGETHER:
+        flat += [flat[0][:0]] * (-len(flat) % TOGETHER)
     table = np.empty((len(flat), 2), np.int64)
     total = 0
     for i in range(0, len(flat), TOGETHER):

@@ -147,8 +147,8 @@ def cross_entropy_backward(
     e, inverse = saved
     dx = empty(e.shape, e.dtype)
     if e.size:
-        dy = np.true_divide(contiguous(dy).reshape(-1), divisor, dtype=dy.dtype)
-        arrays = (dy, e, inverse, contiguous(target))
+        share = np.true_divide(contiguous(dy).reshape(-1), divisor, dtype=dy.dtype)
+        arrays: Any = (share, e, inverse, contiguous(target))
         run = _cross_entropy_backward[blocks(e.size), THREADS]
         run(*(x.memory for x in arrays), ignore, dx.memory)
     return dx
