@@ -248,8 +248,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
 
     Where several gradients are cheaper together, a third thing may be returned: a function from the
     gradient of the result and the positions of some inputs to all gradients by position, of which
-    those at the others are not read. They are new arrays, with the VJPs' bits and the inputs'
-    shapes and dtypes. It is called in place of the VJPs, which then only tell what they read.
+    those at the others are not read. They are new and contiguous, with the VJPs' bits and the
+    inputs' shapes and dtypes. It is called in place of the VJPs, which then only tell what they
+    read.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input

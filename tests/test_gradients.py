@@ -381,6 +381,7 @@ def results(f, arrays, dtype):
     out = f(*tensors)
     v = np.random.default_rng(1).integers(-4, 5, out.shape) / 4
     out.backward(minnet.tensor(v, dtype=out.dtype))
+    assert all(x.grad.is_contiguous() for x in tensors)  # as the tensors are
     return [out.detach().numpy(), *(x.grad.numpy() for x in tensors)]
 
 

@@ -192,7 +192,7 @@ def _by_class(array: np.ndarray) -> np.ndarray:
 def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the rows of `_by_class` in the shape that they came from."""
     if len(shape) > 2:
-        return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+        return kernels.contiguous(np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1))
     return rows.reshape(shape)
 
 
