@@ -224,6 +224,36 @@ def snapshot(x: Variable) -> tuple[list[int], int, np.ndarray, str | None]:
     return counter, counter[0], x.array, None if source is None else source.name
 
 
+def senders(inputs: Iterable[Any]) -> list[tuple[Any, int, None, None]]:
+    """Return what `Node.sends` has for those inputs of a joint VJP that need a gradient."""
+    found: list[tuple[Any, int, None, None]] = []
+    if _mode.enabled:
+        for position, x in enumerate(inputs):
+            if isinstance(x, Variable):
+                edge = x.grad_fn or (x if x._requires_grad else None)
+                if edge is not None:
+                    found.append((edge, position, None, None))
+    return found
+
+
+def joined(
+    name: str, result: np.ndarray, sends: Any, joint: JointVJP, read: Iterable[Variable]
+) -> Any:
+    """Return a tensor around a result, whose inputs' gradients are computed together.
+
+    That spares calls, and work where the gradients have some in common. If there are `sends`, those
+    of `senders`, a node is recorded. `joint` is its VJP: from the gradient of the result and the
+    positions of some inputs to all gradients by position, of which those at the others are not
+    read. They are new and contiguous, and of the inputs' shapes and dtypes. `read` has the tensors
+    that it reads; one that is changed in place makes backward refuse.
+    """
+    out = wrap(result)
+    if sends:
+        out.grad_fn = node = Node(name, sends, (), joint)
+        node.saved = [snapshot(x) for x in read]
+    return out
+
+
 def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP | None]) -> None:
     """Make `out` the result of the node `name` with one VJP for each input."""
     sends = []
@@ -245,12 +275,6 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
     A VJP returns the gradient in the broadcast shape and any dtype: the engine sums and casts it to
     the input's. A VJP that reads an input or the result again does so under the parameter's name,
     or under `result`: these names are how a later change in place is noticed.
-
-    Where several gradients are cheaper together, a third thing may be returned: a function from the
-    gradient of the result and the positions of some inputs to all gradients by position, of which
-    those at the others are not read. They are new and contiguous, with the VJPs' bits and the
-    inputs' shapes and dtypes. It is called in place of the VJPs, which then only tell what they
-    read.
 
     With `view=True` the result may share the first input's memory, and then its version counter. An
     operation with a parameter `inplace` need not look at it: where it is true, the first input
@@ -281,7 +305,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         ) -> None:
             vjps = found[1]
             needed: list[Any] = []
-            node = out.grad_fn = Node(name, needed, vjps, found[2] if len(found) > 2 else None)
+            node = out.grad_fn = Node(name, needed, vjps)
             saved: list[Any] = []
             for send in sends:
                 vjp = vjps[send[1]]

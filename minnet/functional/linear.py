@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import Variable, differentiable
+from minnet.autograd import Variable, differentiable, joined, senders, wrap
 from minnet.functional.arithmetic import add
 from minnet.functional.shape import reshape, unsqueeze
 
@@ -44,23 +44,22 @@ def _multipliable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
         )
 
 
-@differentiable("AddmmBackward0", tensors=3)
-def _addmm(bias: np.ndarray, input: np.ndarray, weight: np.ndarray) -> Any:
+def _addmm(bias: Any, input: Any, weight: Any) -> Any:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""
-    if input.dtype.kind != "f":
-        return _product(input, weight.T, bias), (None, None, None)
-    k = kernels.of(input)
+    b, x, w = bias.array, input.array, weight.array
+    if not type(b) is type(x) is type(w):
+        kernels.one_device((b, x, w))
+    if x.dtype.kind != "f":
+        return wrap(_product(x, w.T, b))
+    k = kernels.of(x)
+    sends = senders((bias, input, weight))
+    read = [(bias, weight, input)[send[1]] for send in sends if send[1]]
 
     def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
-        dx, dw, db = k.linear_backward(dy, input, weight, 1 in wanted, 2 in wanted, 0 in wanted)
+        dx, dw, db = k.linear_backward(dy, x, w, 1 in wanted, 2 in wanted, 0 in wanted)
         return db, dx, dw
 
-    vjps = (
-        lambda dy: k.sum_rows(dy),
-        lambda dy: k.matmul(dy, weight),
-        lambda dy: k.matmul(dy.T, input),
-    )
-    return k.linear(input, weight, bias), vjps, joint
+    return joined("AddmmBackward0", k.linear(x, w, b), sends, joint, read)
 
 
 @differentiable("MmBackward0", tensors=2)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import Variable, differentiable
+from minnet.autograd import Variable, differentiable, joined, senders
 from minnet.functional.arithmetic import apply, promoted, sign_of
 from minnet.functional.reduce import axes_of
 from minnet.functional.shape import axis
@@ -271,21 +271,25 @@ def _row_weights(weight: np.ndarray, target: np.ndarray, ignore_index: int) -> n
     return np.where(kept, weight[np.where(kept, target, 0)], weight.dtype.type(0))
 
 
-def _cross_entropy(input: np.ndarray, target: np.ndarray, ignore_index: int, reduction: str) -> Any:
+def _cross_entropy(input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
     """loss = -log softmax(input)[target], from class indices."""
-    k = kernels.of(input)
-    shape, outer = input.shape, target.shape
-    target = _indices(input, target)
-    value, saved, count = k.cross_entropy(_by_class(input), target, ignore_index, reduction)
+    x, t = input.array, target.array
+    if type(x) is not type(t):
+        kernels.one_device((x, t))
+    k = kernels.of(x)
+    shape = x.shape
+    indices = _indices(x, t)
+    value, saved, count = k.cross_entropy(_by_class(x), indices, ignore_index, reduction)
     if reduction == "none":
-        value = value.reshape(outer if len(shape) > 1 else ())
+        value = value.reshape(t.shape if len(shape) > 1 else ())
     divisor = count if reduction == "mean" else 1.0
 
-    def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = k.cross_entropy_backward(dy, saved, target, ignore_index, divisor)
-        return _by_shape(gradient, shape)
+    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
+        gradient = k.cross_entropy_backward(dy, saved, indices, ignore_index, divisor)
+        return (_by_shape(gradient, shape),)
 
-    return value, (dx, None), lambda dy, _: [dx(dy)]
+    name = "NllLossBackward0" if len(shape) < 3 else "NllLoss2DBackward0"
+    return joined(name, value, senders((input,)), joint, (target,))
 
 
 def _weighted_cross_entropy(
@@ -307,8 +311,6 @@ def _weighted_cross_entropy(
     return value, (dx, None, None)
 
 
-_cross_entropy_1d = differentiable("NllLossBackward0", tensors=2)(_cross_entropy)
-_cross_entropy_2d = differentiable("NllLoss2DBackward0", tensors=2)(_cross_entropy)
 _weighted_1d = differentiable("NllLossBackward0", tensors=3)(_weighted_cross_entropy)
 _weighted_2d = differentiable("NllLoss2DBackward0", tensors=3)(_weighted_cross_entropy)
 
@@ -430,8 +432,7 @@ def cross_entropy(
             input, target, weight, ignore_index, reduction, float(label_smoothing)
         )
     if weight is None:
-        plain = _cross_entropy_1d if x.ndim < 3 else _cross_entropy_2d
-        return plain(input, target, ignore_index, reduction)
+        return _cross_entropy(input, target, ignore_index, reduction)
     weighted = _weighted_1d if x.ndim < 3 else _weighted_2d
     return weighted(input, target, weight, ignore_index, reduction)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import Node, Variable, is_grad_enabled, snapshot, wrap
+from minnet.autograd import Variable, joined, senders, snapshot
 from minnet.functional.activation import relu, sigmoid, tanh
 from minnet.functional.linear import linear
 
@@ -51,27 +51,17 @@ def _together(input: Any, parameters: Sequence[Any], names: tuple[str | None, ..
     inputs = [input, *parameters]
     arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
     k = kernels.of(arrays[0])
-    sends: list[Any] = []
-    read: list[Any] = []
-    for position, x in enumerate(inputs if is_grad_enabled() else ()):
-        if not isinstance(x, Variable):
-            continue
-        if sends and position % 2:  # a weight that the gradient goes through
-            read.append(x)
-        edge = x.grad_fn or (x if x._requires_grad else None)
-        if edge is not None:
-            sends.append((edge, position, None, None))  # `joint` keeps to shapes and dtypes
-            if position == 1:
-                read.append(inputs[0])
+    sends = senders(inputs)
     computed = k.mlp(arrays, names, bool(sends))
     if computed is None:
         return None
     array, kept = computed
-    out = wrap(array)
-    if not sends:
-        return out
-    if names[-1] is not None:
-        read.append(out)
+    read: list[Any] = []
+    if sends:
+        first = sends[0][1]
+        read = inputs[first + 1 + first % 2 :: 2]  # the weights that the gradient goes through
+        if first < 2 and any(send[1] == 1 for send in sends[:2]):
+            read.append(input)
 
     def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
         return k.mlp_backward(dy, kept, wanted)
@@ -79,6 +69,7 @@ def _together(input: Any, parameters: Sequence[Any], names: tuple[str | None, ..
     sends.reverse()  # as if there were a node for each layer: the last one sends first
     # By the name of what the last layer would have recorded.
     last = "MmBackward0" if inputs[-1] is None else "AddmmBackward0"
-    out.grad_fn = node = Node(NODES.get(names[-1] or "", last), sends, (), joint)
-    node.saved = [snapshot(x) for x in read]
+    out = joined(NODES.get(names[-1] or "", last), array, sends, joint, read)
+    if sends and names[-1] is not None:
+        out.grad_fn.saved.append(snapshot(out))
     return out
