@@ -118,7 +118,8 @@ def copy(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
     return types.void(types.intp, types.intp, types.intp), codegen
 
 
-def _prefetch(builder: Any, pointer: Any, writing: bool) -> None:
+def emit_prefetch(builder: Any, pointer: Any, writing: bool) -> None:
+    """Begin to fetch a cache line, to be read or written."""
     kind = ir.FunctionType(ir.VoidType(), [POINTER, INT32, INT32, INT32])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
     keep, data = INT32(3), INT32(1)
@@ -130,7 +131,7 @@ def prefetch(typingctx: Any, address: Any) -> Any:
     """Begin to fetch the cache line of an address, and do not wait for it."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _prefetch(builder, builder.inttoptr(args[0], POINTER), writing=False)
+        emit_prefetch(builder, builder.inttoptr(args[0], POINTER), writing=False)
         return context.get_dummy_value()
 
     return types.void(types.intp), codegen
@@ -260,7 +261,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     width = vectors * vector_bytes()
     for pointer in c_rows:
         for distance in (width, 2 * width - 1):  # a row may touch two cache lines
-            _prefetch(builder, builder.gep(pointer, [INT64(distance)]), writing=True)
+            emit_prefetch(builder, builder.gep(pointer, [INT64(distance)]), writing=True)
     builder.cbranch(builder.icmp_signed("!=", resume, INT64(0)), partial, loop)
 
     builder.position_at_end(partial)  # the chain goes on from what C holds
@@ -276,7 +277,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     b_row = [read(b_pointer, vector, column(v)) for v in range(vectors)]
     ahead = builder.gep(b_pointer, [builder.mul(b_k, INT64(ROWS_AHEAD))])
     for v in range(vectors):
-        _prefetch(builder, builder.gep(ahead, [column(v)]), writing=False)
+        emit_prefetch(builder, builder.gep(ahead, [column(v)]), writing=False)
     results = []
     for r in range(rows):
         element = read(a_pointers[r // ROWS_A_POINTER], scalar, offsets[r % ROWS_A_POINTER])
