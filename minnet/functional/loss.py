@@ -536,22 +536,24 @@ def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
     return np.where(away <= delta, 0.5 * away * away, delta * (away - 0.5 * delta))
 
 
-_square = _pair(lambda d: d * d, lambda d: d + d)
+_mse_of_any = differentiable("MseLossBackward0", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
 
 
-@differentiable("MseLossBackward0", tensors=2)
-def _mse(input: np.ndarray, target: np.ndarray, reduction: str) -> Any:
+def _mse(input: Any, target: Any, reduction: str) -> Any:
     """loss = (input - target)²"""
-    if input.dtype is not target.dtype:
-        input, target = promoted(input, target)
-    if reduction == "none" or input.shape != target.shape:
-        return _square(input, target, reduction)
-    k, divisor = kernels.of(input), input.size if reduction == "mean" else 1
+    x, y = input.array, target.array
+    alike = type(x) is type(y) and x.shape == y.shape and x.dtype is y.dtype
+    if reduction == "none" or not alike:
+        return _mse_of_any(input, target, reduction)
+    k, divisor = kernels.of(x), x.size if reduction == "mean" else 1
 
-    def gradient(dy: np.ndarray) -> np.ndarray:
-        return k.squared_error_backward(dy, input, target, divisor)
+    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
+        dx = k.squared_error_backward(dy, x, y, divisor)
+        return dx, -dx if 1 in wanted else dx
 
-    return k.squared_error(input, target, divisor), (gradient, lambda dy: -gradient(dy))
+    sends = senders((input, target))
+    result = k.squared_error(x, y, divisor)
+    return joined("MseLossBackward0", result, sends, joint, (input, target))
 
 
 _l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, sign_of))
