@@ -104,8 +104,8 @@ class Kernel:
     ):
         update_wrapper(self, function)
         self._function = function
-        self.serial = _compiled(function, parallel=False)
-        self.serial.accepts = accepts
+        self._accepts = accepts
+        self.serial = _compiled(function, False, accepts)
         self._parallel: Any = None  # compiled when first needed
         self._has_prange = parallel
 
@@ -119,7 +119,7 @@ class Kernel:
         """Run with all threads, or serially where entering the threads is not safe."""
         global _layer
         if self._parallel is None:
-            self._parallel = _compiled(self._function, parallel=True)
+            self._parallel = _compiled(self._function, True, self._accepts)
         threads = get_num_threads()
         if getattr(_masked, "threads", 0) != threads:
             # Numba keeps it for each Python thread, and is slow to tell. The first time, this loads
@@ -183,8 +183,11 @@ def _jit(function: Callable[..., Any], **options: Any) -> Any:
     return Dispatcher(function, targetoptions=options)
 
 
-def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
+def _compiled(
+    function: Callable[..., Any], parallel: bool, accepts: Callable[..., bool] | None
+) -> Any:
     dispatcher = _jit(function, parallel=parallel)
+    dispatcher.accepts = accepts
     dispatcher._cache = KernelCache(function, "parallel" if parallel else "serial")
     return dispatcher
 

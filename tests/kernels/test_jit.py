@@ -45,6 +45,30 @@ def test_calling_runs_serially_and_over_chooses():
     ran(triple.over(1e9))
 
 
+def test_a_kernel_is_compiled_for_no_types_that_it_does_not_accept():
+    asked = []
+
+    def accepts(x, out):
+        asked.append(x.dtype)
+        return x.dtype == np.float32
+
+    @kernel(parallel=True, accepts=accepts)
+    def doubled(x, out):
+        for i in prange(x.size):
+            out[i] = x[i] + x[i]
+
+    for form in (doubled.serial, doubled.parallel):
+        for kind in (np.float32, np.float64, np.float32, np.float64):
+            x, out = np.arange(5, dtype=kind), np.zeros(5, kind)
+            if kind == np.float32:
+                form(x, out)
+            else:
+                with pytest.raises(jit.NotAccepted, match="doubled takes no such arguments"):
+                    form(x, out)
+            np.testing.assert_array_equal(out, 2 * x if kind == np.float32 else 0 * x)
+    assert asked == 2 * [np.float32, np.float64, np.float64]  # a compiled form is not asked about
+
+
 def test_one_thread_is_serial():
     threads.set_num_threads(1)
     assert triple.over(1e9) is triple.serial
