@@ -411,3 +411,24 @@ def test_wrong_types_are_named():
         minnet.sqrt([1.0])
     with pytest.raises(TypeError, match="missing required argument: 'input'"):
         minnet.sqrt()
+
+
+def test_infinities_pass_in_silence_and_numpy_warns_again_afterwards():
+    linear = minnet.nn.functional.linear
+    big = np.full((1, 2), 3e38, np.float32)
+
+    def fed(w):
+        return linear(minnet.tensor(big), w, minnet.zeros(1)).sum()
+
+    def weight():
+        return minnet.tensor(np.zeros((1, 2), np.float32), requires_grad=True)
+
+    scaled, accumulated, shared = weight(), weight(), weight()
+    (scaled * minnet.tensor(big)).sum().backward(minnet.tensor(10.0))  # in a VJP
+    for _ in range(2):  # where a gradient is added to that of another backward
+        fed(accumulated).backward()
+    minnet.autograd.backward([fed(shared), fed(shared)])  # and to one of this
+    for w in (scaled, accumulated, shared):
+        assert np.isinf(w.grad.numpy()).all()
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        np.multiply(big, big)

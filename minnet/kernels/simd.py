@@ -19,6 +19,7 @@ from minnet.kernels.jit import device
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 POINTER = ir.IntType(8).as_pointer()
+LINE = 64  # bytes of a cache line
 
 
 @intrinsic

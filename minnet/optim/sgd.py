@@ -103,5 +103,7 @@ class SGD(Optimizer):
             rows.setdefault((type(w), w.dtype, first), []).append(row(w, g, state, self.MOMENTS))
         for (_, _, first), alike in rows.items():
             k = kernels.of(alike[0][0])
-            k.sgd_step(alike, lr, momentum, dampening, decay, nesterov, first, maximize)
+            k.sgd_step(
+                *(alike, float(lr), momentum, dampening, float(decay), nesterov, first, maximize)
+            )
         written(found)

@@ -7,7 +7,7 @@ from numba import int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.jit import block, device, kernel
-from minnet.kernels.simd import address, copy, prefetch
+from minnet.kernels.simd import LINE, address, copy, prefetch
 
 ROWS = 8  # that one thread copies at a time
 # Bytes below which NumPy is quicker, as it needs no call of a kernel.
@@ -15,7 +15,6 @@ SMALL = 16 << 10
 # Nanoseconds of one thread for a byte: rows come from anywhere in memory.
 BYTE_NS = 0.12
 SCALE_NS = 0.6  # for an element
-LINE = 64  # bytes of a cache line
 AHEAD = 2  # rows that are on their way from memory while one is worked on
 FETCHED = 1 << 14  # bytes of a row; the processor itself goes on where it sees a line after line
 

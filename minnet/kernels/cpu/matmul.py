@@ -23,6 +23,7 @@ from minnet.kernels import engine
 from minnet.kernels.buffers import empty
 from minnet.kernels.jit import block, device, kernel
 from minnet.kernels.simd import (
+    LINE,
     TILE_HEIGHTS,
     TILE_ROWS,
     TILE_VECTORS,
@@ -40,7 +41,6 @@ from minnet.kernels.threads import get_num_threads
 
 VECTOR = vector_bytes()
 PANEL = TILE_VECTORS * VECTOR  # bytes of a panel's row
-LINE = 64  # bytes of a cache line
 
 # Chosen by measurement with 32 and 48 KiB of L1 and 512 KiB to 2 MiB of L2; they change speed, not
 # bits.

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minnet.kernels import philox
-from minnet.kernels.simd import POINTER, emit_prefetch, fma_function, vector_bytes
+from minnet.kernels.simd import LINE, POINTER, emit_prefetch, fma_function, vector_bytes
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 LANES = vector_bytes() // 8
@@ -27,7 +27,6 @@ CHAINS = 4 if vector_bytes() == 64 else 2
 # for memory where the result is larger than its caches (measured: a tenth of the time, and more
 # where others use the memory).
 AHEAD = 2048
-LINE = 64  # bytes of a cache line
 VECTOR = ir.VectorType(INT64, LANES)
 WORDS = ir.VectorType(INT32, 2 * LANES)
 SINGLES = ir.VectorType(ir.FloatType(), 2 * LANES)

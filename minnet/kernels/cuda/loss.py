@@ -147,8 +147,10 @@ def cross_entropy_backward(
     e, inverse = saved
     dx = empty(e.shape, e.dtype)
     if e.size:
-        share = np.true_divide(contiguous(dy).reshape(-1), divisor, dtype=dy.dtype)
-        arrays: Any = (share, e, inverse, contiguous(target))
+        dy = contiguous(dy).reshape(-1)
+        if isinstance(divisor, Array) or divisor != 1:  # else a launch for nothing
+            dy = np.true_divide(dy, divisor, dtype=dy.dtype)  # type: ignore[assignment]
+        arrays = (dy, e, inverse, contiguous(target))
         run = _cross_entropy_backward[blocks(e.size), THREADS]
         run(*(x.memory for x in arrays), ignore, dx.memory)
     return dx
