@@ -1,238 +1,62 @@
-"""Reverse-mode differentiation: closures inside, tensors outside.
-
-An operation is one function on arrays that returns its value and, for each tensor input, one
-vector-Jacobian product (VJP): a closure from the gradient of the result to the gradient of that
-input. `differentiable` lifts it to tensors and records a `Node`, which is what `grad_fn` prints.
-"""
+"""The old recorders, until the last operation is declared anew. Temporary."""
 
 from __future__ import annotations
 
 import inspect
-import threading
-import weakref
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ContextDecorator
 from functools import wraps
-from heapq import heappop, heappush
-from itertools import count
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
-from minnet.size import Size
+from minnet import kernels, operation
+from minnet.graph import Node, backward, grad  # noqa: F401
+from minnet.mode import enable_grad, is_grad_enabled, mode, no_grad, set_grad_enabled  # noqa: F401
+from minnet.operation import in_place  # noqa: F401
+from minnet.variable import (  # noqa: F401
+    Variable, described, register_tensor, viewed, wrap, writable,
+)
+from minnet.variable import edge as edge_of
 
-VJP = Callable[[np.ndarray], np.ndarray]
-JointVJP = Callable[[np.ndarray, Sequence[int]], Sequence[np.ndarray]]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Variable:
-    """What differentiation knows of a tensor. `minnet.Tensor` is the one subclass."""
-
-    # Slots: an attribute with a default in the class takes Python three times as long to read.
-    __slots__ = (
-        "__weakref__", "_base", "_grad", "_hooks", "_requires_grad", "_version", "_viewed", "array",
-        "grad_fn",
-    )  # fmt: skip
-    array: np.ndarray
-    grad_fn: Node | None
-    _requires_grad: bool
-    _grad: Any
-    _version: list[int] | None  # one counter, shared by all views of an array
-    _base: Variable | None  # the tensor whose memory this one is a view of
-    _viewed: bool  # whether a recorded view of this tensor was ever made
-    _hooks: dict[int, Callable[[Any], Any]] | None
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = object.__new__(cls)
-        self.grad_fn = self._grad = self._version = self._base = self._hooks = None
-        self._requires_grad = self._viewed = False
-        return self
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether gradients flow to this tensor."""
-        return self.grad_fn is not None or self._requires_grad
-
-    def counter(self) -> list[int]:
-        """Return the version counter of this tensor's memory."""
-        if self._version is None:
-            self._version = [0] if self._base is None else self._base.counter()
-        return self._version
-
-    def bump(self) -> None:
-        """Note that the array was changed in place, so that a backward that needs it can refuse."""
-        (self._version or self.counter())[0] += 1
-
-    def describe(self) -> str:
-        """Return the tensor's type and shape as torch's messages give them."""
-        return described(self.array.shape, self.array.dtype)
+VJP = JointVJP = Any
 
 
-def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
-    """Return a type and shape as torch's messages give them."""
-    return f"torch.{dtypes.OF_NUMPY[dtype].tensor_type}Tensor {list(shape)}"
+def by_position(vjps):
+    return lambda dy, wanted: {p: vjps[p](dy) for p in wanted}
 
 
-_tensor_class: type[Variable] = Variable
-_allocate = object.__new__
+def old_node(name, sends, joint, saved):
+    def run(V, dy, wanted, kept):
+        if V is operation.tensors:
+            raise NotImplementedError(f"{name} is not yet declared anew")
+        return joint(dy, wanted)
+
+    declared = SimpleNamespace(
+        node_name=lambda node: name, joint=run, joint_reads=(-1,), quiet=False, keeps=None,
+        fills=True, same=operation.Operation.same,
+    )
+    arrays = [array for *_, array in saved]
+    node = Node(declared, sends, [*arrays, None, None, joint], ())
+    node.saved = [(c, v, i, True) for i, (c, v, _) in enumerate(saved)]
+    return node
 
 
-def register_tensor(cls: type[Variable]) -> None:
-    """Name the class of results. Called once, by `tensor.py`: the one reference upward."""
-    global _tensor_class
-    _tensor_class = cls
-
-
-def wrap(array: Any) -> Any:
-    """Return a tensor around an array, without a copy and without a graph."""
-    # As `Variable.__new__`, without another call: nearly all tensors are made here.
-    tensor = _allocate(_tensor_class)
-    tensor.grad_fn = tensor._grad = tensor._version = tensor._base = tensor._hooks = None
-    tensor._requires_grad = tensor._viewed = False
-    # NumPy returns scalars where an array would have no dimension.
-    tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)
-    return tensor
-
-
-# Grad mode
-
-
-class _Mode(threading.local):
-    enabled = True
-
-
-_mode = _Mode()
-
-
-def is_grad_enabled() -> bool:
-    """Return whether operations are being recorded."""
-    return _mode.enabled
-
-
-class set_grad_enabled(ContextDecorator):
-    """Switch recording on or off: at once, and as a context manager until the block ends.
-
-    Example:
-        >>> import minnet
-        >>> x = minnet.ones(1, requires_grad=True)
-        >>> with minnet.set_grad_enabled(False):
-        ...     (x * 2).requires_grad
-        False
-    """
-
-    def __init__(self, mode: bool):
-        self._target = bool(mode)
-        self._previous = [_mode.enabled]
-        _mode.enabled = self._target
-        self._fresh = True
-
-    def __enter__(self) -> None:
-        if not self._fresh:  # entered again
-            self._previous.append(_mode.enabled)
-            _mode.enabled = self._target
-        self._fresh = False
-
-    def __exit__(self, *exception: Any) -> None:
-        _mode.enabled = self._previous.pop()
-
-
-class no_grad(ContextDecorator):
-    """Stop recording: a context manager and a decorator, with or without parentheses.
-
-    Example:
-        >>> import minnet
-        >>> x = minnet.ones(1, requires_grad=True)
-        >>> with minnet.no_grad():
-        ...     (x * 2).requires_grad
-        False
-    """
-
-    _target = False
-
-    def __new__(cls, function: F | None = None) -> Any:
-        self = super().__new__(cls)
-        self._previous = []
-        return self if function is None else self(function)
-
-    def __init__(self, function: Any = None):
-        self._previous: list[bool] = []
-
-    def _recreate_cm(self) -> Any:
-        return type(self)()
-
-    def __enter__(self) -> None:
-        self._previous.append(_mode.enabled)
-        _mode.enabled = self._target
-
-    def __exit__(self, *exception: Any) -> None:
-        _mode.enabled = self._previous.pop()
-
-
-class enable_grad(no_grad):
-    """Record again inside a `no_grad` block: a context manager and a decorator."""
-
-    _target = True
-
-
-# The graph
-
-
-class Node:
-    """One recorded operation: what `grad_fn` is."""
-
-    __slots__ = (
-        "__weakref__", "hooks", "joint", "name", "number", "retain", "saved", "sends", "vjps",
-    )  # fmt: skip
-    name: str
-    number: int  # counts down: the nodes that a node sends to are older, and have larger ones
-    # For each input that needs a gradient: where it goes (a node or a leaf), the input's position,
-    # and the shape and dtype that what a VJP returns is brought to.
-    sends: list[tuple[Node | Variable, int, Any, Any]]
-    vjps: Sequence[VJP | None] | None  # by position; None once freed
-    joint: JointVJP | None
-    # What the VJPs read: counter, version then, array, and the name of the node it came from.
-    saved: Sequence[tuple[list[int], int, np.ndarray, str | None]]
-    hooks: dict[int, Callable[[Any], Any]] | None
-    retain: weakref.ref[Variable] | None
-
-    def __init__(
-        self, name: str, sends: Any, vjps: Sequence[VJP | None], joint: JointVJP | None = None
-    ):
-        self.name, self.sends, self.vjps, self.joint = name, sends, vjps, joint
-        self.number = next(_numbers)
-        self.saved = ()
-        self.hooks = self.retain = None
-
-    def __repr__(self) -> str:
-        return f"<{self.name} object at {id(self):#x}>"
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes that the gradients go to; a leaf stands for torch's AccumulateGrad."""
-        return tuple((edge, 0) for edge, *_ in self.sends)
-
-
-_numbers = count(0, -1)
-
-
-def snapshot(x: Variable) -> tuple[list[int], int, np.ndarray, str | None]:
+def snapshot(x: Variable) -> Any:
     """Return what `Node.saved` has for a tensor that a VJP reads."""
     counter = x._version or x.counter()
-    source = x.grad_fn
-    return counter, counter[0], x.array, None if source is None else source.name
+    return counter, counter[0], x.array
 
 
-def senders(inputs: Iterable[Any]) -> list[tuple[Any, int, None, None]]:
+def senders(inputs: Iterable[Any]) -> Any:
     """Return what `Node.sends` has for those inputs of a joint VJP that need a gradient."""
-    found: list[tuple[Any, int, None, None]] = []
-    if _mode.enabled:
+    found: Any = []
+    if mode.enabled:
         for position, x in enumerate(inputs):
             if isinstance(x, Variable):
-                edge = x.grad_fn or (x if x._requires_grad else None)
+                edge = edge_of(x)
                 if edge is not None:
-                    found.append((edge, position, None, None))
+                    found.append((edge, x._slot if x._node else 0, position, x.array.shape, x.array.dtype))
     return found
 
 
@@ -249,8 +73,7 @@ def joined(
     """
     out = wrap(result)
     if sends:
-        out.grad_fn = node = Node(name, sends, (), joint)
-        node.saved = [snapshot(x) for x in read]
+        out._node, out._slot = old_node(name, sends, joint, [snapshot(x) for x in read]), 0
     return out
 
 
@@ -259,10 +82,10 @@ def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP |
     sends = []
     for position, (x, vjp) in enumerate(zip(inputs, vjps, strict=True)):
         if vjp is not None and isinstance(x, Variable):
-            edge = x.grad_fn or (x if x._requires_grad else None)
+            edge = edge_of(x)
             if edge is not None:  # a gradient nobody needs is never computed
-                sends.append((edge, position, x.array.shape, x.array.dtype))
-    out.grad_fn = Node(name, sends, vjps)
+                sends.append((edge, x._slot if x._node else 0, position, x.array.shape, x.array.dtype))
+    out._node, out._slot = old_node(name, sends, by_position(vjps), ()), 0
 
 
 def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[[Any], Any]:
@@ -305,10 +128,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
         ) -> None:
             vjps = found[1]
             needed: list[Any] = []
-            node = out.grad_fn = Node(name, needed, vjps)
             saved: list[Any] = []
             for send in sends:
-                vjp = vjps[send[1]]
+                vjp = vjps[send[2]]
                 if vjp is None:
                     continue
                 needed.append(send)
@@ -318,7 +140,7 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     # The VJPs of an operation in place read a copy of the first input.
                     if isinstance(x, Variable) and not (inplace and index == 0):
                         saved.append(snapshot(x))
-            node.saved = saved
+            out._node, out._slot = old_node(name, needed, by_position(vjps), saved), 0
 
         @wraps(function)
         def operation(*args: Any, **kwargs: Any) -> Any:
@@ -333,9 +155,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 x = args[position]
                 if isinstance(x, Variable):
                     array = arrays[position] = x.array
-                    edge = x.grad_fn or (x if x._requires_grad else None)
+                    edge = edge_of(x)
                     if edge is not None:
-                        sends.append((edge, position, array.shape, array.dtype))
+                        sends.append((edge, x._slot if x._node else 0, position, array.shape, array.dtype))
                 elif not (
                     (tensors > 1 and type(x) in (float, int, bool))
                     or (x is None and optional[position])
@@ -358,13 +180,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                 raise
             out = wrap(found[0])
             if view and np.may_share_memory(out.array, arrays[0]):
-                source = args[0]
-                out._base = source if source._base is None else source._base
-                out._version = source.counter()
-            if sends and _mode.enabled and out.array.dtype.kind == "f":
+                viewed(out, args[0], operation, args[1:], "")
+            if sends and mode.enabled and out.array.dtype.kind == "f":
                 recorded(args, out, sends, found, inplace)
-                if out._base is not None:
-                    out._base._viewed = True
             return in_place(args[0], out) if inplace else out
 
         return operation
@@ -379,65 +197,7 @@ def _missing(function: Any, name: str) -> Any:
     return default
 
 
-def writable(x: Variable) -> None:
-    """Check that a tensor may be changed in place.
-
-    Raises:
-        RuntimeError: for a leaf that requires grad (or a view of one) while recording, and for an
-            expanded tensor, whose elements share memory.
-    """
-    if _mode.enabled:
-        if x._requires_grad and x.grad_fn is None:
-            raise RuntimeError(
-                "a leaf Variable that requires grad is being used in an in-place operation."
-            )
-        if x._base is not None and x._base._requires_grad and x._base.grad_fn is None:
-            raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place "
-                "operation."
-            )
-    if not x.array.flags.writeable:
-        raise RuntimeError(
-            "unsupported operation: the tensor cannot be written to, since it is expanded or "
-            "read-only. Please clone() the tensor before performing the operation."
-        )
-
-
-def in_place(x: Any, out: Any) -> Any:
-    """Give tensor `x` the value and the history of `out`, and return `x`.
-
-    Raises:
-        RuntimeError: if `x` may not be changed, or `out` does not fit its shape or dtype.
-    """
-    writable(x)
-    if out.array.shape != x.array.shape:
-        raise RuntimeError(
-            f"output with shape {list(x.array.shape)} doesn't match the broadcast shape "
-            f"{list(out.array.shape)}"
-        )
-    if dtypes.of(out.array).category > dtypes.of(x.array).category:
-        raise RuntimeError(
-            f"result type {dtypes.of(out.array).tensor_type} can't be cast to the desired output "
-            f"type {dtypes.of(x.array).tensor_type}"
-        )
-    if out.grad_fn is not None and (x._base is not None or x._viewed):
-        raise RuntimeError(
-            "in-place operations that need a gradient are not supported on a tensor that shares "
-            "its memory with a view; use the out-of-place operation, or clone() first"
-        )
-    with np.errstate(all="ignore"):
-        x.array[...] = out.array
-    x.bump()
-    if out.grad_fn is not None:
-        x.grad_fn, x._requires_grad = out.grad_fn, False
-    return x
-
-
-# Backward
-
-
 def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return a gradient in its input's shape and dtype: the adjoint of broadcasting is a sum."""
     if gradient.shape != shape:
         extra = gradient.ndim - len(shape)
         axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1))
@@ -446,298 +206,6 @@ def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.nda
     return gradient if gradient.dtype == dtype else gradient.astype(dtype)
 
 
-def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
-    """Return what is wanted and all nodes that have something wanted below."""
-    order = list(dict.fromkeys(roots))
-    seen = set(order)
-    for node in order:  # which grows meanwhile
-        for edge, *_ in node.sends:
-            if type(edge) is Node and edge not in seen:
-                seen.add(edge)
-                order.append(edge)
-    useful = set(wanted)
-    for node in sorted(order, key=lambda node: node.number, reverse=True):
-        if any(edge in useful for edge, *_ in node.sends):
-            useful.add(node)
-    return useful
-
-
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after "
-    "they have already been freed). Saved intermediate values of the graph are freed when you call "
-    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-    "graph a second time or if you need to access saved tensors after calling backward."
-)
-
-
-def _modified(version: int, expected: int, array: np.ndarray, origin: str | None) -> RuntimeError:
-    source = "" if origin is None else f", which is output 0 of {origin},"
-    return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{described(array.shape, array.dtype)}]{source} is at version {version}; "
-        f"expected version {expected} instead. Hint: clone() the tensor before you change it, or "
-        "change it after backward()."
-    )
-
-
-def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: np.ndarray) -> np.ndarray:
-    for hook in tuple(hooks.values()):
-        replaced = hook(wrap(gradient))
-        if replaced is not None:
-            if not isinstance(replaced, Variable) or replaced.array.shape != gradient.shape:
-                raise RuntimeError(
-                    "a gradient hook must return None or a tensor of the gradient's shape "
-                    f"{Size(gradient.shape)}, got {replaced!r}"
-                )
-            gradient = replaced.array
-    return gradient
-
-
-def _backward(
-    roots: Sequence[tuple[Variable, np.ndarray]],
-    retain_graph: bool,
-    inputs: Sequence[Variable] | None,
-    accumulate: bool,
-) -> dict[Any, np.ndarray]:
-    """Send gradients from the roots down, and return those that reach `inputs`, by edge.
-
-    With `accumulate`, leaves (or the given inputs) add them to `.grad`, after all nodes, so that a
-    backward that fails leaves all `.grad` as they were.
-    """
-    wanted, useful = set(), None
-    if inputs is not None:
-        wanted = {x.grad_fn or x for x in inputs}
-        useful = _above([x.grad_fn for x, _ in roots if x.grad_fn is not None], wanted)
-    gradients: dict[Any, np.ndarray] = {}
-    for x, gradient in roots:
-        edge = x.grad_fn or x
-        if useful is None or edge in useful:
-            known = gradients.get(edge)
-            gradients[edge] = gradient if known is None else _added(known, gradient)
-    shared = set(gradients)
-    captured, retained = _sent(gradients, shared, wanted, useful, retain_graph)
-    for leaf, gradient in gradients.items():
-        if leaf._hooks:
-            gradients[leaf] = _hooked(leaf._hooks, gradient)
-            shared.add(leaf)
-    if accumulate:
-        for leaf, gradient in gradients.items():
-            if leaf._grad is None and leaf not in shared:  # as nearly always
-                leaf._grad = wrap(gradient)
-            else:
-                _accumulate(leaf, gradient, leaf not in shared)
-        for x in inputs or ():
-            if x.grad_fn is not None and x.grad_fn in captured:
-                _accumulate(x, captured[x.grad_fn], False)
-    for tensor, gradient in retained:
-        _accumulate(tensor, gradient, False)
-    captured.update(gradients)
-    return captured
-
-
-def _sent(
-    gradients: dict[Any, np.ndarray],
-    shared: set[Any],
-    wanted: set[Any],
-    useful: set[Any] | None,
-    retain_graph: bool,
-) -> tuple[dict[Any, np.ndarray], list[tuple[Variable, np.ndarray]]]:
-    """Send `gradients`, which are by edge, through all nodes; those of the leaves are left in it.
-
-    The latest node is the first, as in torch: where several gradients meet, they are added in this
-    order. Those whose array others may see are noted in `shared`.
-
-    Returns:
-        The gradients of the wanted nodes, and those of tensors that retain theirs.
-    """
-    ready: list[tuple[int, Node]] = []  # a heap of the nodes whose gradient has begun to arrive
-    for edge in gradients:
-        if type(edge) is Node:
-            heappush(ready, (edge.number, edge))
-    captured: dict[Any, np.ndarray] = {}
-    retained: list[tuple[Variable, np.ndarray]] = []
-    quiet: Any = None  # begins with the first VJP that may use NumPy, as it takes a microsecond
-    try:
-        while ready:
-            node = heappop(ready)[1]
-            dy = gradients.pop(node)
-            if node.hooks:
-                dy = _hooked(node.hooks, dy)
-            if node.retain is not None:
-                tensor = node.retain()
-                if tensor is not None:
-                    retained.append((tensor, dy))
-            sends = node.sends
-            if useful is not None:
-                if node in wanted:
-                    captured[node] = dy
-                sends = [send for send in sends if send[0] in useful]
-                if not sends:
-                    continue
-            vjps, joint = node.vjps, node.joint
-            if vjps is None:
-                raise RuntimeError(FREED)
-            for counter, version, array, origin in node.saved:
-                if counter[0] != version:
-                    raise _modified(counter[0], version, array, origin)
-            found: Any = None
-            if joint is not None:
-                found = joint(dy, [send[1] for send in sends])
-            elif quiet is None:
-                quiet = np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
-                quiet.__enter__()
-            for edge, position, shape, dtype in sends:
-                if found is not None:
-                    gradient = found[position]
-                else:
-                    gradient = vjps[position](dy)  # type: ignore[misc]
-                    if gradient.shape != shape or gradient.dtype is not dtype:
-                        gradient = fit(gradient, shape, dtype)
-                known = gradients.get(edge)
-                if known is not None:
-                    gradient = _added(known, gradient)
-                else:
-                    if type(edge) is Node:
-                        heappush(ready, (edge.number, edge))
-                    if found is None and (gradient is dy or gradient.base is not None):
-                        shared.add(edge)
-                gradients[edge] = gradient
-            if node.saved and not retain_graph:
-                node.saved, node.vjps, node.joint = (), None, None
-    finally:
-        if quiet is not None:
-            quiet.__exit__(None, None, None)
-    return captured, retained
-
-
-@np.errstate(all="ignore")
-def _added(x: np.ndarray, y: np.ndarray, out: Any = None) -> np.ndarray:
-    return np.add(x, y, out=out)
-
-
-def _accumulate(x: Variable, gradient: np.ndarray, owned: bool) -> None:
-    before = x._grad  # which another thread may set to None
-    if before is None:
-        x._grad = wrap(gradient if owned else gradient.copy())
-    else:
-        _added(before.array, gradient, before.array)
-        before.bump()
-
-
-def _roots(tensors: Any, gradients: Any) -> list[tuple[Variable, np.ndarray]]:
-    if gradients is None and isinstance(tensors, Variable):  # a loss, as nearly always
-        return [(tensors, _root(0, tensors, None))]
-    tensors = [tensors] if isinstance(tensors, Variable) else list(tensors)
-    if gradients is None or isinstance(gradients, Variable):
-        gradients = [gradients] * (1 if gradients is not None else len(tensors))
-    gradients = list(gradients)
-    if len(tensors) != len(gradients):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
-    pairs = zip(tensors, gradients, strict=True)
-    return [(x, _root(i, x, gradient)) for i, (x, gradient) in enumerate(pairs)]
-
-
-def _root(i: int, x: Variable, gradient: Any) -> np.ndarray:
-    """Return the gradient that tensor i starts from."""
-    if not x.requires_grad:
-        raise RuntimeError(
-            f"element {i} of tensors does not require grad and does not have a grad_fn"
-        )
-    if gradient is None:
-        if x.array.size != 1:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        one = x.array.copy()
-        one.fill(1)  # in half of the time that `np.ones_like` takes
-        return one
-    if not isinstance(gradient, Variable):
-        raise TypeError(
-            f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
-        )
-    if gradient.array.shape != x.array.shape:
-        raise RuntimeError(
-            f"Mismatch in shape: grad_output[{i}] has a shape of {Size(gradient.array.shape)} "
-            f"and output[{i}] has a shape of {Size(x.array.shape)}."
-        )
-    kernels.one_device((x.array, gradient.array))
-    return gradient.array.astype(x.array.dtype, copy=False)
-
-
-def _first_order_only(create_graph: bool) -> None:
-    if create_graph:
-        raise NotImplementedError(
-            "create_graph=True is not supported: minnet's derivatives are functions on arrays and "
-            "are not recorded themselves, so there are no second derivatives"
-        )
-
-
-def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Any = None,
-) -> None:
-    """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs`).
-
-    Args:
-        tensors: a tensor or a sequence of them; those with more than one element need a gradient.
-        grad_tensors: the gradients with respect to `tensors`, of the same shapes.
-        retain_graph: keep what the graph has saved, so that backward can be called again.
-        inputs: the tensors to accumulate into, in place of all leaves.
-
-    Raises:
-        RuntimeError: if a tensor does not require grad, the graph was freed, or a saved tensor was
-            changed in place. No `.grad` has changed then.
-        NotImplementedError: for `create_graph=True`.
-    """
-    _first_order_only(create_graph)
-    given = [inputs] if isinstance(inputs, Variable) else inputs
-    if given is not None:
-        given = list(given)
-        if not given:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-        for i, x in enumerate(given):
-            if not x.requires_grad:
-                raise RuntimeError(
-                    f"One of the differentiated Tensors does not require grad: input {i}"
-                )
-    _backward(_roots(tensors, grad_tensors), bool(retain_graph), given, accumulate=True)
-
-
-def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Any, ...]:
-    """Return the gradients of `outputs` with respect to each of `inputs`, and change no `.grad`.
-
-    Raises:
-        RuntimeError: as `backward`; and if an input does not require grad, or was not used and
-            `allow_unused` is False (else its gradient is None).
-
-    Example:
-        >>> import minnet
-        >>> x = minnet.tensor([1.0, 2.0], requires_grad=True)
-        >>> minnet.autograd.grad((x * x).sum(), x)
-        (tensor([2., 4.]),)
-    """
-    _first_order_only(create_graph)
-    inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    if not all(x.requires_grad for x in inputs):
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
-    captured = _backward(
-        _roots(outputs, grad_outputs), bool(retain_graph), inputs, accumulate=False
-    )
-    results = []
-    for x in inputs:
-        gradient = captured.get(x.grad_fn or x)
-        if gradient is None and not allow_unused:
-            raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
-            )
-        results.append(None if gradient is None else wrap(gradient.copy()))
-    return tuple(results)
+if not hasattr(operation.arrays, "sum_to_shape"):
+    operation.arrays.sum_to_shape = lambda g, shape: fit(g, shape, g.dtype)
+    operation.arrays.cast = lambda g, dtype: g.astype(dtype)

@@ -1,8 +1,10 @@
-"""`Size`: the shape of a tensor."""
+"""Sizes and dims: `Size`, the shape of a tensor, and how arguments that give them are read."""
 
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -30,3 +32,27 @@ class Size(tuple[int, ...]):
 
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
+
+
+def ints(values: Sequence[Any]) -> tuple[int, ...]:
+    """Return sizes or dims given either as separate arguments or as one sequence."""
+    if len(values) == 1 and isinstance(values[0], tuple | list):
+        values = values[0]
+    try:
+        return tuple(operator.index(v) for v in values)
+    except TypeError:
+        raise TypeError(f"expected integers, got {tuple(values)!r}") from None
+
+
+def axis(dim: int, ndim: int) -> int:
+    """Return a dim counted from the front.
+
+    Raises:
+        IndexError: if it is out of range. A 0-dimensional tensor counts as one with one dim.
+    """
+    n = max(ndim, 1)
+    if not -n <= operator.index(dim) < n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
+    return dim % n

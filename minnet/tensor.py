@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import weakref
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from minnet.autograd import (
     writable,
 )
 from minnet.functional import arithmetic
+from minnet.graph import RemovableHook
 from minnet.functional import shape as shapes
 from minnet.size import Size
+from minnet.variable import Hooks
 
-_hook_ids = count()
 _OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
 
 
@@ -37,7 +37,8 @@ def _in_place(operation: Any) -> Any:
         ):
             # The derivative may read the value that is about to be overwritten.
             before = wrap(self.array.copy())
-            before.grad_fn, before._requires_grad = self.grad_fn, self._requires_grad
+            before._node, before._requires_grad = self.grad_fn, self._requires_grad
+            before._slot = self._slot if self._node is not None else 0
         return in_place(self, operation(before, *args, **kwargs))
 
     method.__name__ = f"{operation.__name__}_"
@@ -45,16 +46,9 @@ def _in_place(operation: Any) -> Any:
     return method
 
 
-class RemovableHook:
-    """What `register_hook` returns: `remove()` takes the hook away."""
-
-    def __init__(self, hooks: dict[int, Any]):
-        self._hooks = hooks
-        self.id = next(_hook_ids)
-
-    def remove(self) -> None:
-        """Take the hook away. A second call does nothing."""
-        self._hooks.pop(self.id, None)
+def _shown(name: str) -> str:
+    """Return how a tensor prints its node."""
+    return f"<{name}>"
 
 
 class Tensor(Variable):
@@ -183,7 +177,7 @@ class Tensor(Variable):
             device=str(self.device) if self.is_cuda else None,
             default_dtype=dtypes.get_default_dtype().numpy,
             requires_grad=self._requires_grad,
-            grad_fn=None if self.grad_fn is None else f"<{self.grad_fn.name}>",
+            grad_fn=None if self.grad_fn is None else _shown(self.grad_fn.name()),
         )
 
     def __format__(self, spec: str) -> str:
@@ -379,7 +373,9 @@ class Tensor(Variable):
 
     def detach_(self) -> Any:
         """Forget the history of this tensor, and return it."""
-        self.grad_fn, self._requires_grad = None, False
+        self._version = self.counter()
+        self._node = self._view = None
+        self._requires_grad = False
         return self
 
     def backward(
@@ -408,13 +404,32 @@ class Tensor(Variable):
         """
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        owner: Any = self if self.grad_fn is None else self.grad_fn
-        name = "_hooks" if self.grad_fn is None else "hooks"
-        if getattr(owner, name) is None:
-            setattr(owner, name, {})
-        handle = RemovableHook(getattr(owner, name))
-        getattr(owner, name)[handle.id] = hook
-        return handle
+        if self.grad_fn is not None:
+            return self.grad_fn.on_result(self._slot, hook)
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return RemovableHook(self._hooks.before, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+        """Call `hook(tensor)` after a gradient has been added to this leaf's `.grad`.
+
+        Raises:
+            RuntimeError: if the tensor does not require grad, or is no leaf.
+
+        Example:
+            >>> import minnet
+            >>> x = minnet.ones(2, requires_grad=True)
+            >>> handle = x.register_post_accumulate_grad_hook(lambda x: print(x.grad))
+            >>> (x * 3).sum().backward()
+            tensor([3., 3.])
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.grad_fn is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return RemovableHook(self._hooks.after, hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in `.grad`.
@@ -425,12 +440,14 @@ class Tensor(Variable):
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.grad_fn is not None:
-            self.grad_fn.retain = weakref.ref(self)
+            node = self.grad_fn
+            node.retain = {**(node.retain or {}), self._slot: weakref.ref(self)}
 
     @property
     def retains_grad(self) -> bool:
         """Whether a non-leaf tensor keeps its gradient."""
-        return self.grad_fn is not None and self.grad_fn.retain is not None
+        node = self.grad_fn
+        return node is not None and self._slot in (node.retain or {})
 
     # Dtype and device
 

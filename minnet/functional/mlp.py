@@ -71,5 +71,8 @@ def _together(input: Any, parameters: Sequence[Any], names: tuple[str | None, ..
     last = "MmBackward0" if inputs[-1] is None else "AddmmBackward0"
     out = joined(NODES.get(names[-1] or "", last), array, sends, joint, read)
     if sends and names[-1] is not None:
-        out.grad_fn.saved.append(snapshot(out))
+        node = out.grad_fn
+        node.values.insert(0, array)
+        node.saved = [(c, v, i + 1, True) for c, v, i, _ in node.saved]
+        node.saved.append((out.counter(), out.counter()[0], 0, True))
     return out

@@ -12,31 +12,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable, is_grad_enabled, record, wrap
-from minnet.size import Size
-
-
-def ints(values: Sequence[Any]) -> tuple[int, ...]:
-    """Return sizes or dims given either as separate arguments or as one sequence."""
-    if len(values) == 1 and isinstance(values[0], tuple | list):
-        values = values[0]
-    try:
-        return tuple(operator.index(v) for v in values)
-    except TypeError:
-        raise TypeError(f"expected integers, got {tuple(values)!r}") from None
-
-
-def axis(dim: int, ndim: int) -> int:
-    """Return a dim counted from the front.
-
-    Raises:
-        IndexError: if it is out of range. A 0-dimensional tensor counts as one with one dim.
-    """
-    n = max(ndim, 1)
-    if not -n <= operator.index(dim) < n:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
-        )
-    return dim % n
+from minnet.size import Size, axis, ints
 
 
 def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[int, ...]:

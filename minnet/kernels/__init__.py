@@ -118,6 +118,11 @@ def as_array(value: Any) -> Any:
     return value
 
 
+def is_array(x: Any) -> bool:
+    """Return whether `x` is an array of a device."""
+    return isinstance(x, np.ndarray) or type(x) in _modules
+
+
 def zeros(shape: tuple[int, ...], like: Any) -> Any:
     """Return zeros in the dtype and on the device of an array, or in the dtype of a scalar."""
     if isinstance(like, np.ndarray | np.generic):

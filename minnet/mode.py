@@ -1,0 +1,187 @@
+"""Grad mode: whether operations are recorded, by thread."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Generator
+from contextlib import ContextDecorator
+from functools import wraps
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Mode(threading.local):
+    """What a thread's operations leave behind."""
+
+    enabled = True
+    inference = False
+    anomaly = False  # whether each node keeps the lines that recorded it
+    check_nan = True
+    saving: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()  # (pack, unpack)
+
+
+mode = Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded.
+
+    Example:
+        >>> import minnet
+        >>> minnet.is_grad_enabled()
+        True
+    """
+    return mode.enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Return whether the code runs inside `inference_mode`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.is_inference_mode_enabled()
+        False
+    """
+    return mode.inference
+
+
+class _Switch(ContextDecorator):
+    """A context manager that sets values of `mode`; a decorator of functions and generators."""
+
+    def __init__(self, **values: Any):
+        self._values = values
+        self._previous: list[dict[str, Any]] = []
+
+    def _recreate_cm(self) -> Any:
+        again = object.__new__(type(self))
+        _Switch.__init__(again, **self._values)
+        return again
+
+    def __enter__(self) -> Any:
+        self._previous.append({name: getattr(mode, name) for name in self._values})
+        for name, value in self._values.items():
+            setattr(mode, name, value)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        for name, value in self._previous.pop().items():
+            setattr(mode, name, value)
+
+    def __call__(self, function: F) -> F:
+        if not inspect.isgeneratorfunction(function):
+            return super().__call__(function)
+
+        @wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            # The mode holds while the generator runs, and not while its caller does.
+            inner, resume = function(*args, **kwargs), None
+            try:
+                with self._recreate_cm():
+                    value = next(inner)
+                while True:
+                    try:
+                        sent = yield value
+                        resume = inner.send, (sent,)
+                    except GeneratorExit:
+                        inner.close()
+                        raise
+                    except BaseException as error:
+                        resume = inner.throw, (error,)
+                    with self._recreate_cm():
+                        value = resume[0](*resume[1])
+            except StopIteration as stop:
+                return stop.value
+
+        return generator  # type: ignore[return-value]
+
+
+class set_grad_enabled(_Switch):
+    """Switch recording on or off: at once, and as a context manager until the block ends.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.set_grad_enabled(False):
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __init__(self, mode: bool):
+        super().__init__(enabled=bool(mode))
+        _Switch.__enter__(self)
+        self._entered = True  # once, by being made
+
+    def __enter__(self) -> Any:
+        if not getattr(self, "_entered", False):
+            return super().__enter__()
+        self._entered = False
+        return self
+
+    def __call__(self, function: F) -> F:
+        if getattr(self, "_entered", False):  # a decorator does not switch at once
+            self._entered = False
+            self.__exit__()
+        return super().__call__(function)
+
+
+class no_grad(_Switch):
+    """Stop recording: a context manager and a decorator, with or without parentheses.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.no_grad():
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    _value = False
+
+    def __new__(cls, function: F | None = None) -> Any:
+        self = super().__new__(cls)
+        self.__init__()  # type: ignore[misc]
+        return self if function is None else self(function)
+
+    def __init__(self, function: Any = None):
+        super().__init__(enabled=self._value)
+
+
+class enable_grad(no_grad):
+    """Record again inside a `no_grad` block: a context manager and a decorator.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.no_grad(), minnet.enable_grad():
+        ...     (x * 2).requires_grad
+        True
+    """
+
+    _value = True
+
+
+class inference_mode(_Switch):
+    """Stop recording, as `no_grad` does: a context manager and a decorator.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.inference_mode():
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        self = super().__new__(cls)
+        if not callable(mode):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(mode)
+
+    def __init__(self, mode: Any = True):
+        if mode:
+            super().__init__(enabled=False, inference=True)
+        else:
+            super().__init__(inference=False)

@@ -1,0 +1,185 @@
+"""`Variable`: what differentiation knows of a tensor: its history, its versions, its views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minnet import dtypes, kernels
+from minnet.mode import enable_grad, mode
+
+if TYPE_CHECKING:
+    from minnet.graph import Node
+
+
+class Variable:
+    """An array with a history. `minnet.Tensor` is the one subclass.
+
+    A variable is the result `_slot` of the node `_node`, or a leaf, whose `_node` is None.
+    """
+
+    # Slots: an attribute with a default in the class takes Python three times as long to read.
+    __slots__ = (
+        "__weakref__", "_grad", "_hooks", "_node", "_requires_grad", "_slot", "_version", "_view",
+        "array",
+    )  # fmt: skip
+    array: np.ndarray
+    _node: Node | None
+    _slot: int
+    _requires_grad: bool  # of a leaf
+    _grad: Any
+    _version: list[int] | None  # one counter, shared by all who share the memory
+    _view: View | None
+    _hooks: Hooks | None  # of a leaf
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        self._node = self._grad = self._version = self._view = self._hooks = None
+        self._slot = 0
+        self._requires_grad = False
+        return self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that this tensor is a result of; None for a leaf."""
+        if self._view is not None:
+            refresh(self)
+        return self._node
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self.grad_fn is not None or self._requires_grad
+
+    @property
+    def _base(self) -> Any:
+        """The tensor whose memory this one is a view of, or None."""
+        return None if self._view is None else self._view.base
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its node's results this tensor is."""
+        return 0 if self.grad_fn is None else self._slot
+
+    def counter(self) -> list[int]:
+        """Return the version counter of this tensor's memory."""
+        if self._version is None:
+            self._version = [0] if self._view is None else self._view.base.counter()
+        return self._version
+
+    def bump(self) -> None:
+        """Note that the array was changed in place, so that a backward that needs it can refuse."""
+        (self._version or self.counter())[0] += 1
+
+    def describe(self) -> str:
+        """Return the tensor's type and shape as torch's messages give them."""
+        return described(self.array.shape, self.array.dtype)
+
+
+class View:
+    """How a tensor is a view: functions that lead to it from the tensor whose memory it is.
+
+    `origin` is what the base was when the view's history was made. If the base has another history
+    since, by a change in place or by `requires_grad_`, then the view's is made again.
+    """
+
+    __slots__ = ("base", "made", "origin", "path")
+
+    def __init__(self, base: Variable, path: tuple[tuple[Any, tuple[Any, ...]], ...], made: str):
+        self.base, self.path, self.made = base, path, made
+        self.origin = edge(base)
+
+
+class Hooks:
+    """The functions that are called before and after a leaf's gradient is added to `.grad`."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self) -> None:
+        self.before: dict[int, Any] = {}
+        self.after: dict[int, Any] = {}
+
+
+def edge(x: Variable) -> Node | Variable | None:
+    """Return where a gradient of `x` goes: to its node, to `x` itself if it is a leaf, or nowhere."""
+    if x._view is not None:
+        refresh(x)
+    return x._node or (x if x._requires_grad else None)
+
+
+def refresh(x: Variable) -> None:
+    """Make a view's history again if its base has another one since."""
+    view: Any = x._view
+    base = view.base
+    origin = base._node or (base if base._requires_grad else None)
+    if origin is view.origin or origin is None or view.made == "no_grad":
+        return
+    with enable_grad():
+        y = base
+        for function, constants in view.path:
+            y = function(y, *constants)
+    x._node, x._slot, x._requires_grad = y._node, y._slot, False
+    view.origin = origin
+
+
+def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any, ...],
+           made: str) -> None:  # fmt: skip
+    """Note that `out` shares the memory of `source`, by `function(source, *constants)`."""
+    base, path = source, ()
+    if source._view is not None:
+        base, path = source._view.base, source._view.path
+        made = made or source._view.made
+    out._version = source._version or source.counter()
+    out._view = View(base, (*path, (function, constants)), made)
+
+
+def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    """Return a type and shape as torch's messages give them."""
+    return f"torch.{dtypes.OF_NUMPY[dtype].tensor_type}Tensor {list(shape)}"
+
+
+_tensor_class: type[Variable] = Variable
+_allocate = object.__new__
+
+
+def register_tensor(cls: type[Variable]) -> None:
+    """Name the class of results. Called once, by `tensor.py`: the one reference upward."""
+    global _tensor_class
+    _tensor_class = cls
+
+
+def wrap(array: Any) -> Any:
+    """Return a tensor around an array, without a copy and without a graph."""
+    # As `Variable.__new__`, without another call: nearly all tensors are made here.
+    tensor = _allocate(_tensor_class)
+    tensor._node = tensor._grad = tensor._version = tensor._view = tensor._hooks = None
+    tensor._requires_grad = False
+    # NumPy returns scalars where an array would have no dimension.
+    tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)
+    return tensor
+
+
+def writable(x: Any) -> None:
+    """Check that a tensor may be changed in place.
+
+    Raises:
+        RuntimeError: for a leaf that requires grad while operations are recorded, or a view of it,
+            and for memory that is expanded or read-only.
+    """
+    if mode.enabled:
+        if x._requires_grad and x.grad_fn is None:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
+        base = x._base
+        if base is not None and base._requires_grad and base._node is None:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation."
+            )
+    if not x.array.flags.writeable:
+        raise RuntimeError(
+            "unsupported operation: the tensor cannot be written to, since it is expanded or "
+            "read-only. Please clone() the tensor before performing the operation."
+        )
