@@ -33,11 +33,11 @@ def old_node(name, sends, joint, saved):
         return joint(dy, wanted)
 
     declared = SimpleNamespace(
-        node_name=lambda node: name, joint=run, joint_reads=(-1,), quiet=False, keeps=None,
+        joint=run, joint_reads=(-1,), quiet=False, keeps=None,
         fills=True, same=operation.Operation.same,
     )
     arrays = [array for *_, array in saved]
-    node = Node(declared, sends, [*arrays, None, None, joint], ())
+    node = Node(declared, name, sends, [*arrays, None, None, joint], ())
     node.saved = [(c, v, i, True) for i, (c, v, _) in enumerate(saved)]
     return node
 

@@ -50,10 +50,11 @@ class Node:
     """One recorded operation: what `grad_fn` is. It holds arrays, never its own results."""
 
     __slots__ = (
-        "__weakref__", "constants", "hooks", "metadata", "number", "operation", "packed",
+        "__weakref__", "constants", "hooks", "label", "metadata", "number", "operation", "packed",
         "results", "retain", "saved", "sends", "trace", "values",
     )  # fmt: skip
     operation: Any
+    label: str  # torch's name
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf) and to which result of
     # that node, the input's position, and the shape and dtype that the gradient is brought to.
@@ -71,8 +72,11 @@ class Node:
     trace: list[str] | None
     metadata: dict[Any, Any] | None
 
-    def __init__(self, operation: Any, sends: Any, values: list[Any], constants: Any):
-        self.operation, self.sends, self.values, self.constants = operation, sends, values, constants
+    def __init__(
+        self, operation: Any, label: str, sends: Any, values: list[Any], constants: tuple[Any, ...]
+    ):
+        self.operation, self.label, self.sends = operation, label, sends
+        self.values, self.constants = values, constants
         self.number = next(_numbers)
         self.saved = ()
         self.packed = False
@@ -82,7 +86,7 @@ class Node:
 
     def name(self) -> str:
         """Return torch's name for the node, such as "AddBackward0"."""
-        return self.operation.node_name(self)
+        return self.label
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -131,7 +135,7 @@ class Node:
                     values[place] = target
                     continue
                 send = target, 0, 0, array.shape, array.dtype  # a leaf that has another array since
-                target, slot = Node(self.operation.same, [send], [None] * 4, ()), 0
+                target, slot = Node(self.operation.same, "AliasBackward0", [send], [None] * 4, ()), 0
             values[place] = tensor = wrap(array)
             tensor._node, tensor._slot, tensor._version = target, slot, counters.get(place)
         if kernels.is_array(values[-2]):

@@ -83,13 +83,14 @@ class Operation:
         draws: bool = False,
         dynamic: bool = False,
         shape: Any = None,
+        named: str = "",
     ):
         """Check a declaration; see `operation` for the arguments.
 
         Raises:
             TypeError: if a derivative reads what the value does not have.
         """
-        self.value, self.node, self.joint = value, node, joint
+        self.value, self.joint = value, joint
         self.name = value.__name__
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name != "keep"]
         self.names = [p.name for p in parameters]
@@ -120,6 +121,9 @@ class Operation:
         self.joint_reads = () if joint is None else read(joint, 3)
         used = [i for d in self.derivatives if d is not None for i in d[1]] + [*self.joint_reads]
         self.reads_shapes = SHAPES in used
+        self.node = node
+        self.node_reads = read(node, 0) if callable(node) else ()
+        self.positional = len(self.names) - len(named.split())
         self._remade = {inputs[name] for name in remade.split()} if not variadic else set()
         self._reads = reads
         if reads is not None and not callable(reads):
@@ -154,10 +158,6 @@ class Operation:
             RESULT in read,
         )
         return found
-
-    def node_name(self, node: Node) -> str:
-        """Return what `grad_fn` prints."""
-        return self.node if isinstance(self.node, str) else self.node(*node.constants)
 
     def operand(self, x: Any, position: int) -> Any:
         """Return what a value takes for an argument that is no tensor.
@@ -195,9 +195,9 @@ class Operation:
                 args = (*args[:n], ints(args[n:]))
             elif self.star in given or "size" in given:
                 given[self.star] = ints((given.pop(self.star, None) or given.pop("size"),))
-        if len(args) > len(names):
+        if len(args) > self.positional:
             raise TypeError(
-                f"{self.name}() takes {len(names)} positional arguments but {len(args)} were given"
+                f"{self.name}() takes {self.positional} positional arguments but {len(args)} were given"
             )
         found = list(args)
         optional = len(names) - len(self.defaults)
@@ -322,7 +322,10 @@ def _recorded(
     """Return the node of a call, which has saved what its derivatives read of the inputs."""
     shapes = tuple(getattr(x, "shape", ()) for x in found) if operation.reads_shapes else None
     values = [*found, *constants, shapes, None, kept]
-    node = Node(operation, sends, values, constants)
+    name = operation.node
+    if operation.node_reads:
+        name = name(*[values[i] for i in operation.node_reads])  # type: ignore[operator]
+    node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
     if operation.variadic:
         every = range(len(found)) if isinstance(operation.joint_reads[0], slice) else ()
@@ -411,7 +414,7 @@ def _take_history(x: Any, node: Node) -> None:
             slot = base._slot if old is not base else 0
             sends.insert(0, (old, slot, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation
-        node = Node(copied, sends, [None, None, view.path, None, None, None], (view.path,))
+        node = Node(copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,))
         base._node, base._slot, base._requires_grad = node, 0, False
         refresh(x)
     if before is not None and before.retain:  # now of the new value's gradient
@@ -434,7 +437,7 @@ def in_place(x: Any, out: Any) -> Any:
         send = out._node, out._slot, 0, array.shape, array.dtype
         _take_history(x, out._node if out._slot == 0 and out._node.results is None
                       and out.array.dtype == array.dtype
-                      else Node(Operation.same, [send], [None] * 4, ()))  # fmt: skip
+                      else Node(Operation.same, "AliasBackward0", [send], [None] * 4, ()))  # fmt: skip
     return x
 
 
@@ -506,7 +509,8 @@ def operation(
     """Declare an operation by its value; see the file's first lines.
 
     Args:
-        node: torch's name of its nodes, or a function of the constants that gives it.
+        node: torch's name of its nodes, or a function that gives it and says by its parameters' names
+            which inputs and constants it reads.
         derivatives: for each input, or None.
         where: the places that export it: "minnet", "Tensor" (as a method), "F" (nn.functional).
         aliases: other names.
@@ -525,7 +529,8 @@ def operation(
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
             make NumPy warn; `draws`, it takes random numbers; `dynamic`, its shape depends on
             values; `shape`, a function of the inputs' shapes and the constants that gives the
-            result's, by default that of broadcasting.
+            result's, by default that of broadcasting; `named`, the constants that are given by name
+            only.
     """
 
     def declare(value: Callable[..., Any]) -> Any:
@@ -548,18 +553,19 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     value, n = declared.value, declared.tensors
     total = len(declared.names)
     required = total - len(declared.defaults)
+    positional = declared.positional
     defaults = declared.defaults
     star = declared.star
 
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
         target = None
-        if kwargs or star is not None or not required <= given <= total:
+        if kwargs or star is not None or not required <= given <= positional:
             if takes_out and "out" in kwargs:
                 target = kwargs.pop("out")
             if with_flag:
                 flag = kwargs.pop("inplace", False)
-                if given == total + 1:
+                if given == positional + 1:
                     *args, flag = args  # type: ignore[assignment]
                 if flag:
                     args = declared.bound(tuple(args), kwargs)

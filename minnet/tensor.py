@@ -21,8 +21,9 @@ from minnet.autograd import (
 from minnet.functional import arithmetic
 from minnet.graph import RemovableHook
 from minnet.functional import shape as shapes
+from minnet.operation import exported
 from minnet.size import Size
-from minnet.variable import Hooks
+from minnet.variable import Hooks, register_tensor
 
 _OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
 
@@ -718,22 +719,8 @@ class Tensor(Variable):
         """Return this tensor's elements where `condition` is true, elsewhere those of `other`."""
         return functional.where(condition, self, other)
 
-    add_, sub_, mul_, div_, floor_divide_, remainder_, pow_ = map(_in_place, (
-        functional.add, functional.sub, functional.mul, functional.div, functional.floor_divide,
-        functional.remainder, functional.pow,
-    ))  # fmt: skip
-    abs_, neg_, sqrt_, exp_, log_, square_, reciprocal_, round_, clamp_ = map(_in_place, (
-        functional.abs, functional.neg, functional.sqrt, functional.exp, functional.log,
-        functional.square, functional.reciprocal, functional.round, functional.clamp,
-    ))  # fmt: skip
-    relu_, sigmoid_, tanh_, masked_fill_ = map(_in_place, (
-        functional.relu, functional.sigmoid, functional.tanh, masked_fill,
-    ))  # fmt: skip
-    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
-    __ifloordiv__, __imod__, __ipow__ = floor_divide_, remainder_, pow_
-    __iand__, __ior__, __ixor__ = map(_in_place, (
-        functional.bitwise_and, functional.bitwise_or, functional.bitwise_xor,
-    ))  # fmt: skip
+    masked_fill_ = _in_place(masked_fill)
+    relu_, sigmoid_, tanh_, exp_, log_ = map(_in_place, (functional.relu, functional.sigmoid, functional.tanh, functional.exp, functional.log))
 
     # New tensors like this one
 
@@ -763,15 +750,6 @@ class Tensor(Variable):
     new_empty = new_zeros
 
     # Operators
-
-    def __radd__(self, other: Any) -> Any:
-        return functional.add(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return arithmetic.rsub(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return functional.mul(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
         return functional.div(other, self)
@@ -804,103 +782,7 @@ class Tensor(Variable):
         """The transpose of the last two dims."""
         return functional.transpose(self, -1, -2)
 
-    __add__ = functional.add
-    __sub__ = functional.sub
-    __mul__ = functional.mul
-    __truediv__ = functional.div
-    __floordiv__ = functional.floor_divide
-    __mod__ = functional.remainder
-    __pow__ = functional.pow
-    __matmul__ = functional.matmul
-    __neg__ = functional.neg
-    __pos__ = functional.positive
-    __abs__ = functional.abs
-    __invert__ = functional.bitwise_not
-    __lt__ = functional.lt
-    __le__ = functional.le
-    __gt__ = functional.gt
-    __ge__ = functional.ge
-    __and__ = __rand__ = functional.bitwise_and
-    __or__ = __ror__ = functional.bitwise_or
-    __xor__ = __rxor__ = functional.bitwise_xor
     __getitem__ = functional.index
-
-    # Operations as methods: the functions themselves
-
-    abs, add, sub, mul, div, neg = (
-        functional.abs, functional.add, functional.sub, functional.mul, functional.div,
-        functional.neg,
-    )  # fmt: skip
-    subtract, multiply, divide, true_divide = sub, mul, div, div
-    pow, square, sqrt, rsqrt, reciprocal, sign = (
-        functional.pow, functional.square, functional.sqrt, functional.rsqrt, functional.reciprocal,
-        functional.sign,
-    )  # fmt: skip
-    floor, ceil, round, trunc = (
-        functional.floor,
-        functional.ceil,
-        functional.round,
-        functional.trunc,
-    )
-    floor_divide, remainder = functional.floor_divide, functional.remainder
-    maximum, minimum, clamp = functional.maximum, functional.minimum, functional.clamp
-    clip = clamp
-    eq, ne, lt, le, gt, ge = (
-        functional.eq, functional.ne, functional.lt, functional.le, functional.gt, functional.ge,
-    )  # fmt: skip
-    logical_and, logical_or, logical_not = (
-        functional.logical_and, functional.logical_or, functional.logical_not,
-    )  # fmt: skip
-    isnan, isinf, isfinite = functional.isnan, functional.isinf, functional.isfinite
-    isclose, allclose, equal = functional.isclose, functional.allclose, functional.equal
-
-    exp, expm1, log, log1p = functional.exp, functional.expm1, functional.log, functional.log1p
-    sin, cos, tanh, sigmoid, erf = (
-        functional.sin, functional.cos, functional.tanh, functional.sigmoid, functional.erf,
-    )  # fmt: skip
-    relu, softmax, log_softmax, logsumexp = (
-        functional.relu, functional.softmax, functional.log_softmax, functional.logsumexp,
-    )  # fmt: skip
-
-    sum, mean, var, std, prod, cumsum, norm = (
-        functional.sum, functional.mean, functional.var, functional.std, functional.prod,
-        functional.cumsum, functional.norm,
-    )  # fmt: skip
-    max, min, amax, amin, argmax, argmin = (
-        functional.max, functional.min, functional.amax, functional.amin, functional.argmax,
-        functional.argmin,
-    )  # fmt: skip
-    all, any, count_nonzero = functional.all, functional.any, functional.count_nonzero
-    sort, argsort, topk = functional.sort, functional.argsort, functional.topk
-
-    matmul, mm, bmm, dot, outer, addmm = (
-        functional.matmul, functional.mm, functional.bmm, functional.dot, functional.outer,
-        functional.addmm,
-    )  # fmt: skip
-
-    reshape, view, flatten, unflatten = (
-        functional.reshape, functional.view, functional.flatten, functional.unflatten,
-    )  # fmt: skip
-    permute, transpose, t, squeeze, unsqueeze = (
-        functional.permute, functional.transpose, functional.t, functional.squeeze,
-        functional.unsqueeze,
-    )  # fmt: skip
-    swapaxes = transpose
-    view_as, reshape_as, nonzero, masked_select = (
-        shapes.view_as, shapes.reshape_as, shapes.nonzero, shapes.masked_select,
-    )  # fmt: skip
-    expand, expand_as, broadcast_to, repeat, flip = (
-        functional.expand, functional.expand_as, functional.broadcast_to, functional.repeat,
-        functional.flip,
-    )  # fmt: skip
-    clone, contiguous, split, chunk, unbind, narrow, select = (
-        functional.clone, functional.contiguous, functional.split, functional.chunk,
-        functional.unbind, functional.narrow, functional.select,
-    )  # fmt: skip
-    gather, index_select, size, tril, triu, diag = (
-        functional.gather, functional.index_select, functional.size, functional.tril,
-        functional.triu, functional.diag,
-    )  # fmt: skip
 
 
 @differentiable("ToCopyBackward0")
@@ -917,4 +799,7 @@ def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
     return tensor
 
 
-autograd.register_tensor(Tensor)
+for _name, _function in exported("Tensor").items():
+    if _name not in vars(Tensor):
+        setattr(Tensor, _name, _function)
+register_tensor(Tensor)

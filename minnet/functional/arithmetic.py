@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import Variable, differentiable, wrap
+from minnet.operation import Number, Tensor, composite, operation
+from minnet.variable import Variable, wrap
 
 Operand = Any  # an array or a Python number
-_ARRAYS = (np.ndarray, np.generic)
 _NUMBERS = (int, float)
 
 
@@ -40,15 +40,19 @@ def _in_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return array if array.dtype == dtype else array.astype(dtype, order="C")
 
 
+def floating(array: np.ndarray) -> np.ndarray:
+    """Return an array as floating point: integers and bools become the default dtype."""
+    return array if array.dtype.kind == "f" else _in_dtype(array, dtypes.get_default_dtype().numpy)
+
+
 def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
-    """Return `ufunc(x, y)`, silent about infinities and NaN as torch is.
+    """Return `ufunc(x, y)`.
 
     Raises:
         RuntimeError: if the shapes do not broadcast.
     """
     try:
-        with np.errstate(all="ignore"):
-            return ufunc(x, y)
+        return ufunc(x, y)
     except ValueError:
         a, b = np.shape(x), np.shape(y)
         for i in range(1, min(len(a), len(b)) + 1):
@@ -60,76 +64,28 @@ def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
         raise
 
 
-def _zero(dy: np.ndarray) -> np.ndarray:
-    return np.zeros_like(dy)
+@operation("FillBackward0", lambda V, dy: V.filled(dy, 0), where="")
+def filled(input: Tensor, value: Number) -> Tensor:
+    """Return a tensor like `input`, of one value, that passes no gradient on."""
+    return np.full_like(input, value)
 
 
-def operand(x: Any) -> Any:
-    """Return what an arithmetic operation takes: an array becomes a tensor, the rest stays."""
-    if not isinstance(x, Variable) and isinstance(x, _ARRAYS):
-        dtypes.of(np.asarray(x))
-        return wrap(np.asarray(x))
-    return x
+def _no_gradient(V: Any, dy: Any) -> Any:
+    return V.filled(dy, 0)
 
 
-@differentiable("AddBackward0", tensors=2)
-def _add(input: Operand, other: Operand) -> Any:
-    x, y = promoted(input, other)
-    return apply(np.add, x, y), (lambda dy: dy, lambda dy: dy)
+# Arithmetic
 
 
-def _subtract(input: Operand, other: Operand) -> Any:
-    for x in (input, other):
-        if isinstance(x, bool) or (not isinstance(x, _NUMBERS) and x.dtype.kind == "b"):
-            raise RuntimeError(
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
-                "trying "
-                "to invert a mask, use the `~` or `logical_not()` operator instead."
-            )
-    return apply(np.subtract, *promoted(input, other)), (lambda dy: dy, lambda dy: -dy)
-
-
-_sub = differentiable("SubBackward0", tensors=2)(_subtract)
-_rsub = differentiable("RsubBackward1", tensors=2)(_subtract)
-
-
-@differentiable("MulBackward0", tensors=2)
-def _mul(input: Operand, other: Operand) -> Any:
-    input, other = promoted(input, other)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return dy * other
-
-    def dother(dy: np.ndarray) -> np.ndarray:
-        return dy * input
-
-    return apply(np.multiply, input, other), (dx, dother)
-
-
-@differentiable("DivBackward0", tensors=2)
-def _div(input: Operand, other: Operand) -> Any:
-    input, other = promoted(input, other, floating=True)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return dy / other
-
-    def dother(dy: np.ndarray) -> np.ndarray:
-        return -dy * (input / other) / other
-
-    return apply(np.true_divide, input, other), (dx, dother)
-
-
-def _scaled(x: Any, alpha: float) -> Any:
-    if alpha == 1:
-        return x
-    if isinstance(alpha, float) and isinstance(x, Variable) and x.array.dtype.kind != "f":
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
-    return _mul(x, alpha)
-
-
-def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
+@operation(
+    "AddBackward0",
+    lambda V, dy: dy,
+    lambda V, dy, alpha: dy if alpha == 1 else V.mul(dy, alpha),
+    operators="__add__ __radd__ __iadd__",
+    named="alpha",
+    inplace=True,
+)
+def add(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
     """Return `input + alpha * other`.
 
     Example:
@@ -137,29 +93,108 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
         >>> minnet.add(minnet.tensor([1.0, 2.0]), 10)
         tensor([11., 12.])
     """
-    return _add(operand(input), _scaled(operand(other), alpha))
+    return apply(np.add, *promoted(input, _scaled(other, alpha)))
 
 
-def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """Return `input - alpha * other`."""
-    return _sub(operand(input), _scaled(operand(other), alpha))
+def _scaled(x: Operand, alpha: float) -> Operand:
+    if alpha == 1:
+        return x
+    if isinstance(alpha, float) and not isinstance(x, _NUMBERS) and x.dtype.kind != "f":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return mul.operation.value(x, alpha)
 
 
-def rsub(input: Any, other: Any) -> Any:
-    """Return `other - input`: what `number - tensor` is."""
-    return _rsub(operand(other), operand(input))
+@operation(
+    "SubBackward0",
+    lambda V, dy: dy,
+    lambda V, dy, alpha: V.neg(dy if alpha == 1 else V.mul(dy, alpha)),
+    aliases="subtract",
+    operators="__sub__ __isub__",
+    named="alpha",
+    inplace=True,
+)
+def sub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
+    """Return `input - alpha * other`.
+
+    Raises:
+        RuntimeError: for bool tensors.
+
+    Example:
+        >>> import minnet
+        >>> minnet.sub(minnet.tensor([1.0, 2.0]), minnet.tensor([3.0, 1.0]), alpha=2)
+        tensor([-5.,  0.])
+    """
+    for x in (input, other):
+        if isinstance(x, bool) or (not isinstance(x, _NUMBERS) and x.dtype.kind == "b"):
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                "trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
+    return apply(np.subtract, *promoted(input, _scaled(other, alpha)))
 
 
-def mul(input: Any, other: Any) -> Any:
-    """Return `input * other`."""
-    return _mul(operand(input), operand(other))
+@operation(
+    "RsubBackward1",
+    lambda V, dy, alpha: V.neg(dy if alpha == 1 else V.mul(dy, alpha)),
+    lambda V, dy: dy,
+    operators="__rsub__",
+    named="alpha",
+)
+def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
+    """Return `other - alpha * input`: what `number - tensor` is.
+
+    Example:
+        >>> import minnet
+        >>> minnet.rsub(minnet.tensor([1.0, 2.0]), 10)
+        tensor([9., 8.])
+    """
+    return sub.operation.value(other, input, alpha)
 
 
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+@operation(
+    "MulBackward0",
+    lambda V, dy, other: V.mul(dy, other),
+    lambda V, dy, input: V.mul(dy, input),
+    aliases="multiply",
+    operators="__mul__ __rmul__ __imul__",
+    inplace=True,
+)
+def mul(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return `input * other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.mul(minnet.tensor([1.0, 2.0]), minnet.tensor([[3.0], [4.0]]))
+        tensor([[3., 6.],
+                [4., 8.]])
+    """
+    return apply(np.multiply, *promoted(input, other))
+
+
+@operation(
+    lambda rounding_mode: "DivBackward0" if rounding_mode is None else "DivBackward2",
+    lambda V, dy, other, rounding_mode: (
+        V.div(dy, other) if rounding_mode is None else V.filled(dy, 0)
+    ),
+    lambda V, dy, input, other, rounding_mode: (
+        V.div(V.mul(V.neg(dy), V.div(input, other)), other)
+        if rounding_mode is None
+        else V.filled(dy, 0)
+    ),
+    aliases="divide true_divide",
+    operators="__truediv__ __itruediv__",
+    named="rounding_mode",
+    inplace=True,
+)
+def div(
+    input: Tensor | Number, other: Tensor | Number, rounding_mode: str | None = None
+) -> Tensor:
     """Return `input / other`: true division, or rounded with "trunc" or "floor".
 
     Raises:
-        RuntimeError: for another `rounding_mode`.
+        RuntimeError: for another `rounding_mode`, and for an integer by 0 if it rounds.
 
     Example:
         >>> import minnet
@@ -167,13 +202,25 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         tensor([ 3, -4])
     """
     if rounding_mode is None:
-        return _div(operand(input), operand(other))
+        return apply(np.true_divide, *promoted(input, other, floating=True))
     if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"{rounding_mode!r}"
         )
-    return _round_div(operand(input), operand(other), rounding_mode == "floor")
+    x, y = promoted(input, other)
+    dtype = np.result_type(x, y)
+    if dtype.kind == "b":
+        name = f"div_{rounding_mode}_cpu"
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
+    _no_integer_by_zero(dtype, x, y)
+    if rounding_mode == "floor":
+        result = apply(np.floor_divide, x, y)
+    elif dtype.kind in "iu":
+        result = np.sign(x) * np.sign(y) * apply(np.floor_divide, np.abs(x), np.abs(y))
+    else:
+        result = np.trunc(apply(np.true_divide, x, y))
+    return result.astype(dtype, copy=False)
 
 
 def _no_integer_by_zero(dtype: np.dtype, x: Any, y: Any) -> None:
@@ -181,29 +228,36 @@ def _no_integer_by_zero(dtype: np.dtype, x: Any, y: Any) -> None:
         raise RuntimeError("ZeroDivisionError")
 
 
-@differentiable("DivBackward2", tensors=2)
-def _round_div(input: Operand, other: Operand, floor: bool) -> Any:
-    x, y = promoted(input, other)
-    dtype = np.result_type(x, y)
-    if dtype.kind == "b":
-        name = "div_floor_cpu" if floor else "div_trunc_cpu"
-        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
-    _no_integer_by_zero(dtype, x, y)
-    if floor:
-        result = apply(np.floor_divide, x, y)
-    elif dtype.kind in "iu":
-        result = np.sign(x) * np.sign(y) * apply(np.floor_divide, np.abs(x), np.abs(y))
-    else:
-        result = np.trunc(apply(np.true_divide, x, y))
-    return result.astype(dtype, copy=False), (_zero, _zero)
+@composite(operators="__floordiv__ __ifloordiv__", inplace=True)
+def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return `floor(input / other)`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.floor_divide(minnet.tensor([7.0, -7.0]), 2)
+        tensor([ 3., -4.])
+    """
+    return div(input, other, rounding_mode="floor")
 
 
-def floor_divide(input: Any, other: Any) -> Any:
-    """Return `floor(input / other)`."""
-    return _round_div(operand(input), operand(other), True)
+@operation(
+    lambda other: "RemainderBackward" + ("0" if isinstance(other, _NUMBERS) else "1"),
+    lambda V, dy: dy,
+    lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, "floor")),
+    operators="__mod__ __imod__",
+    inplace=True,
+)
+def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return the remainder of `input / other`, with the sign of `other`.
 
+    Raises:
+        RuntimeError: for an integer by 0.
 
-def _remainder(input: Operand, other: Operand) -> Any:
+    Example:
+        >>> import minnet
+        >>> minnet.remainder(minnet.tensor([7.0, -7.0]), 4)
+        tensor([3., 1.])
+    """
     input, other = promoted(input, other)
     dtype = np.result_type(input, other)
     if dtype.kind == "b":
@@ -211,52 +265,59 @@ def _remainder(input: Operand, other: Operand) -> Any:
             "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
         )
     _no_integer_by_zero(dtype, input, other)
-
-    def dother(dy: np.ndarray) -> np.ndarray:
-        return -dy * apply(np.floor_divide, input, other)
-
-    return apply(np.remainder, input, other), (lambda dy: dy, dother)
+    return apply(np.remainder, input, other)
 
 
-_remainder_by_number = differentiable("RemainderBackward0", tensors=2)(_remainder)
-_remainder_by_tensor = differentiable("RemainderBackward1", tensors=2)(_remainder)
+@operation(
+    "NegBackward0",
+    lambda V, dy: V.neg(dy),
+    aliases="negative",
+    operators="__neg__",
+    inplace=True,
+)
+def neg(input: Tensor) -> Tensor:
+    """Return `-input`.
 
+    Raises:
+        RuntimeError: for a bool tensor.
 
-def remainder(input: Any, other: Any) -> Any:
-    """Return the remainder of `input / other`, with the sign of `other`."""
-    by = _remainder_by_tensor if isinstance(other, Variable) else _remainder_by_number
-    return by(operand(input), operand(other))
-
-
-@differentiable("NegBackward0")
-def neg(input: np.ndarray) -> Any:
-    """Return `-input`."""
+    Example:
+        >>> import minnet
+        >>> minnet.neg(minnet.tensor([1.0, -2.0]))
+        tensor([-1.,  2.])
+    """
     if input.dtype == bool:
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
-            "invert "
-            "a mask, use the `~` or `logical_not()` operator instead."
+            "invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return np.negative(input), (lambda dy: -dy,)
+    return np.negative(input)
 
 
-def positive(input: Any) -> Any:
-    """Return `input` itself."""
+@composite(operators="__pos__")
+def positive(input: Tensor) -> Tensor:
+    """Return `input` itself.
+
+    Example:
+        >>> import minnet
+        >>> minnet.positive(minnet.tensor([1.0, -2.0]))
+        tensor([ 1., -2.])
+    """
     return input
 
 
-def sign_of(array: np.ndarray) -> np.ndarray:
-    # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
-    return (
-        np.subtract(array > 0, array < 0, dtype=array.dtype)
-        if array.dtype != bool
-        else array.copy()
-    )
-
-
-@differentiable("AbsBackward0")
-def abs(input: np.ndarray) -> Any:
+@operation(
+    "AbsBackward0",
+    lambda V, dy, input: V.mul(dy, V.sign(input)),
+    aliases="absolute",
+    operators="__abs__",
+    inplace=True,
+)
+def abs(input: Tensor) -> Tensor:
     """Return the absolute value. Its derivative at 0 is 0.
+
+    Raises:
+        NotImplementedError: for a bool tensor.
 
     Example:
         >>> import minnet
@@ -265,22 +326,29 @@ def abs(input: np.ndarray) -> Any:
     """
     if input.dtype == bool:
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'; it is as it is")
-    return np.abs(input), (lambda dy: dy * sign_of(input),)
+    return np.abs(input)
 
 
-@differentiable("SignBackward0")
-def sign(input: np.ndarray) -> Any:
-    """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0."""
-    return sign_of(input), (_zero,)
+@operation("SignBackward0", _no_gradient, inplace=True)
+def sign(input: Tensor) -> Tensor:
+    """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.sign(minnet.tensor([-2.0, 0.0, 3.0]))
+        tensor([-1.,  0.,  1.])
+    """
+    # torch's sign of NaN is 0; NumPy's is NaN, and it has none for bools.
+    if input.dtype == bool:
+        return input.copy()
+    return np.subtract(input > 0, input < 0, dtype=input.dtype)
 
 
-def floating(array: np.ndarray) -> np.ndarray:
-    """Return an array as floating point: integers and bools become the default dtype."""
-    return array if array.dtype.kind == "f" else _in_dtype(array, dtypes.get_default_dtype().numpy)
+# Powers and roots
 
 
-@differentiable("SqrtBackward0")
-def sqrt(input: np.ndarray) -> Any:
+@operation("SqrtBackward0", lambda V, dy, result: V.div(dy, V.mul(result, 2)), inplace=True)
+def sqrt(input: Tensor) -> Tensor:
     """Return the square root.
 
     Example:
@@ -288,37 +356,39 @@ def sqrt(input: np.ndarray) -> Any:
         >>> minnet.sqrt(minnet.tensor([4.0, 2.0]))
         tensor([2.0000, 1.4142])
     """
-    with np.errstate(all="ignore"):
-        result = np.sqrt(floating(input))
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return dy / (2 * result)
-
-    return result, (dx,)
+    return np.sqrt(floating(input))
 
 
-@differentiable("RsqrtBackward0")
-def rsqrt(input: np.ndarray) -> Any:
-    """Return 1 / sqrt(input)."""
-    with np.errstate(all="ignore"):
-        result = kernels.as_array(1 / np.sqrt(floating(input)))
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return dy * (result * result * result) * -0.5
-
-    return result, (dx,)
+def _rsqrt_slope(V: Any, dy: Any, result: Any) -> Any:
+    return V.mul(V.mul(dy, V.mul(V.mul(result, result), result)), -0.5)
 
 
-@differentiable("ReciprocalBackward0")
-def reciprocal(input: np.ndarray) -> Any:
-    """Return 1 / input."""
-    with np.errstate(all="ignore"):
-        result = kernels.as_array(1 / floating(input))
+@operation("RsqrtBackward0", _rsqrt_slope, inplace=True)
+def rsqrt(input: Tensor) -> Tensor:
+    """Return 1 / sqrt(input).
 
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return -dy * (result * result)
+    Example:
+        >>> import minnet
+        >>> minnet.rsqrt(minnet.tensor([4.0, 1.0]))
+        tensor([0.5000, 1.0000])
+    """
+    return 1 / np.sqrt(floating(input))
 
-    return result, (dx,)
+
+@operation(
+    "ReciprocalBackward0",
+    lambda V, dy, result: V.mul(V.neg(dy), V.mul(result, result)),
+    inplace=True,
+)
+def reciprocal(input: Tensor) -> Tensor:
+    """Return 1 / input.
+
+    Example:
+        >>> import minnet
+        >>> minnet.reciprocal(minnet.tensor([4.0, 1.0]))
+        tensor([0.2500, 1.0000])
+    """
+    return 1 / floating(input)
 
 
 def _power(base: Operand, exponent: Operand) -> Any:
@@ -336,35 +406,33 @@ def _power(base: Operand, exponent: Operand) -> Any:
     return np.power(base, exponent)
 
 
-def _pow(input: Operand, other: Operand) -> Any:
-    input, other = promoted(input, other)
-    dtype = np.result_type(input, other)
-    if dtype.kind in "iu":
-        if np.any(other < 0):
-            raise RuntimeError("Integers to negative integer powers are not allowed.")
-    elif dtype.kind == "b":
-        return input | ~other, (None, None)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        if isinstance(other, _NUMBERS):
-            return np.zeros_like(dy) if other == 0 else dy * (other * _power(input, other - 1))
-        return np.where(other == 0, other.dtype.type(0), dy * (other * _power(input, other - 1)))
-
-    def dother(dy: np.ndarray) -> np.ndarray:
-        base = np.asarray(input, dy.dtype)
-        with np.errstate(all="ignore"):
-            gradient = dy * np.power(base, other) * np.log(base)
-            return np.where((base == 0) & (np.asarray(other) >= 0), dy.dtype.type(0), gradient)
-
-    return apply(_power, input, other), (dx, dother)
+def _power_node(input: Operand, exponent: Operand) -> str:
+    if isinstance(exponent, _NUMBERS):
+        return "PowBackward0"
+    return "PowBackward2" if isinstance(input, _NUMBERS) else "PowBackward1"
 
 
-_pow_number = differentiable("PowBackward0", tensors=2)(_pow)
-_pow_tensor = differentiable("PowBackward1", tensors=2)(_pow)
-_pow_of_number = differentiable("PowBackward2", tensors=2)(_pow)
+def _power_by_base(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
+    if isinstance(exponent, _NUMBERS) and exponent == 0:
+        return V.filled(dy, 0)
+    slope = V.mul(dy, V.mul(exponent, V.pow(input, V.sub(exponent, 1))))
+    return slope if isinstance(exponent, _NUMBERS) else V.ifelse(V.eq(exponent, 0), 0.0, slope)
 
 
-def pow(input: Any, exponent: Any) -> Any:
+def _power_by_exponent(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
+    base = V.filled(dy, input) if isinstance(input, _NUMBERS) else input
+    slope = V.mul(V.mul(dy, V.pow(base, exponent)), V.log(base))
+    return V.ifelse(V.logical_and(V.eq(base, 0), V.ge(exponent, 0)), 0.0, slope)
+
+
+@operation(
+    _power_node,
+    _power_by_base,
+    _power_by_exponent,
+    operators="__pow__ __ipow__",
+    inplace=True,
+)
+def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     """Return `input ** exponent`.
 
     Exponents -1, 0.5, 1, 2 and 3 are exact roots, quotients and products. Others go through the C
@@ -378,71 +446,110 @@ def pow(input: Any, exponent: Any) -> Any:
         >>> minnet.pow(minnet.tensor([1.0, 2.0, 3.0]), 2)
         tensor([1., 4., 9.])
     """
-    base, power = operand(input), operand(exponent)
-    if not isinstance(power, Variable):
-        return _pow_number(base, power)
-    return (_pow_tensor if isinstance(base, Variable) else _pow_of_number)(base, power)
+    input, exponent = promoted(input, exponent)
+    dtype = np.result_type(input, exponent)
+    if dtype.kind in "iu":
+        if np.any(exponent < 0):
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+    elif dtype.kind == "b":
+        return input | ~exponent
+    return apply(_power, input, exponent)
 
 
-def square(input: Any) -> Any:
-    """Return `input * input`."""
+@composite(inplace=True, out=True)
+def square(input: Tensor) -> Tensor:
+    """Return `input * input`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.square(minnet.tensor([1.0, -3.0]))
+        tensor([1., 9.])
+    """
     return pow(input, 2)
 
 
-def _share(dy: np.ndarray, lost: np.ndarray, tied: np.ndarray) -> np.ndarray:
+# Choice
+
+
+def _of_the_winner(V: Any, dy: Any, input: Any, other: Any, lost: Any) -> Any:
     """Return the gradient, 0 where the other operand was chosen, half where both were equal.
 
     Where one is NaN, so is the result, and both take all of the gradient.
     """
-    return np.where(tied, dy / 2, np.where(lost, dy.dtype.type(0), dy))
+    return V.ifelse(V.eq(input, other), V.div(dy, 2), V.ifelse(lost, 0.0, dy))
 
 
-@differentiable("MaximumBackward0", tensors=2)
-def maximum(input: np.ndarray, other: np.ndarray) -> Any:
-    """Return the larger of two tensors' elements. Equal elements share the gradient."""
-    input, other = promoted(input, other)
-    return apply(np.maximum, input, other), (
-        lambda dy: _share(dy, input < other, input == other),
-        lambda dy: _share(dy, other < input, input == other),
-    )
+@operation(
+    "MaximumBackward0",
+    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.lt(input, other)),
+    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.lt(other, input)),
+    numbers=False,
+)
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """Return the larger of two tensors' elements. Equal elements share the gradient.
+
+    Example:
+        >>> import minnet
+        >>> minnet.maximum(minnet.tensor([1.0, 5.0]), minnet.tensor([3.0, 2.0]))
+        tensor([3., 5.])
+    """
+    return apply(np.maximum, *promoted(input, other))
 
 
-@differentiable("MinimumBackward0", tensors=2)
-def minimum(input: np.ndarray, other: np.ndarray) -> Any:
-    """Return the smaller of two tensors' elements. Equal elements share the gradient."""
-    input, other = promoted(input, other)
-    return apply(np.minimum, input, other), (
-        lambda dy: _share(dy, input > other, input == other),
-        lambda dy: _share(dy, other > input, input == other),
-    )
+@operation(
+    "MinimumBackward0",
+    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.gt(input, other)),
+    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.gt(other, input)),
+    numbers=False,
+)
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """Return the smaller of two tensors' elements. Equal elements share the gradient.
+
+    Example:
+        >>> import minnet
+        >>> minnet.minimum(minnet.tensor([1.0, 5.0]), minnet.tensor([3.0, 2.0]))
+        tensor([1., 2.])
+    """
+    return apply(np.minimum, *promoted(input, other))
 
 
-def _clamp(input: np.ndarray, min: Operand | None, max: Operand | None) -> Any:
-    dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
-    if dtype.kind == "b":
-        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'; convert with .int()")
-    result = input = _in_dtype(input, dtype)
-    if min is not None:
-        min = _in_dtype(kernels.as_array(min), dtype)
-        result = apply(np.maximum, result, min)
-    if max is not None:
-        max = _in_dtype(kernels.as_array(max), dtype)
-        result = apply(np.minimum, result, max)
-    result = kernels.contiguous(result)
-    min = -np.inf if min is None else min
-    max = np.inf if max is None else max
-    return result, (
-        lambda dy: np.where((input >= min) & (input <= max), dy, dy.dtype.type(0)),
-        lambda dy: np.where((input < min) & (min < max), dy, dy.dtype.type(0)),
-        lambda dy: np.where((input > max) | (max < min), dy, dy.dtype.type(0)),
-    )
+def _where_all(V: Any, dy: Any, *conditions: Any) -> Any:
+    """Return the gradient where all conditions hold; None stands for one that always does."""
+    mask = None
+    for condition in conditions:
+        if condition is not None:
+            mask = condition if mask is None else V.logical_and(mask, condition)
+    return dy if mask is None else V.ifelse(mask, dy, 0.0)
 
 
-_clamp_to_tensors = differentiable("ClampBackward0", tensors=3)(_clamp)
-_clamp_to_numbers = differentiable("ClampBackward1", tensors=3)(_clamp)
+def _inside(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
+    above = None if min is None else V.ge(input, min)
+    return _where_all(V, dy, above, None if max is None else V.le(input, max))
 
 
-def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+def _below(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
+    return _where_all(V, dy, V.lt(input, min), None if max is None else V.lt(min, max))
+
+
+def _above(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
+    outside = V.gt(input, max)
+    return V.ifelse(outside if min is None else V.logical_or(outside, V.lt(max, min)), dy, 0.0)
+
+
+@operation(
+    lambda min, max: (
+        "ClampBackward0" if kernels.is_array(min) or kernels.is_array(max) else "ClampBackward1"
+    ),
+    _inside,
+    _below,
+    _above,
+    optional="min max",
+    aliases="clip",
+    inplace=True,
+)
+def clamp(
+    input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
+) -> Tensor:
     """Return `input` with elements below `min` raised to it and above `max` lowered to it.
 
     The bounds are numbers or tensors. The gradient passes where the element lies inside, bounds
@@ -459,30 +566,40 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    by_tensor = isinstance(min, Variable) or isinstance(max, Variable)
-    return (_clamp_to_tensors if by_tensor else _clamp_to_numbers)(
-        input, operand(min), operand(max)
-    )
+    dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
+    if dtype.kind == "b":
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'; convert with .int()")
+    result = _in_dtype(input, dtype)
+    if min is not None:
+        result = apply(np.maximum, result, _in_dtype(kernels.as_array(min), dtype))
+    if max is not None:
+        result = apply(np.minimum, result, _in_dtype(kernels.as_array(max), dtype))
+    return kernels.contiguous(result)
 
 
-@differentiable("WhereBackward0", tensors=3)
-def _where(condition: Any, input: Operand, other: Operand) -> Any:
+@operation(
+    "WhereBackward0",
+    None,
+    lambda V, dy, condition: V.ifelse(condition, dy, 0.0),
+    lambda V, dy, condition: V.ifelse(condition, 0.0, dy),
+    where="",
+)
+def ifelse(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return `input` where `condition` is true and `other` elsewhere."""
     dtype = dtypes.common(input, other)
     x, y = (_in_dtype(kernels.as_array(v), dtype) for v in (input, other))
     try:
-        result = kernels.contiguous(np.where(condition, x, y))
+        return kernels.contiguous(np.where(condition, x, y))
     except ValueError:
         raise RuntimeError(
             f"where expects shapes that broadcast, got {condition.shape}, {x.shape} and {y.shape}"
         ) from None
-    return result, (
-        None,
-        lambda dy: np.where(condition, dy, dy.dtype.type(0)),
-        lambda dy: np.where(condition, dy.dtype.type(0), dy),
-    )
 
 
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+@composite(where="minnet", out=True)
+def where(
+    condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None
+) -> Any:
     """Return `input` where `condition` is true and `other` elsewhere; alone, the indices of true.
 
     Raises:
@@ -504,125 +621,258 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
                 else type(condition).__name__
             )
         )
-    return _where(condition, operand(input), operand(other))
+    return ifelse(condition, input, other)
 
 
 # Comparison and logic: no gradient
 
 
-def _array(x: Any) -> Any:
-    x = operand(x)
-    if isinstance(x, Variable):
-        return x.array
-    if isinstance(x, _NUMBERS):
-        return x
-    raise TypeError(f"expected a Tensor or a number, got {type(x).__name__}")
+def _compare(ufunc: Any, input: Operand, other: Operand) -> Any:
+    return apply(ufunc, *promoted(input, other))
 
 
-def _compare(ufunc: Any, input: Any, other: Any) -> Any:
-    return wrap(apply(ufunc, *promoted(_array(input), _array(other))))
+@operation("", tensors=2, inplace=True)
+def eq(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where `input == other`.
 
-
-def eq(input: Any, other: Any) -> Any:
-    """Return where `input == other`."""
+    Example:
+        >>> import minnet
+        >>> minnet.eq(minnet.tensor([1.0, 2.0]), 2)
+        tensor([False,  True])
+    """
     return _compare(np.equal, input, other)
 
 
-def ne(input: Any, other: Any) -> Any:
-    """Return where `input != other`."""
+@operation("", tensors=2, aliases="not_equal", inplace=True)
+def ne(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where `input != other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ne(minnet.tensor([1.0, 2.0]), 2)
+        tensor([ True, False])
+    """
     return _compare(np.not_equal, input, other)
 
 
-def lt(input: Any, other: Any) -> Any:
-    """Return where `input < other`."""
+@operation("", tensors=2, aliases="less", operators="__lt__", inplace=True)
+def lt(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where `input < other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.lt(minnet.tensor([1.0, 2.0]), 2)
+        tensor([ True, False])
+    """
     return _compare(np.less, input, other)
 
 
-def le(input: Any, other: Any) -> Any:
-    """Return where `input <= other`."""
+@operation("", tensors=2, aliases="less_equal", operators="__le__", inplace=True)
+def le(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where `input <= other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.le(minnet.tensor([1.0, 2.0]), 2)
+        tensor([True, True])
+    """
     return _compare(np.less_equal, input, other)
 
 
-def gt(input: Any, other: Any) -> Any:
-    """Return where `input > other`."""
+@operation("", tensors=2, aliases="greater", operators="__gt__", inplace=True)
+def gt(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where `input > other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.gt(minnet.tensor([1.0, 2.0]), 2)
+        tensor([False, False])
+    """
     return _compare(np.greater, input, other)
 
 
-def ge(input: Any, other: Any) -> Any:
-    """Return where `input >= other`."""
+@operation("", tensors=2, aliases="greater_equal", operators="__ge__", inplace=True)
+def ge(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where `input >= other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ge(minnet.tensor([1.0, 2.0]), 2)
+        tensor([False,  True])
+    """
     return _compare(np.greater_equal, input, other)
 
 
-def _bitwise(ufunc: Any, input: Any, other: Any) -> Any:
-    x, y = promoted(_array(input), _array(other))
+def _bitwise(ufunc: Any, input: Operand, other: Operand) -> Any:
+    x, y = promoted(input, other)
     if np.result_type(x, y).kind == "f":
         raise NotImplementedError(
             f'"{ufunc.__name__}" is not implemented for floating point tensors'
         )
-    return wrap(apply(ufunc, x, y))
+    return apply(ufunc, x, y)
 
 
-def bitwise_and(input: Any, other: Any) -> Any:
-    """Return `input & other` of bool or integer tensors."""
+@operation("", tensors=2, operators="__and__ __rand__ __iand__", inplace=True)
+def bitwise_and(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return `input & other` of bool or integer tensors.
+
+    Raises:
+        NotImplementedError: for floating point tensors.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bitwise_and(minnet.tensor([3, 5]), minnet.tensor([2, 2]))
+        tensor([2, 0])
+    """
     return _bitwise(np.bitwise_and, input, other)
 
 
-def bitwise_or(input: Any, other: Any) -> Any:
-    """Return `input | other` of bool or integer tensors."""
+@operation("", tensors=2, operators="__or__ __ror__ __ior__", inplace=True)
+def bitwise_or(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return `input | other` of bool or integer tensors.
+
+    Raises:
+        NotImplementedError: for floating point tensors.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bitwise_or(minnet.tensor([3, 5]), minnet.tensor([2, 2]))
+        tensor([3, 7])
+    """
     return _bitwise(np.bitwise_or, input, other)
 
 
-def bitwise_xor(input: Any, other: Any) -> Any:
-    """Return `input ^ other` of bool or integer tensors."""
+@operation("", tensors=2, operators="__xor__ __rxor__ __ixor__", inplace=True)
+def bitwise_xor(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return `input ^ other` of bool or integer tensors.
+
+    Raises:
+        NotImplementedError: for floating point tensors.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bitwise_xor(minnet.tensor([3, 5]), minnet.tensor([2, 2]))
+        tensor([1, 7])
+    """
     return _bitwise(np.bitwise_xor, input, other)
 
 
-def bitwise_not(input: Any) -> Any:
-    """Return `~input` of a bool or integer tensor."""
-    if input.array.dtype.kind == "f":
+@operation("", operators="__invert__", inplace=True)
+def bitwise_not(input: Tensor) -> Tensor:
+    """Return `~input` of a bool or integer tensor.
+
+    Raises:
+        TypeError: for a floating point tensor.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bitwise_not(minnet.tensor([True, False]))
+        tensor([False,  True])
+    """
+    if input.dtype.kind == "f":
         raise TypeError(
             "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
         )
-    return wrap(np.invert(input.array))
+    return np.invert(input)
 
 
-def logical_and(input: Any, other: Any) -> Any:
-    """Return where both are nonzero."""
-    return wrap(apply(np.logical_and, _array(input), _array(other)))
+@operation("", tensors=2, inplace=True)
+def logical_and(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where both are nonzero.
+
+    Example:
+        >>> import minnet
+        >>> minnet.logical_and(minnet.tensor([2, 0]), minnet.tensor([1, 3]))
+        tensor([ True, False])
+    """
+    return apply(np.logical_and, input, other)
 
 
-def logical_or(input: Any, other: Any) -> Any:
-    """Return where either is nonzero."""
-    return wrap(apply(np.logical_or, _array(input), _array(other)))
+@operation("", tensors=2, inplace=True)
+def logical_or(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where either is nonzero.
+
+    Example:
+        >>> import minnet
+        >>> minnet.logical_or(minnet.tensor([2, 0]), minnet.tensor([1, 3]))
+        tensor([True, True])
+    """
+    return apply(np.logical_or, input, other)
 
 
-def logical_not(input: Any) -> Any:
-    """Return where the input is zero."""
-    return wrap(np.logical_not(_array(input)))
+@operation("", tensors=2, inplace=True)
+def logical_xor(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Return where one of the two is nonzero.
+
+    Example:
+        >>> import minnet
+        >>> minnet.logical_xor(minnet.tensor([2, 0]), minnet.tensor([1, 3]))
+        tensor([False,  True])
+    """
+    return apply(np.logical_xor, input, other)
 
 
-def isnan(input: Any) -> Any:
-    """Return where the input is NaN."""
-    return wrap(np.isnan(input.array))
+@operation("", inplace=True)
+def logical_not(input: Tensor) -> Tensor:
+    """Return where the input is zero.
+
+    Example:
+        >>> import minnet
+        >>> minnet.logical_not(minnet.tensor([2, 0]))
+        tensor([False,  True])
+    """
+    return np.logical_not(input)
 
 
-def isinf(input: Any) -> Any:
-    """Return where the input is infinite."""
-    return wrap(np.isinf(input.array))
+@operation("", out=False)
+def isnan(input: Tensor) -> Tensor:
+    """Return where the input is NaN.
+
+    Example:
+        >>> import minnet
+        >>> minnet.isnan(minnet.tensor([1.0, float("nan")]))
+        tensor([False,  True])
+    """
+    return np.isnan(input)
 
 
-def isfinite(input: Any) -> Any:
-    """Return where the input is neither NaN nor infinite."""
-    return wrap(np.isfinite(input.array))
+@operation("", out=False)
+def isinf(input: Tensor) -> Tensor:
+    """Return where the input is infinite.
+
+    Example:
+        >>> import minnet
+        >>> minnet.isinf(minnet.tensor([1.0, float("inf")]))
+        tensor([False,  True])
+    """
+    return np.isinf(input)
 
 
+@operation("", out=False)
+def isfinite(input: Tensor) -> Tensor:
+    """Return where the input is neither NaN nor infinite.
+
+    Example:
+        >>> import minnet
+        >>> minnet.isfinite(minnet.tensor([1.0, float("inf")]))
+        tensor([ True, False])
+    """
+    return np.isfinite(input)
+
+
+@composite
 def isclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Any:
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
     """Return where |input - other| <= atol + rtol * |other|.
 
     Raises:
         RuntimeError: if the dtypes differ.
+
+    Example:
+        >>> import minnet
+        >>> minnet.isclose(minnet.tensor([1.0, 2.0]), minnet.tensor([1.0 + 1e-6, 2.1]))
+        tensor([ True, False])
     """
     if input.array.dtype != other.array.dtype:
         raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
@@ -630,8 +880,9 @@ def isclose(
         return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
 
 
+@composite
 def allclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
     """Return whether all elements satisfy |input - other| <= atol + rtol * |other|.
 
@@ -646,7 +897,8 @@ def allclose(
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
 
 
-def equal(input: Any, other: Any) -> bool:
+@composite
+def equal(input: Tensor, other: Tensor) -> bool:
     """Return whether two tensors have the same shape and elements.
 
     Example:
@@ -657,31 +909,58 @@ def equal(input: Any, other: Any) -> bool:
     return bool(np.array_equal(input.array, other.array))
 
 
-def _rounding(ufunc: Any, input: np.ndarray) -> Any:
+# Rounding
+
+
+def _rounded(ufunc: Any, input: np.ndarray) -> Any:
     if input.dtype == bool:
         raise NotImplementedError(f'"{ufunc.__name__}" is not implemented for bool tensors')
-    return (ufunc(input) if input.dtype.kind == "f" else input.copy()), (_zero,)
+    return ufunc(input) if input.dtype.kind == "f" else input.copy()
 
 
-@differentiable("FloorBackward0")
-def floor(input: np.ndarray) -> Any:
-    """Return the largest integer not above each element. Its derivative is 0."""
-    return _rounding(np.floor, input)
+@operation("FloorBackward0", _no_gradient, inplace=True)
+def floor(input: Tensor) -> Tensor:
+    """Return the largest integer not above each element. Its derivative is 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.floor(minnet.tensor([1.7, -1.7]))
+        tensor([ 1., -2.])
+    """
+    return _rounded(np.floor, input)
 
 
-@differentiable("CeilBackward0")
-def ceil(input: np.ndarray) -> Any:
-    """Return the smallest integer not below each element. Its derivative is 0."""
-    return _rounding(np.ceil, input)
+@operation("CeilBackward0", _no_gradient, inplace=True)
+def ceil(input: Tensor) -> Tensor:
+    """Return the smallest integer not below each element. Its derivative is 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ceil(minnet.tensor([1.7, -1.7]))
+        tensor([ 2., -1.])
+    """
+    return _rounded(np.ceil, input)
 
 
-@differentiable("RoundBackward0")
-def round(input: np.ndarray) -> Any:
-    """Return the nearest integer, halves to even. Its derivative is 0."""
-    return _rounding(np.round, input)
+@operation("RoundBackward0", _no_gradient, inplace=True)
+def round(input: Tensor) -> Tensor:
+    """Return the nearest integer, halves to even. Its derivative is 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.round(minnet.tensor([1.7, -1.7]))
+        tensor([ 2., -2.])
+    """
+    return _rounded(np.round, input)
 
 
-@differentiable("TruncBackward0")
-def trunc(input: np.ndarray) -> Any:
-    """Return each element without its fraction. Its derivative is 0."""
-    return _rounding(np.trunc, input)
+@operation("TruncBackward0", _no_gradient, aliases="fix", inplace=True)
+def trunc(input: Tensor) -> Tensor:
+    """Return each element without its fraction. Its derivative is 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.trunc(minnet.tensor([1.7, -1.7]))
+        tensor([ 1., -1.])
+    """
+    return _rounded(np.trunc, input)

@@ -11,7 +11,8 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable, joined, senders
-from minnet.functional.arithmetic import apply, promoted, sign_of
+from minnet.functional.arithmetic import apply, promoted
+from minnet.operation import arrays
 from minnet.functional.reduce import axes_of
 from minnet.functional.shape import axis
 from minnet.size import Size
@@ -556,7 +557,7 @@ def _mse(input: Any, target: Any, reduction: str) -> Any:
     return joined("MseLossBackward0", result, sends, joint, (input, target))
 
 
-_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, sign_of))
+_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, lambda d: arrays.sign(d)))
 _smooth_l1 = differentiable("SmoothL1LossBackward0", tensors=2)(
     _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))
 )

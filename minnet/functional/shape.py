@@ -693,12 +693,6 @@ def put(input: np.ndarray, values: Any, key: Key) -> Any:
     return result, (dx, dvalues)
 
 
-@differentiable("FillBackward0")
-def filled(input: np.ndarray, value: Any) -> Any:
-    """Return an array like `input`, of one value, that passes no gradient on."""
-    return np.full_like(input, value), (lambda dy: np.zeros_like(dy),)
-
-
 @differentiable("GatherBackward0", tensors=2)
 def _gather_along(input: np.ndarray, index: np.ndarray, dim: int) -> Any:
     shape = input.shape

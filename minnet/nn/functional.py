@@ -1,55 +1,7 @@
-"""The functions behind the layers, by torch.nn.functional's names."""
+"""The functions behind the layers, by torch.nn.functional's names, made by their declarations."""
 
-from __future__ import annotations
+from minnet import functional  # noqa: F401 - declares them
+from minnet.operation import exported
 
-from minnet.functional import (
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    dropout,
-    elu,
-    gelu,
-    hardtanh,
-    huber_loss,
-    l1_loss,
-    leaky_relu,
-    linear,
-    log_softmax,
-    logsigmoid,
-    mse_loss,
-    nll_loss,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    smooth_l1_loss,
-    softmax,
-    softplus,
-    tanh,
-)
-
-__all__ = [
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "dropout",
-    "elu",
-    "gelu",
-    "hardtanh",
-    "huber_loss",
-    "l1_loss",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "logsigmoid",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-]
+globals().update(exported("F"))
+__all__ = sorted(exported("F"))  # noqa: PLE0605

@@ -1,0 +1,7 @@
+"""The functions that `minnet` exports: the operations, made by their declarations."""
+
+from minnet import functional  # noqa: F401 - declares them
+from minnet.operation import exported
+
+globals().update(exported("minnet"))
+__all__ = sorted(exported("minnet"))  # noqa: PLE0605
