@@ -15,7 +15,12 @@ from minnet.graph import Node, backward, grad  # noqa: F401
 from minnet.mode import enable_grad, is_grad_enabled, mode, no_grad, set_grad_enabled  # noqa: F401
 from minnet.operation import in_place  # noqa: F401
 from minnet.variable import (  # noqa: F401
-    Variable, described, register_tensor, viewed, wrap, writable,
+    Variable,
+    described,
+    register_tensor,
+    viewed,
+    wrap,
+    writable,
 )
 from minnet.variable import edge as edge_of
 
@@ -33,8 +38,12 @@ def old_node(name, sends, joint, saved):
         return joint(dy, wanted)
 
     declared = SimpleNamespace(
-        joint=run, joint_reads=(-1,), quiet=False, keeps=None,
-        fills=True, same=operation.Operation.same,
+        joint=run,
+        joint_reads=(-1,),
+        quiet=False,
+        keeps=None,
+        fills=True,
+        same=operation.Operation.same,
     )
     arrays = [array for *_, array in saved]
     node = Node(declared, name, sends, [*arrays, None, None, joint], ())
@@ -56,7 +65,9 @@ def senders(inputs: Iterable[Any]) -> Any:
             if isinstance(x, Variable):
                 edge = edge_of(x)
                 if edge is not None:
-                    found.append((edge, x._slot if x._node else 0, position, x.array.shape, x.array.dtype))
+                    found.append(
+                        (edge, x._slot if x._node else 0, position, x.array.shape, x.array.dtype)
+                    )
     return found
 
 
@@ -84,7 +95,9 @@ def record(name: str, inputs: Sequence[Any], out: Variable, vjps: Sequence[VJP |
         if vjp is not None and isinstance(x, Variable):
             edge = edge_of(x)
             if edge is not None:  # a gradient nobody needs is never computed
-                sends.append((edge, x._slot if x._node else 0, position, x.array.shape, x.array.dtype))
+                sends.append(
+                    (edge, x._slot if x._node else 0, position, x.array.shape, x.array.dtype)
+                )
     out._node, out._slot = old_node(name, sends, by_position(vjps), ()), 0
 
 
@@ -157,7 +170,9 @@ def differentiable(name: str, tensors: int = 1, view: bool = False) -> Callable[
                     array = arrays[position] = x.array
                     edge = edge_of(x)
                     if edge is not None:
-                        sends.append((edge, x._slot if x._node else 0, position, array.shape, array.dtype))
+                        sends.append(
+                            (edge, x._slot if x._node else 0, position, array.shape, array.dtype)
+                        )
                 elif not (
                     (tensors > 1 and type(x) in (float, int, bool))
                     or (x is None and optional[position])
@@ -195,17 +210,3 @@ def _missing(function: Any, name: str) -> Any:
     if default is inspect.Parameter.empty:
         raise TypeError(f"{function.__name__.lstrip('_')}() missing required argument: '{name}'")
     return default
-
-
-def fit(gradient: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    if gradient.shape != shape:
-        extra = gradient.ndim - len(shape)
-        axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1))
-        axes = tuple(a for a in axes if gradient.shape[a] != 1 or a < extra)
-        gradient = kernels.of(gradient).sum(gradient, axes, True).reshape(shape)
-    return gradient if gradient.dtype == dtype else gradient.astype(dtype)
-
-
-if not hasattr(operation.arrays, "sum_to_shape"):
-    operation.arrays.sum_to_shape = lambda g, shape: fit(g, shape, g.dtype)
-    operation.arrays.cast = lambda g, dtype: g.astype(dtype)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minnet import dtypes, kernels, random
 from minnet.autograd import Variable, wrap
-from minnet.functional.shape import ints
+from minnet.size import ints
 
 DLPACK_CPU = 1  # kDLCPU of dlpack.h
 

@@ -135,7 +135,10 @@ class Node:
                     values[place] = target
                     continue
                 send = target, 0, 0, array.shape, array.dtype  # a leaf that has another array since
-                target, slot = Node(self.operation.same, "AliasBackward0", [send], [None] * 4, ()), 0
+                target, slot = (
+                    Node(self.operation.same, "AliasBackward0", [send], [None] * 4, ()),
+                    0,
+                )
             values[place] = tensor = wrap(array)
             tensor._node, tensor._slot, tensor._version = target, slot, counters.get(place)
         if kernels.is_array(values[-2]):
@@ -488,7 +491,10 @@ def _observed(
         found = {send[2]: found[send[2]] for send in sends}
     if node.trace is not None and mode.check_nan:
         for i, (position, gradient) in enumerate(found.items()):
-            if gradient is not None and np.isnan(kernels.moved(way.array_of(gradient), "cpu")).any():
+            if (
+                gradient is not None
+                and np.isnan(kernels.moved(way.array_of(gradient), "cpu")).any()
+            ):
                 warnings.warn(
                     f"Error detected in {node.name()}. Traceback of forward call that caused the "
                     f"error:\n{''.join(node.trace)}",
@@ -660,7 +666,9 @@ def grad(
     if not all(x.requires_grad for x in inputs):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True"
+        )
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     retain = create_graph if retain_graph is None else bool(retain_graph)
     if is_grads_batched:
@@ -691,11 +699,18 @@ def _batched(outputs: Any, inputs: Any, grad_outputs: Any, retain: bool, *option
     create_graph, allow_unused, materialize = options
     n = min(len(g.array) for g in given)
     rows = [
-        grad(outputs, inputs, [g[i] for g in given], retain or i < n - 1, create_graph, True,
-             allow_unused, False, materialize)  # fmt: skip
+        grad(
+            outputs,
+            inputs,
+            [g[i] for g in given],
+            retain or i < n - 1,
+            create_graph,
+            True,
+            allow_unused,
+            False,
+            materialize,
+        )  # fmt: skip
         for i in range(n)
     ]
     stack = _ways[True].V.stack
-    return tuple(
-        None if column[0] is None else stack(column) for column in zip(*rows, strict=True)
-    )
+    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))

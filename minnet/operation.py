@@ -191,10 +191,11 @@ class Operation:
         names, given = self.names, respelled(kwargs, self.names)
         if self.star is not None:
             n = names.index(self.star)
-            if len(args) > n:
+            given_by_name = next((name for name in (self.star, "size") if name in given), None)
+            if given_by_name is None:
                 args = (*args[:n], ints(args[n:]))
-            elif self.star in given or "size" in given:
-                given[self.star] = ints((given.pop(self.star, None) or given.pop("size"),))
+            else:
+                given[self.star] = ints((given.pop(given_by_name),))
         if len(args) > self.positional:
             raise TypeError(
                 f"{self.name}() takes {self.positional} positional arguments but {len(args)} were given"
@@ -364,7 +365,8 @@ def _several(
     if sends and any(floating):
         node = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
         node.results = [
-            (x.array.shape, x.array.dtype) if f else None for x, f in zip(out, floating, strict=True)
+            (x.array.shape, x.array.dtype) if f else None
+            for x, f in zip(out, floating, strict=True)
         ]
         if mode.saving:
             _pack(node)
@@ -414,7 +416,9 @@ def _take_history(x: Any, node: Node) -> None:
             slot = base._slot if old is not base else 0
             sends.insert(0, (old, slot, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation
-        node = Node(copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,))
+        node = Node(
+            copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,)
+        )
         base._node, base._slot, base._requires_grad = node, 0, False
         refresh(x)
     if before is not None and before.retain:  # now of the new value's gradient
@@ -759,7 +763,9 @@ def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
     return result
 
 
-@operation("CopySlices", lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True)
+@operation(
+    "CopySlices", lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
+)
 def taken(input: Tensor, path: Any) -> Tensor:
     """Return the part of `input` that the functions of `path` lead to."""
     return _follow(input, path).copy()

@@ -22,7 +22,7 @@ from minnet.functional import arithmetic
 from minnet.graph import RemovableHook
 from minnet.functional import shape as shapes
 from minnet.operation import exported
-from minnet.size import Size
+from minnet.size import Size, ints
 from minnet.variable import Hooks, register_tensor
 
 _OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
@@ -80,7 +80,7 @@ class Tensor(Variable):
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
             self.array = np.array(data[0], np.float32)
         else:
-            self.array = np.empty(functional.ints(data) if data else 0, np.float32)
+            self.array = np.empty(ints(data) if data else 0, np.float32)
 
     # What it is
 
@@ -427,7 +427,9 @@ class Tensor(Variable):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         if self._hooks is None:
             self._hooks = Hooks()
         return RemovableHook(self._hooks.after, hook)
@@ -720,7 +722,10 @@ class Tensor(Variable):
         return functional.where(condition, self, other)
 
     masked_fill_ = _in_place(masked_fill)
-    relu_, sigmoid_, tanh_, exp_, log_ = map(_in_place, (functional.relu, functional.sigmoid, functional.tanh, functional.exp, functional.log))
+    relu_, sigmoid_, tanh_, exp_, log_ = map(
+        _in_place,
+        (functional.relu, functional.sigmoid, functional.tanh, functional.exp, functional.log),
+    )
 
     # New tensors like this one
 
@@ -736,7 +741,7 @@ class Tensor(Variable):
         """Return a tensor of one value, in this tensor's dtype unless one is given."""
         like = self.array if device is None else kernels.like(device)
         d = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
-        full = np.full(functional.ints(size), fill_value, d, like=like)
+        full = np.full(ints(size), fill_value, d, like=like)
         return wrap(full).requires_grad_(requires_grad)
 
     def new_zeros(self, *size: Any, **options: Any) -> Any:

@@ -16,9 +16,7 @@ from minnet.functional import (  # each declares its operations
 from minnet.operation import DECLARED
 
 legacy.add()
-globals().update(
-    {name: d.function for d in DECLARED.values() for name in (d.name, *d.aliases)}
-)
+globals().update({name: d.function for d in DECLARED.values() for name in (d.name, *d.aliases)})
 
 
 def __getattr__(name: str) -> Any:

@@ -188,9 +188,7 @@ def mul(input: Tensor, other: Tensor | Number) -> Tensor:
     named="rounding_mode",
     inplace=True,
 )
-def div(
-    input: Tensor | Number, other: Tensor | Number, rounding_mode: str | None = None
-) -> Tensor:
+def div(input: Tensor | Number, other: Tensor | Number, rounding_mode: str | None = None) -> Tensor:
     """Return `input / other`: true division, or rounded with "trunc" or "floor".
 
     Raises:

@@ -14,8 +14,7 @@ from minnet.autograd import Variable, differentiable, joined, senders
 from minnet.functional.arithmetic import apply, promoted
 from minnet.operation import arrays
 from minnet.functional.reduce import axes_of
-from minnet.functional.shape import axis
-from minnet.size import Size
+from minnet.size import Size, axis
 
 # Reductions
 

@@ -17,7 +17,8 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.autograd import differentiable, wrap
 from minnet.functional import arithmetic
-from minnet.functional.shape import axis, ints
+from minnet.operation import Tensor, operation
+from minnet.size import axis, ints
 
 
 def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
@@ -61,6 +62,27 @@ def _spread(
     return np.broadcast_to(_kept(dy, axes, keepdim), shape)
 
 
+@operation(
+    "SumBackward1",
+    lambda V, dy, dim, keepdim: V.sum(dy, dim, keepdim),
+    where="",
+    quiet=True,
+)
+def spread(input: Tensor, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Tensor:
+    """Return a reduction's result expanded to the shape that was reduced: the adjoint of `sum`."""
+    axes = axes_of(dim, len(shape))
+    return np.broadcast_to(_kept(input, axes, keepdim), shape)
+
+
+@operation("SumBackward1", lambda V, dy, shapes: V.expand(dy, shapes[0]), where="", quiet=True)
+def sum_to_shape(input: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return the sum over the dims that broadcasting from `shape` would repeat."""
+    extra = input.ndim - len(shape)
+    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1))
+    axes = tuple(a for a in axes if input.shape[a] != 1 or a < extra)
+    return kernels.of(input).sum(input, axes, True).reshape(shape)
+
+
 def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
     if array.dtype.kind != "f":
         total = np.sum(array, axes, dtype=np.int64, keepdims=keepdim)
@@ -68,17 +90,13 @@ def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarra
     return kernels.of(array).sum(array, axes, keepdim)
 
 
-def _sum(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
-    shape = input.shape
-    return _total(input, axes, keepdim), (lambda dy: _spread(dy, axes, keepdim, shape),)
-
-
-_sum_all = differentiable("SumBackward0")(_sum)
-_sum_dims = differentiable("SumBackward1")(_sum)
-
-
-@_numpy_names
-def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+@operation(
+    lambda dim: "SumBackward0" if dim is None else "SumBackward1",
+    lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
+    named="dtype",
+    quiet=True,
+)
+def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the sum of all elements, or over the given dims. Integers and bools sum to int64.
 
     Example:
@@ -88,9 +106,8 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
         (tensor(10.), tensor([4., 6.]))
     """
     if dtype is not None:
-        input = input.to(dtype)
-    axes = axes_of(dim, input.array.ndim)
-    return (_sum_all if dim is None else _sum_dims)(input, axes, keepdim)
+        input = input.astype(dtypes.numpy_of(dtype), copy=False)
+    return _total(input, axes_of(dim, input.ndim), keepdim)
 
 
 def _mean(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:

@@ -12,7 +12,9 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import Variable, differentiable, is_grad_enabled, record, wrap
+from minnet.operation import Tensor, operation
 from minnet.size import Size, axis, ints
+from minnet.variable import described
 
 
 def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
@@ -43,16 +45,14 @@ def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[
     return given
 
 
-def _reshaped(input: np.ndarray, sizes: tuple[int, ...]) -> Any:
-    shape = input.shape
-    return input.reshape(sizes), (lambda dy: dy.reshape(shape),)
-
-
-_reshape = differentiable("ViewBackward0", view=True)(_reshaped)
-_squeeze = differentiable("SqueezeBackward0", view=True)(_reshaped)
-
-
-def reshape(input: Any, *shape: Any) -> Any:
+@operation(
+    "ViewBackward0",
+    lambda V, dy, shapes: V.reshape(dy, shapes[0]),
+    star="shape",
+    view=True,
+    quiet=True,
+)
+def reshape(input: Tensor, shape: Any) -> Tensor:
     """Return the elements in another shape: a view where possible, else a copy.
 
     One size may be -1; it is inferred.
@@ -66,7 +66,7 @@ def reshape(input: Any, *shape: Any) -> Any:
         tensor([[0, 1, 2],
                 [3, 4, 5]])
     """
-    return _reshape(input, _sizes(input.array.shape, input.array.size, ints(shape)))
+    return input.reshape(_sizes(input.shape, input.size, shape))
 
 
 @differentiable("ViewBackward1", view=True)
@@ -129,110 +129,145 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     middle = 1
     for n in shape[start : end + 1]:
         middle *= n
-    return _reshape(input, (*shape[:start], middle, *shape[end + 1 :]))
+    return reshape(input, (*shape[:start], middle, *shape[end + 1 :]))
 
 
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """Return the tensor with one dim split into several; one size may be -1."""
     shape = input.array.shape
     d = axis(dim, len(shape))
-    return _reshape(input, (*shape[:d], *_sizes(shape, shape[d], ints(sizes)), *shape[d + 1 :]))
+    return reshape(input, (*shape[:d], *_sizes(shape, shape[d], ints(sizes)), *shape[d + 1 :]))
 
 
-@differentiable("PermuteBackward0", view=True)
-def _permute(input: np.ndarray, order: tuple[int, ...]) -> Any:
-    return input.transpose(order), (lambda dy: dy.transpose(np.argsort(order)),)
+def _order(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """Return the order of all dims, counted from the front.
+
+    Raises:
+        RuntimeError: if it is none.
+    """
+    if len(dims) != ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            f"length of the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal "
+            f"to len(dims) = {len(dims)}"
+        )
+    order = tuple(axis(d, ndim) for d in dims)
+    if len(set(order)) != ndim:
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return order
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def _permuted_back(V: Any, dy: Any, dims: Any) -> Any:
+    order = _order(dims, len(dims))
+    return V.permute(dy, tuple(order.index(d) for d in range(len(order))))
+
+
+@operation("PermuteBackward0", _permuted_back, star="dims", view=True, quiet=True)
+def permute(input: Tensor, dims: Any) -> Tensor:
     """Return a view with the dims in another order.
 
     Raises:
         RuntimeError: if `dims` is not an order of all dims.
+
+    Example:
+        >>> import minnet
+        >>> minnet.permute(minnet.zeros(2, 3, 4), (2, 0, 1)).shape
+        torch.Size([4, 2, 3])
     """
-    ndim = input.array.ndim
-    given = ints(dims)
-    if len(given) != ndim:
-        raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
-            "length of "
-            f"the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to "
-            f"len(dims) = {len(given)}"
-        )
-    order = tuple(axis(d, ndim) for d in given)
-    if len(set(order)) != ndim:
-        raise RuntimeError("permute(): duplicate dims are not allowed.")
-    return _permute(input, order)
+    return input.transpose(_order(dims, input.ndim))
 
 
-@differentiable("TransposeBackward0", view=True)
-def _transpose(input: np.ndarray, a: int, b: int) -> Any:
-    return input.swapaxes(a, b), (lambda dy: dy.swapaxes(a, b),)
+@operation(
+    "TransposeBackward0",
+    lambda V, dy, dim0, dim1: V.transpose(dy, dim0, dim1),
+    aliases="swapaxes swapdims",
+    view=True,
+    quiet=True,
+)
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Return a view with two dims swapped.
+
+    Raises:
+        IndexError: if a dim is out of range.
+
+    Example:
+        >>> import minnet
+        >>> minnet.transpose(minnet.zeros(2, 3), 0, 1).shape
+        torch.Size([3, 2])
+    """
+    a, b = axis(dim0, input.ndim), axis(dim1, input.ndim)
+    return input.swapaxes(a, b) if input.ndim else input[...]
 
 
-def transpose(input: Any, dim0: int, dim1: int) -> Any:
-    """Return a view with two dims swapped."""
-    ndim = input.array.ndim
-    a, b = axis(dim0, ndim), axis(dim1, ndim)
-    return _transpose(input, a, b) if ndim else input
-
-
-@differentiable("TBackward0", view=True)
-def _t(input: np.ndarray) -> Any:
-    return input.T, (lambda dy: dy.T,)
-
-
-def t(input: Any) -> Any:
+@operation("TBackward0", lambda V, dy: V.t(dy), view=True, quiet=True)
+def t(input: Tensor) -> Tensor:
     """Return the transpose of a tensor of at most two dims.
 
     Raises:
         RuntimeError: if it has more.
+
+    Example:
+        >>> import minnet
+        >>> minnet.t(minnet.zeros(2, 3)).shape
+        torch.Size([3, 2])
     """
-    if input.array.ndim > 2:
-        raise RuntimeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D"
-        )
-    return _t(input)
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return input.T
 
 
-def squeeze(input: Any, dim: Any = None) -> Any:
-    """Return a view without the dims of size 1 (or without `dim`, if its size is 1)."""
-    shape = input.array.shape
+@operation(
+    "SqueezeBackward0", lambda V, dy, shapes: V.reshape(dy, shapes[0]), view=True, quiet=True
+)
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Return a view without the dims of size 1 (or without `dim`, if its size is 1).
+
+    Example:
+        >>> import minnet
+        >>> minnet.squeeze(minnet.zeros(1, 2, 1), 0).shape
+        torch.Size([2, 1])
+    """
+    shape = input.shape
     if dim is None:
-        drop = {i for i, n in enumerate(shape) if n == 1}
+        drop = set(range(len(shape)))
     else:
         drop = {axis(d, len(shape)) for d in (dim if isinstance(dim, tuple | list) else (dim,))}
-    return _squeeze(input, tuple(n for i, n in enumerate(shape) if i not in drop or n != 1))
+    return input.reshape(tuple(n for i, n in enumerate(shape) if i not in drop or n != 1))
 
 
-@differentiable("UnsqueezeBackward0", view=True)
-def _unsqueeze(input: np.ndarray, position: int) -> Any:
-    return np.expand_dims(input, position), (lambda dy: dy.squeeze(position),)
+@operation(
+    "UnsqueezeBackward0", lambda V, dy, shapes: V.reshape(dy, shapes[0]), view=True, quiet=True
+)
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Return a view with a dim of size 1 inserted at `dim`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.unsqueeze(minnet.zeros(2, 3), -1).shape
+        torch.Size([2, 3, 1])
+    """
+    return np.expand_dims(input, axis(dim, input.ndim + 1))
 
 
-def unsqueeze(input: Any, dim: int) -> Any:
-    """Return a view with a dim of size 1 inserted at `dim`."""
-    return _unsqueeze(input, axis(dim, input.array.ndim + 1))
-
-
-@differentiable("ExpandBackward0", view=True)
-def _expand(input: np.ndarray, sizes: tuple[int, ...]) -> Any:
-    # broadcast_to returns what cannot be written to, even where nothing is repeated.
-    return input[...] if input.shape == sizes else np.broadcast_to(input, sizes), (lambda dy: dy,)
-
-
-def expand(input: Any, *sizes: Any) -> Any:
+@operation("ExpandBackward0", lambda V, dy: dy, star="sizes", view=True, quiet=True)
+def expand(input: Tensor, sizes: Any) -> Tensor:
     """Return a view with dims of size 1 repeated; -1 keeps a size.
 
     The view cannot be written to, since several of its elements share one place.
 
     Raises:
         RuntimeError: if a size other than 1 would change.
+
+    Example:
+        >>> import minnet
+        >>> minnet.expand(minnet.tensor([[1], [2]]), 2, 3)
+        tensor([[1, 1, 1],
+                [2, 2, 2]])
     """
-    shape, given = input.array.shape, ints(sizes)
+    shape, given = input.shape, sizes
     extra = len(given) - len(shape)
     if extra < 0:
-        kind = input.describe().split()[0]
+        kind = described(shape, input.dtype).split()[0]
         raise RuntimeError(
             f"expand({kind}{{{list(shape)}}}, size={list(given)}): the number of sizes provided "
             f"({len(given)}) must be greater or equal to the number of dimensions in the tensor "
@@ -250,12 +285,11 @@ def expand(input: Any, *sizes: Any) -> Any:
         if n != full[i + extra] and (n != 1 or full[i + extra] < 0):
             raise RuntimeError(
                 f"The expanded size of the tensor ({full[i + extra]}) must match the existing size "
-                f"({n}) "
-                f"at non-singleton dimension {i + extra}.  Target sizes: {list(full)}.  Tensor "
-                "sizes: "
-                f"{list(shape)}"
+                f"({n}) at non-singleton dimension {i + extra}.  Target sizes: {list(full)}.  "
+                f"Tensor sizes: {list(shape)}"
             )
-    return _expand(input, full)
+    # broadcast_to returns what cannot be written to, even where nothing is repeated.
+    return input[...] if shape == full else np.broadcast_to(input, full)
 
 
 def expand_as(input: Any, other: Any) -> Any:
@@ -268,10 +302,16 @@ def broadcast_to(input: Any, shape: Sequence[int]) -> Any:
     return expand(input, *shape)
 
 
-@differentiable("CloneBackward0")
-def clone(input: np.ndarray) -> Any:
-    """Return a copy that gradients flow through."""
-    return input.copy(), (lambda dy: dy,)
+@operation("CloneBackward0", lambda V, dy: dy, quiet=True)
+def clone(input: Tensor) -> Tensor:
+    """Return a copy that gradients flow through.
+
+    Example:
+        >>> import minnet
+        >>> minnet.clone(minnet.tensor([1, 2]))
+        tensor([1, 2])
+    """
+    return input.copy()
 
 
 def contiguous(input: Any) -> Any:
@@ -279,11 +319,10 @@ def contiguous(input: Any) -> Any:
     return input if input.array.flags.c_contiguous else clone(input)
 
 
-@differentiable("ToCopyBackward0")
-def cast(input: np.ndarray, dtype: np.dtype) -> Any:
-    """Return a copy in another dtype."""
-    with np.errstate(all="ignore"):
-        return input.astype(dtype, order="C"), (lambda dy: dy,)
+@operation("ToCopyBackward0", lambda V, dy: dy, where="")
+def cast(input: Tensor, dtype: Any) -> Tensor:
+    """Return a copy in another dtype, one of NumPy's."""
+    return input.astype(dtype, order="C")
 
 
 @differentiable("FlipBackward0")
@@ -851,9 +890,9 @@ def repeat(input: Any, *sizes: Any) -> Any:
     if builtins.any(k < 0 for k in given):
         raise RuntimeError(f"Trying to create tensor with negative dimension: repeat{given}")
     full = (1,) * extra + shape
-    spread = _reshape(input, tuple(v for n in full for v in (1, n)))
-    wide = _expand(spread, tuple(v for k, n in zip(given, full, strict=True) for v in (k, n)))
-    out = _reshape(wide, tuple(k * n for k, n in zip(given, full, strict=True)))
+    spread = reshape(input, tuple(v for n in full for v in (1, n)))
+    wide = expand(spread, tuple(v for k, n in zip(given, full, strict=True) for v in (k, n)))
+    out = reshape(wide, tuple(k * n for k, n in zip(given, full, strict=True)))
     return clone(out) if out.counter() is input.counter() else out  # nothing was repeated
 
 
