@@ -254,20 +254,23 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
     return useful
 
 
-def _modified(node: Node, counter: list[int], version: int, place: int) -> RuntimeError:
-    array = (node.values or ())[place]
+def modified(array: Any, source: str | None, version: int, expected: int) -> RuntimeError:
+    """Return the error for a saved array that was changed in place."""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{described(array.shape, array.dtype)}]"
+        f"{'' if source is None else f', which is output 0 of {source},'} is at version {version}; "
+        f"expected version {expected} instead. Hint: clone() the tensor before you change it, or "
+        "change it after backward()."
+    )
+
+
+def _modified(node: Node, version: int, expected: int, place: int) -> RuntimeError:
     source = node.name() if place == -2 else None
     for target, _, position, *_ in node.sends:
         if type(target) is Node and position == place:
             source = target.name()
-    kind = described(array.shape, array.dtype) if kernels.is_array(array) else "a tensor"
-    return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{kind}]"
-        f"{'' if source is None else f', which is output 0 of {source},'} is at version "
-        f"{counter[0]}; expected version {version} instead. Hint: clone() the tensor before you "
-        "change it, or change it after backward()."
-    )
+    return modified((node.values or ())[place], source, version, expected)
 
 
 def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: Any, way: _Arrays) -> Any:
@@ -398,7 +401,7 @@ def _walk(
                 raise RuntimeError(FREED)
             for counter, version, place, always in node.saved:
                 if counter[0] != version and (always or recorded):
-                    raise _modified(node, counter, version, place)
+                    raise _modified(node, counter[0], version, place)
             if node.packed:
                 values = node.unpacked()
             if recorded:
@@ -439,7 +442,7 @@ def _walk(
                     if recorded or gradient is dy or gradient.base is not None:
                         shared.add(target)
                 gradients[target] = gradient
-            if not retain_graph and (node.saved or operation.keeps == "intermediate"):
+            if not retain_graph and (node.saved or operation.frees):
                 node.values, node.saved = None, ()
     finally:
         if quiet is not None:

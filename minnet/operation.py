@@ -103,6 +103,7 @@ class Operation:
         self.optional = {self.names.index(name) for name in optional.split()}
         self.parts, self.fills, self.keeps, self.quiet = parts, fills, keeps, quiet
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
+        self.frees = keeps == "intermediate"
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
         if variadic:
@@ -301,7 +302,7 @@ def apply(
         if into is None:
             out._node, out._slot = node, 0
         else:
-            _take_history(into, node)
+            take_history(into, node)
     return out
 
 
@@ -399,22 +400,21 @@ def _overwrite(x: Any, array: Any) -> None:
     x.bump()
 
 
-def _take_history(x: Any, node: Node) -> None:
-    """Make a node the history of a tensor whose elements it has just computed.
+def take_history(x: Any, node: Node, slot: int = 0) -> None:
+    """Make a node's result the history of a tensor whose elements it has just computed.
 
     If the tensor is a view, its base's history changes, and by that its own.
     """
     before = x._node
     view = x._view
     if view is None:
-        x._node, x._slot, x._requires_grad = node, 0, False
+        x._node, x._slot, x._requires_grad = node, slot, False
     else:
         base, old = view.base, edge(view.base)
         a, part = base.array, x.array
-        sends = [(node, 0, 1, part.shape, part.dtype)]
+        sends = [(node, slot, 1, part.shape, part.dtype)]
         if old is not None:
-            slot = base._slot if old is not base else 0
-            sends.insert(0, (old, slot, 0, a.shape, a.dtype))
+            sends.insert(0, (old, base._slot if old is not base else 0, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation
         node = Node(
             copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,)
@@ -439,7 +439,7 @@ def in_place(x: Any, out: Any) -> Any:
     if out._node is not None and mode.enabled:
         array = x.array
         send = out._node, out._slot, 0, array.shape, array.dtype
-        _take_history(x, out._node if out._slot == 0 and out._node.results is None
+        take_history(x, out._node if out._slot == 0 and out._node.results is None
                       and out.array.dtype == array.dtype
                       else Node(Operation.same, "AliasBackward0", [send], [None] * 4, ()))  # fmt: skip
     return x
@@ -476,11 +476,18 @@ class Packed(NamedTuple):
     unpack: Callable[[Any], Any]
 
 
-def _pack(node: Node) -> None:
+def packed(array: Any) -> Any:
+    """Return what a node saves for an array: itself, or what `saved_tensors_hooks` makes of it."""
+    if not mode.saving:
+        return array
     pack, unpack = mode.saving[-1]
+    return Packed(pack(wrap(array)), unpack)
+
+
+def _pack(node: Node) -> None:
     node.packed = True
     for _, _, place, _ in node.saved:
-        node.values[place] = Packed(pack(wrap(node.values[place])), unpack)  # type: ignore[index]
+        node.values[place] = packed(node.values[place])  # type: ignore[index]
 
 
 # The declaration
