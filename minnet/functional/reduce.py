@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import math
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +29,10 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
     """
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    given = ints((dim,) if isinstance(dim, int) else tuple(dim))
-    axes = tuple(axis(d, ndim) for d in given)
+    if isinstance(dim, int):  # as nearly always
+        d = axis(dim, ndim)
+        return (d,) if ndim else ()
+    axes = tuple(axis(d, ndim) for d in ints(tuple(dim)))
     if len(set(axes)) != len(axes):
         repeated = next(a for a in axes if axes.count(a) > 1)
         raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims")
@@ -49,21 +52,22 @@ def _reduced(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[int, ...]
 
 
 def _shape_over(shapes: Any, dim: Any, keepdim: bool) -> tuple[int, ...]:
-    return _reduced(shapes[0], dim, keepdim)
+    return _reduced(shapes[0], None if isinstance(dim, bool) else dim, keepdim)
 
 
-def _kept(V: Any, y: Any, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Any:
-    """Return a reduction's result, or its gradient, with the reduced dims back, of size 1."""
-    return y if keepdim else V.reshape(y, _reduced(shape, dim, True))
+def _kept(V: Any, dim: Any, keepdim: bool, shape: tuple[int, ...], *results: Any) -> Any:
+    """Return results of a reduction, or their gradients, with the reduced dims back, of size 1."""
+    if keepdim:
+        return results
+    shape = _reduced(shape, dim, True)
+    return [V.reshape(y, shape) for y in results]
 
 
-@operation(
-    "SumBackward1",
-    lambda V, dy, dim, keepdim: V.sum(dy, dim, keepdim),
-    where="",
-    quiet=True,
-    shape=lambda shape: shape,
-)
+_to_a_shape = partial(operation, where="", quiet=True, shape=lambda shape: shape)
+_choosing = partial(operation, several=True, keeps="constant", quiet=True)
+
+
+@_to_a_shape("SumBackward1", lambda V, dy, dim, keepdim: V.sum(dy, dim, keepdim))
 def spread(input: Tensor, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Tensor:
     """Return a reduction's result expanded to the shape that was reduced: the adjoint of `sum`."""
     if not keepdim and input.ndim:  # else it broadcasts as it is
@@ -71,13 +75,7 @@ def spread(input: Tensor, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Te
     return np.broadcast_to(input, shape)
 
 
-@operation(
-    "SumBackward1",
-    lambda V, dy, shapes: V.expand(dy, shapes[0]),
-    where="",
-    quiet=True,
-    shape=lambda shape: shape,
-)
+@_to_a_shape("SumBackward1", lambda V, dy, shapes: V.expand(dy, shapes[0]))
 def sum_to_shape(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return the sum over the dims that broadcasting from `shape` would repeat."""
     extra = input.ndim - len(shape)
@@ -182,23 +180,17 @@ def _variance(
     return kernels.as_array(k.sum(centred * centred, axes, keepdim) / input.dtype.type(free))
 
 
-def _shape_of_variance(
-    shapes: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any
-) -> tuple[int, ...]:
-    return _reduced(shapes[0], None if isinstance(dim, bool) else dim, keepdim)
-
-
 def _variance_slope(
     V: Any, dy: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any,
-    shapes: Any,
+    shapes: Any
 ) -> Any:  # fmt: skip
     dim, free = _freedom(shapes[0], dim, unbiased, correction)
     centred = V.sub(input, V.mean(input, dim, True))
-    scaled = V.mul(centred, 2 / free if free else math.inf)
-    return V.mul(_kept(V, dy, dim, keepdim, shapes[0]), scaled)
+    (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
+    return V.mul(dy, V.mul(centred, 2 / free if free else math.inf))
 
 
-@operation("VarBackward0", _variance_slope, named="correction", shape=_shape_of_variance)
+@operation("VarBackward0", _variance_slope, named="correction", shape=_shape_over)
 def var(
     input: Tensor,
     dim: Any = None,
@@ -224,17 +216,17 @@ def var(
 
 def _deviation_slope(
     V: Any, dy: Any, input: Any, result: Any, dim: Any, unbiased: Any, keepdim: bool,
-    correction: Any, shapes: Any,
+    correction: Any, shapes: Any
 ) -> Any:  # fmt: skip
     dim, free = _freedom(shapes[0], dim, unbiased, correction)
     flat = V.eq(result, 0)
     # A divisor other than 0 also where the quotient is not taken, for the second derivative.
     slope = V.ifelse(flat, 0.0, V.div(dy, V.ifelse(flat, 1.0, V.mul(result, free))))
-    centred = V.sub(input, V.mean(input, dim, True))
-    return V.mul(_kept(V, slope, dim, keepdim, shapes[0]), centred)
+    (slope,) = _kept(V, dim, keepdim, shapes[0], slope)
+    return V.mul(slope, V.sub(input, V.mean(input, dim, True)))
 
 
-@operation("StdBackward0", _deviation_slope, named="correction", shape=_shape_of_variance)
+@operation("StdBackward0", _deviation_slope, named="correction", shape=_shape_over)
 def std(
     input: Tensor,
     dim: Any = None,
@@ -272,25 +264,13 @@ _results = {
 }
 
 
-@operation(
-    "GatherBackward0",
-    lambda V, dy, at, dim, shapes: V.put_along(dy, at, dim, shapes[0]),
-    where="",
-    quiet=True,
-    shape=lambda shape: shape,
-)
+@_to_a_shape("GatherBackward0", lambda V, dy, at, dim, shapes: V.put_along(dy, at, dim, shapes[0]))
 def take_along(input: Tensor, at: Any, dim: int, shape: tuple[int, ...]) -> Tensor:
     """Return the elements at the indices `at` of a dim, in a shape of as many."""
     return (np.take_along_axis(input, at, dim) if input.ndim else input.copy()).reshape(shape)
 
 
-@operation(
-    "GatherBackward0",
-    lambda V, dy, at, dim, shapes: V.take_along(dy, at, dim, shapes[0]),
-    where="",
-    quiet=True,
-    shape=lambda shape: shape,
-)
+@_to_a_shape("GatherBackward0", lambda V, dy, at, dim, shapes: V.take_along(dy, at, dim, shapes[0]))
 def put_along(input: Tensor, at: Any, dim: int, shape: tuple[int, ...]) -> Tensor:
     """Return zeros with the elements at the indices `at` of a dim: the adjoint of `take_along`."""
     if not shape:
@@ -360,13 +340,10 @@ def extreme(input: Tensor, name: str) -> Tensor:
     return _extreme(input, tuple(range(input.ndim)), False, name == "max")
 
 
-@operation(
+@_choosing(
     lambda name: f"{name.capitalize()}Backward0",
     _put_back,
     where="",
-    several=True,
-    keeps="constant",
-    quiet=True,
     shape=lambda shapes, dim, keepdim: (_reduced(shapes[0], dim, keepdim),) * 2,
 )
 def extreme_along(input: Tensor, name: str, dim: int, keepdim: bool, keep: bool = False) -> Any:
@@ -420,7 +397,7 @@ def _to_all_extremes(
     V: Any, dy: Any, input: Any, result: Any, dim: Any, keepdim: bool, shapes: Any
 ) -> Any:
     """Return the gradient of `amax` or `amin`; a NaN makes all of them NaN."""
-    dy, result = (_kept(V, y, dim, keepdim, shapes[0]) for y in (dy, result))
+    dy, result = _kept(V, dim, keepdim, shapes[0], dy, result)
     return _shared(V, dy, V.eq(input, result), dim)
 
 
@@ -539,7 +516,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 
 
 def _recurred_back(V: Any, dy: Any, scale: Any, dim: Any, back: bool) -> Any:
-    return V.recurrence(scale, dy, dim, 0, not back)
+    return V.recurrence(scale, dy, dim, not back)
 
 
 @operation(
@@ -550,36 +527,45 @@ def _recurred_back(V: Any, dy: Any, scale: Any, dim: Any, back: bool) -> Any:
     optional="shift",
     shape=lambda shapes: shapes[0],
 )
-def recurrence(scale: Tensor, shift: Tensor | None, dim: Any, start: Number, back: bool) -> Tensor:
-    """Return r, where r[0] = start and r[i + 1] = scale[i] * r[i] + shift[i], along some dims.
+def recurrence(scale: Tensor, shift: Tensor | None, dim: Any, back: bool) -> Tensor:
+    """Return r, where r[0] = 0 and r[i + 1] = r[i] * scale[i] + shift[i], along some dims.
 
-    Or from the last element to the first, if `back`.
+    Or from the last element to the first, if `back`. Without `shift`, r[0] = 1: the products of all
+    elements before each.
     """
     axes = axes_of(dim, scale.ndim)
-    first = tuple(range(len(axes)))
-    moved = np.moveaxis(scale, axes, first)
+    order = (*axes, *(a for a in range(scale.ndim) if a not in axes))
+    shape = tuple(scale.shape[a] for a in order)
 
     def rows(x: np.ndarray) -> np.ndarray:
-        rows = np.moveaxis(x, axes, first).reshape(
-            _count(scale.shape, dim), *moved.shape[len(axes) :]
-        )
-        return np.flip(rows, 0) if back else rows
+        x = x.transpose(order).reshape(_count(scale.shape, dim), *shape[len(axes) :])
+        return np.flip(x, 0) if back else x
 
-    x, y = rows(scale), None if shift is None else rows(shift)
-    r = np.full_like(x, start)
-    for i in range(1, len(r)):
-        r[i] = r[i - 1] * x[i - 1] if y is None else r[i - 1] * x[i - 1] + y[i - 1]
-    r = (np.flip(r, 0) if back else r).reshape(moved.shape)
-    return kernels.contiguous(np.moveaxis(r, first, axes))
+    x = rows(scale)
+    r = np.empty_like(x)
+    r[:1] = 1 if shift is None else 0
+    if shift is None:
+        r[1:] = np.cumprod(x[:-1], 0)
+    else:
+        y = rows(shift)
+        for i in range(1, len(r)):
+            r[i] = r[i - 1] * x[i - 1] + y[i - 1]
+    r = (np.flip(r, 0) if back else r).reshape(shape)
+    return kernels.contiguous(r.transpose([order.index(a) for a in range(scale.ndim)]))
 
 
 def _of_the_others(V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
     """Return the gradient by the product of the others: exact where an element is zero."""
-    before, after = (V.recurrence(input, None, dim, 1, back) for back in (False, True))
-    return V.mul(_kept(V, dy, dim, keepdim, shapes[0]), V.mul(before, after))
+    before, after = (V.recurrence(input, None, dim, back) for back in (False, True))
+    (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
+    return V.mul(dy, V.mul(before, after))
 
 
-@operation("ProdBackward0", _of_the_others, shape=_shape_over)
+@operation(
+    lambda dim: "ProdBackward0" if dim is None else "ProdBackward1",
+    _of_the_others,
+    shape=_shape_over,
+)
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the product of all elements, or over one dim.
 
@@ -626,7 +612,7 @@ def cumsum_back(input: Tensor, dim: int) -> Tensor:
 def _direction(
     V: Any, dy: Any, input: Any, result: Any, dim: Any, keepdim: bool, shapes: Any
 ) -> Any:
-    dy, length = (_kept(V, y, dim, keepdim, shapes[0]) for y in (dy, result))
+    dy, length = _kept(V, dim, keepdim, shapes[0], dy, result)
     none = V.eq(length, 0)
     # A divisor other than 0 also where the quotient is not taken, for the second derivative.
     unit = V.div(input, V.ifelse(none, 1.0, length))
@@ -681,14 +667,7 @@ def _order(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     return np.flip(array.shape[dim] - 1 - backward, dim)
 
 
-@operation(
-    "SortBackward0",
-    _put_back,
-    several=True,
-    keeps="constant",
-    quiet=True,
-    shape=lambda shapes: shapes * 2,
-)
+@_choosing("SortBackward0", _put_back, shape=lambda shapes: shapes * 2)
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, keep: bool = False
 ) -> Any:
@@ -723,14 +702,7 @@ def _shape_of_topk(shapes: Any, k: int, dim: int) -> tuple[tuple[int, ...], ...]
     return (tuple(k if a == d else n for a, n in enumerate(shapes[0])),) * 2
 
 
-@operation(
-    "TopkBackward0",
-    _put_back,
-    several=True,
-    keeps="constant",
-    quiet=True,
-    shape=_shape_of_topk,
-)
+@_choosing("TopkBackward0", _put_back, shape=_shape_of_topk)
 def topk(
     input: Tensor,
     k: int,
