@@ -374,7 +374,7 @@ def _several(
         for slot, x in enumerate(out):
             if floating[slot]:
                 x._node, x._slot = node, slot
-    return out
+    return type(results)(*out) if hasattr(results, "_fields") else out
 
 
 def _overwrite(x: Any, array: Any) -> None:
