@@ -749,9 +749,7 @@ def exported(where: str) -> dict[str, Any]:
     """Return the functions that a place exports, by all their names."""
     found: dict[str, Any] = {}
     for declared in DECLARED.values():
-        if where not in declared.where:
-            continue
-        for name in (declared.name, *declared.aliases):
+        for name in (declared.name, *declared.aliases) if where in declared.where else ():
             found[name] = declared.function
             if declared.in_place is not None and where in ("Tensor", "F"):
                 found[f"{name}_"] = declared.in_place

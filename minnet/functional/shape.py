@@ -1020,7 +1020,8 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
             "fill_ only supports 0-dimension value tensor but got tensor with "
             f"{np.ndim(value)} dimensions."
         )
-    input.fill(np.asarray(kernels.moved(value, "cpu")).astype(input.dtype))
+    number = value.item() if kernels.is_array(value) else value
+    input.fill(np.asarray(number).astype(input.dtype))
     return input
 
 
