@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,11 @@ DLPACK_CPU = 1  # kDLCPU of dlpack.h
 def _finished(array: Any, requires_grad: bool) -> Any:
     out = wrap(array)
     return out.requires_grad_(True) if requires_grad else out
+
+
+def _made(make: Any, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
+    """Return a tensor of what NumPy's `zeros` or its kin make."""
+    return _finished(make(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
 
 
 def _empty(size: tuple[Any, ...], dtype: np.dtype, device: Any) -> Any:
@@ -187,8 +191,7 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         tensor([[0., 0.],
                 [0., 0.]])
     """
-    array = np.zeros(_sizes(size), _dtype(dtype), like=kernels.like(device))
-    return _finished(array, requires_grad)
+    return _made(np.zeros, size, dtype, device, requires_grad)
 
 
 @composite(where="minnet", out=True)
@@ -200,7 +203,7 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
         >>> minnet.ones(2)
         tensor([1., 1.])
     """
-    return _finished(np.ones(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
+    return _made(np.ones, size, dtype, device, requires_grad)
 
 
 @composite(where="minnet", out=True)
@@ -212,7 +215,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         >>> minnet.empty(2, 3).shape
         torch.Size([2, 3])
     """
-    return _finished(_empty(size, _dtype(dtype), device), requires_grad)
+    return _made(np.empty, size, dtype, device, requires_grad)
 
 
 @composite(where="minnet", out=True)
@@ -236,11 +239,16 @@ def full(
     return _finished(array, requires_grad)
 
 
-def _like(
-    make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, *first: Any
-) -> Any:
-    d, place = _as(input, dtype, device)
-    return make(input.array.shape, *first, dtype=d, device=place, requires_grad=requires_grad)
+def _as(input: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
+    """Return a dtype and a device, a tensor's where there is none."""
+    return (
+        dtypes.of(input.array) if dtype is None else dtype,
+        kernels.device_of(input.array) if device is None else device,
+    )
+
+
+def _made_like(make: Any, input: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
+    return _made(make, input.array.shape, *_as(input, dtype, device), requires_grad)
 
 
 @composite(where="minnet")
@@ -254,7 +262,7 @@ def zeros_like(
         >>> minnet.zeros_like(minnet.tensor([1, 2]))
         tensor([0, 0])
     """
-    return _like(zeros, input, dtype, device, requires_grad)
+    return _made_like(np.zeros, input, dtype, device, requires_grad)
 
 
 @composite(where="minnet")
@@ -268,7 +276,7 @@ def ones_like(
         >>> minnet.ones_like(minnet.tensor([1, 2]))
         tensor([1, 1])
     """
-    return _like(ones, input, dtype, device, requires_grad)
+    return _made_like(np.ones, input, dtype, device, requires_grad)
 
 
 @composite(where="minnet")
@@ -282,7 +290,7 @@ def empty_like(
         >>> minnet.empty_like(minnet.tensor([1, 2])).dtype
         torch.int64
     """
-    return _like(empty, input, dtype, device, requires_grad)
+    return _made_like(np.empty, input, dtype, device, requires_grad)
 
 
 @composite(where="minnet")
@@ -301,7 +309,14 @@ def full_like(
         >>> minnet.full_like(minnet.tensor([1, 2]), 7)
         tensor([7, 7])
     """
-    return _like(full, input, dtype, device, requires_grad, fill_value)
+    return new_full(
+        input,
+        input.array.shape,
+        fill_value,
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
 @composite(where="Tensor")
@@ -322,14 +337,6 @@ def new_tensor(
     """
     d, place = _as(input, dtype, device)
     return tensor(data, dtype=d, device=place, requires_grad=requires_grad)
-
-
-def _as(input: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
-    """Return a dtype and a device, a tensor's where there is none."""
-    return (
-        dtypes.of(input.array) if dtype is None else dtype,
-        kernels.device_of(input.array) if device is None else device,
-    )
 
 
 @composite(where="Tensor")
@@ -354,27 +361,39 @@ def new_full(
 
 
 @composite(where="Tensor", aliases="new_empty")
-def new_zeros(input: Tensor, *size: Any, **options: Any) -> Tensor:
-    """Return zeros, in this tensor's dtype unless one is given. Options are `new_full`'s.
+def new_zeros(
+    input: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return zeros, in this tensor's dtype unless one is given.
 
     Example:
         >>> import minnet
-        >>> minnet.ones(1).new_zeros(2)
-        tensor([0., 0.])
+        >>> minnet.tensor([5]).new_zeros(2)
+        tensor([0, 0])
     """
-    return new_full(input, ints(size), 0, **options)
+    return _made(np.zeros, size, *_as(input, dtype, device), requires_grad)
 
 
 @composite(where="Tensor")
-def new_ones(input: Tensor, *size: Any, **options: Any) -> Tensor:
-    """Return ones, in this tensor's dtype unless one is given. Options are `new_full`'s.
+def new_ones(
+    input: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return ones, in this tensor's dtype unless one is given.
 
     Example:
         >>> import minnet
-        >>> minnet.zeros(1).new_ones(2)
-        tensor([1., 1.])
+        >>> minnet.tensor([5]).new_ones(2)
+        tensor([1, 1])
     """
-    return new_full(input, ints(size), 1, **options)
+    return _made(np.ones, size, *_as(input, dtype, device), requires_grad)
 
 
 @composite(where="minnet", out=True)
@@ -526,7 +545,8 @@ def rand_like(
         >>> minnet.rand_like(minnet.ones(2)).shape
         torch.Size([2])
     """
-    return _like(rand, input, dtype, device, requires_grad)
+    d, place = _as(input, dtype, device)
+    return rand(input.array.shape, dtype=d, device=place, requires_grad=requires_grad)
 
 
 @composite(where="minnet")
@@ -540,7 +560,8 @@ def randn_like(
         >>> minnet.randn_like(minnet.ones(2)).shape
         torch.Size([2])
     """
-    return _like(randn, input, dtype, device, requires_grad)
+    d, place = _as(input, dtype, device)
+    return randn(input.array.shape, dtype=d, device=place, requires_grad=requires_grad)
 
 
 @composite(where="minnet", out=True)

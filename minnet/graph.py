@@ -54,7 +54,7 @@ class Node:
         "results", "retain", "saved", "sends", "trace", "values",
     )  # fmt: skip
     operation: Any
-    label: str  # torch's name
+    label: str | None  # torch's name; None until somebody asks, if it depends on constants alone
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf) and to which result of
     # that node, the input's position, and the shape and dtype that the gradient is brought to.
@@ -73,7 +73,12 @@ class Node:
     metadata: dict[Any, Any] | None
 
     def __init__(
-        self, operation: Any, label: str, sends: Any, values: list[Any], constants: tuple[Any, ...]
+        self,
+        operation: Any,
+        label: str | None,
+        sends: Any,
+        values: list[Any],
+        constants: tuple[Any, ...],
     ):
         self.operation, self.label, self.sends = operation, label, sends
         self.values, self.constants = values, constants
@@ -86,6 +91,9 @@ class Node:
 
     def name(self) -> str:
         """Return torch's name for the node, such as "AddBackward0"."""
+        if self.label is None:
+            operation = self.operation
+            self.label = operation.node(*[self.constants[i] for i in operation.named_by])
         return self.label
 
     def __repr__(self) -> str:

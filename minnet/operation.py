@@ -124,8 +124,11 @@ class Operation:
         self.joint_reads = () if joint is None else read(joint, 3)
         used = [i for d in self.derivatives if d is not None for i in d[1]] + [*self.joint_reads]
         self.reads_shapes = SHAPES in used
-        self.node = node
-        self.node_reads = read(node, 0) if callable(node) else ()
+        # A node's name, and what it is found from: inputs, or constants alone.
+        self.node, reads_of_name = node, read(node, 0) if callable(node) else ()
+        by_constants = all(place < BEFORE for place in reads_of_name) and reads_of_name
+        self.node_reads = () if by_constants else reads_of_name
+        self.named_by = [place - BEFORE for place in by_constants or ()]
         self.positional = len(self.names) - len(named.split())
         self._remade = {inputs[name] for name in remade.split()} if not variadic else set()
         self._reads = reads
@@ -333,11 +336,17 @@ def _recorded(
     sends: list[Any], needs: int, kept: Any, in_place: bool,
 ) -> Any:  # fmt: skip
     """Return the node of a call, which has saved what its derivatives read of the inputs."""
-    shapes = tuple(getattr(x, "shape", ()) for x in found) if operation.reads_shapes else None
+    shapes = None
+    if operation.reads_shapes:
+        shapes = tuple(
+            [getattr(x, "shape", ()) for x in found]
+        )  # not of a generator, which is slow
     values = [*found, *constants, shapes, None, kept]
-    name = operation.node
+    name: Any = operation.node
     if operation.node_reads:
-        name = name(*[values[i] for i in operation.node_reads])  # type: ignore[operator]
+        name = name(*[values[i] for i in operation.node_reads])
+    elif operation.named_by:
+        name = None  # until somebody asks
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
     if operation.variadic:
@@ -695,20 +704,22 @@ def composite(
         )
     parameters = inspect.signature(function).parameters
     names = list(parameters)
-    stars = [p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
+    star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
+    plain = parameters.keys() - {star}
     called: Any = function
-    if out or stars or not {"dim", "keepdim", "input", "other"}.isdisjoint(names):
+    if where and (out or star or not {"dim", "keepdim", "input", "other"}.isdisjoint(names)):
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             if not kwargs:
                 return function(*args)
             target = kwargs.pop("out", None) if out else None
-            kwargs = respelled(kwargs, names)
-            if target is not None and "requires_grad" in names:  # it makes a tensor like `out`
+            if target is not None and "requires_grad" in plain:  # it makes a tensor like `out`
                 kwargs = {"dtype": target.dtype, "device": target.device, **kwargs}
-            for name in {*stars, "size"}.intersection(kwargs) if stars else ():
-                args = (*args, kwargs.pop(name))
+            if not kwargs.keys() <= plain:
+                kwargs = respelled(kwargs, names)
+                for name in {star, "size"}.intersection(kwargs) if star else ():
+                    args = (*args, kwargs.pop(name))
             found = function(*args, **kwargs)
             return found if target is None else _into(function.__name__, found, target)
 
