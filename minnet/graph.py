@@ -148,10 +148,10 @@ class Node:
                     0,
                 )
             values[place] = tensor = wrap(array)
-            tensor._node, tensor._slot, tensor._version = target, slot, counters.get(place)
+            tensor._node, tensor._slot, tensor._counter = target, slot, counters.get(place)
         if kernels.is_array(values[-2]):
             values[-2] = tensor = wrap(values[-2])
-            tensor._node, tensor._slot, tensor._version = self, 0, counters.get(-2)
+            tensor._node, tensor._slot, tensor._counter = self, 0, counters.get(-2)
         if self.operation.keeps == "intermediate":
             values[-1] = None  # a recorded derivative computes it again
         return values

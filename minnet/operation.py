@@ -306,7 +306,7 @@ def apply(
         _overwrite(into, kernels.as_array(result))
     if node is not None:
         if not operation.variadic and operation._saving[needs][3]:
-            counter = out._version or out.counter()
+            counter = out._counter or out.counter()
             node.saved.append((counter, counter[0], RESULT, True))
             node.values[RESULT] = out.array
         if mode.saving:
@@ -361,12 +361,12 @@ def _recorded(
     for i in read:
         x = inputs[i]
         if isinstance(x, Variable) and not (in_place and i == 0):
-            counter = x._version or x.counter()
+            counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, True))
     for i in remade:
         x = inputs[i]
         if isinstance(x, Variable):
-            counter = x._version or x.counter()
+            counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, False))
     node.saved = saved
     return node
@@ -797,7 +797,7 @@ def _resize(target: Any, like: Any) -> None:
             f"shape {list(like.shape)}; give one of that shape, or an empty one"
         )
     target.array = np.empty(like.shape, target.array.dtype, like=target.array)
-    target._version = target._view = None
+    target._counter = target._view = None
 
 
 @operation("AliasBackward0", lambda V, dy: dy, where="", quiet=True)

@@ -44,7 +44,7 @@ class Tensor(Variable):
         """Make a float32 tensor of some data, or an unset one of some sizes: `Tensor(2, 3)`."""
         if len(data) == 1 and isinstance(data[0], Variable):
             self.array = data[0].array
-            self._version = data[0].counter()
+            self._counter = data[0].counter()
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
             self.array = np.array(data[0], np.float32)
         else:
@@ -341,7 +341,7 @@ class Tensor(Variable):
     def detach(self) -> Any:
         """Return a tensor that shares memory but has no history."""
         out = wrap(self.array)
-        out._version = self.counter()
+        out._counter = self.counter()
         return out
 
     def detach_(self) -> Any:
