@@ -208,7 +208,7 @@ class _Arrays:
             return np.add(x, y)
 
     def zeros(self, shape: Any, dtype: Any, like: Any) -> Any:
-        return np.zeros(shape, dtype, like=like)
+        return np.zeros(shape, dtype, like=kernels.as_array(like))  # which may be a scalar
 
     def tensor(self, gradient: Any) -> Any:
         return wrap(gradient)

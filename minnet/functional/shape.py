@@ -1042,7 +1042,7 @@ def zero_(input: Tensor) -> Tensor:
 
 
 @operation(
-    "MaskedFillBackward0",
+    lambda value: f"MaskedFillBackward{1 if kernels.is_array(value) else 0}",
     lambda V, dy, mask: V.ifelse(mask, 0.0, dy),
     None,
     lambda V, dy, mask: V.ifelse(mask, dy, 0.0),
