@@ -536,7 +536,8 @@ def _observed(
 def _accumulate(x: Variable, gradient: Any, owned: bool, way: _Arrays) -> None:
     before = x._grad  # which another thread may set to None
     if way.recorded:
-        x._grad = gradient if before is None else way.add(before, gradient)
+        # A copy, since `.grad` is added to in place by a backward that is not recorded.
+        x._grad = way.V.clone(gradient) if before is None else way.add(before, gradient)
     elif before is None:
         x._grad = wrap(gradient if owned else gradient.copy())
     else:
