@@ -54,7 +54,7 @@ class Node:
         "results", "retain", "saved", "sends", "trace", "values",
     )  # fmt: skip
     operation: Any
-    label: str  # torch's name
+    label: str | None  # torch's name; None until somebody asks, if it depends on constants alone
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf) and to which result of
     # that node, the input's position, and the shape and dtype that the gradient is brought to.
@@ -73,7 +73,12 @@ class Node:
     metadata: dict[Any, Any] | None
 
     def __init__(
-        self, operation: Any, label: str, sends: Any, values: list[Any], constants: tuple[Any, ...]
+        self,
+        operation: Any,
+        label: str | None,
+        sends: Any,
+        values: list[Any],
+        constants: tuple[Any, ...],
     ):
         self.operation, self.label, self.sends = operation, label, sends
         self.values, self.constants = values, constants
@@ -86,10 +91,13 @@ class Node:
 
     def name(self) -> str:
         """Return torch's name for the node, such as "AddBackward0"."""
+        if self.label is None:
+            operation = self.operation
+            self.label = operation.node(*[self.constants[i] for i in operation.named_by])
         return self.label
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().removeprefix('torch::autograd::')} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -140,10 +148,10 @@ class Node:
                     0,
                 )
             values[place] = tensor = wrap(array)
-            tensor._node, tensor._slot, tensor._version = target, slot, counters.get(place)
+            tensor._node, tensor._slot, tensor._counter = target, slot, counters.get(place)
         if kernels.is_array(values[-2]):
             values[-2] = tensor = wrap(values[-2])
-            tensor._node, tensor._slot, tensor._version = self, 0, counters.get(-2)
+            tensor._node, tensor._slot, tensor._counter = self, 0, counters.get(-2)
         if self.operation.keeps == "intermediate":
             values[-1] = None  # a recorded derivative computes it again
         return values
@@ -200,7 +208,7 @@ class _Arrays:
             return np.add(x, y)
 
     def zeros(self, shape: Any, dtype: Any, like: Any) -> Any:
-        return np.zeros(shape, dtype, like=like)
+        return np.zeros(shape, dtype, like=kernels.as_array(like))  # which may be a scalar
 
     def tensor(self, gradient: Any) -> Any:
         return wrap(gradient)
@@ -531,7 +539,8 @@ def _observed(
 def _accumulate(x: Variable, gradient: Any, owned: bool, way: _Arrays) -> None:
     before = x._grad  # which another thread may set to None
     if way.recorded:
-        x._grad = gradient if before is None else way.add(before, gradient)
+        # A copy, since `.grad` is added to in place by a backward that is not recorded.
+        x._grad = way.V.clone(gradient) if before is None else way.add(before, gradient)
     elif before is None:
         x._grad = wrap(gradient if owned else gradient.copy())
     else:

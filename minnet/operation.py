@@ -47,11 +47,13 @@ graph.use_vocabularies(arrays, tensors)
 # As torch, every function takes NumPy's names for these parameters.
 SPELLINGS = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other",
+    "from": "a", "to": "b",
 }  # fmt: skip
 
 _NUMBERS = (float, int, bool)
 
 
+COPY_SLICES = "torch::autograd::CopySlices"
 BEFORE, SHAPES, RESULT, KEPT = -3, -3, -2, -1  # the last places of a node's values
 
 
@@ -73,7 +75,7 @@ class Operation:
         numbers: bool | None = None,
         optional: str = "",
         star: str | None = None,
-        view: bool = False,
+        view: bool | str = False,
         parts: Any = None,
         fills: bool = True,
         several: bool = False,
@@ -104,6 +106,7 @@ class Operation:
         self.parts, self.fills, self.keeps, self.quiet = parts, fills, keeps, quiet
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
         self.frees = keeps == "intermediate"
+        self.writes = self.name.endswith("_")
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
         if variadic:
@@ -122,8 +125,11 @@ class Operation:
         self.joint_reads = () if joint is None else read(joint, 3)
         used = [i for d in self.derivatives if d is not None for i in d[1]] + [*self.joint_reads]
         self.reads_shapes = SHAPES in used
-        self.node = node
-        self.node_reads = read(node, 0) if callable(node) else ()
+        # A node's name, and what it is found from: inputs, or constants alone.
+        self.node, reads_of_name = node, read(node, 0) if callable(node) else ()
+        by_constants = all(place < BEFORE for place in reads_of_name) and reads_of_name
+        self.node_reads = () if by_constants else reads_of_name
+        self.named_by = [place - BEFORE for place in by_constants or ()]
         self.positional = len(self.names) - len(named.split())
         self._remade = {inputs[name] for name in remade.split()} if not variadic else set()
         self._reads = reads
@@ -268,8 +274,13 @@ def apply(
             sends = []
         elif operation.partial:
             sends = [send for send in sends if operation.flows[send[2]]]
-        if into is not None and 0 in operation.saving(needs)[1]:
+        if into is not None and not operation.writes and 0 in operation.saving(needs)[1]:
             found[0] = found[0].copy()  # what the derivatives read must outlive the change
+    if operation.writes:
+        if into is None:
+            found[0] = found[0].copy()
+        else:
+            writable(into)
     try:
         result = _computed(operation, found, constants, bool(sends))
     except Exception:
@@ -282,7 +293,7 @@ def apply(
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
     if into is None:
         out = wrap(result)
-        if operation.view and np.may_share_memory(out.array, found[0]):
+        if operation.view and (operation.view is True or np.may_share_memory(out.array, found[0])):
             made = "" if mode.enabled else "no_grad"
             viewed(out, inputs[0], operation.function, constants, made)
     else:
@@ -290,11 +301,13 @@ def apply(
     node = None
     if sends and out.array.dtype.kind == "f":
         node = _recorded(operation, inputs, found, constants, sends, needs, kept, into is not None)
-    if into is not None:
+    if operation.writes and into is not None:
+        into.bump()
+    elif into is not None:
         _overwrite(into, kernels.as_array(result))
     if node is not None:
         if not operation.variadic and operation._saving[needs][3]:
-            counter = out._version or out.counter()
+            counter = out._counter or out.counter()
             node.saved.append((counter, counter[0], RESULT, True))
             node.values[RESULT] = out.array
         if mode.saving:
@@ -302,6 +315,8 @@ def apply(
         if into is None:
             out._node, out._slot = node, 0
         else:
+            if into._view is not None and operation.writes and operation.derivatives[0][0] is zero:
+                node.sends = [send for send in sends if send[2]]  # the base has the other zeros
             take_history(into, node)
     return out
 
@@ -322,11 +337,17 @@ def _recorded(
     sends: list[Any], needs: int, kept: Any, in_place: bool,
 ) -> Any:  # fmt: skip
     """Return the node of a call, which has saved what its derivatives read of the inputs."""
-    shapes = tuple(getattr(x, "shape", ()) for x in found) if operation.reads_shapes else None
+    shapes = None
+    if operation.reads_shapes:
+        shapes = tuple(
+            [getattr(x, "shape", ()) for x in found]
+        )  # not of a generator, which is slow
     values = [*found, *constants, shapes, None, kept]
-    name = operation.node
+    name: Any = operation.node
     if operation.node_reads:
-        name = name(*[values[i] for i in operation.node_reads])  # type: ignore[operator]
+        name = name(*[values[i] for i in operation.node_reads])
+    elif operation.named_by:
+        name = None  # until somebody asks
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
     if operation.variadic:
@@ -341,12 +362,12 @@ def _recorded(
     for i in read:
         x = inputs[i]
         if isinstance(x, Variable) and not (in_place and i == 0):
-            counter = x._version or x.counter()
+            counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, True))
     for i in remade:
         x = inputs[i]
         if isinstance(x, Variable):
-            counter = x._version or x.counter()
+            counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, False))
     node.saved = saved
     return node
@@ -359,9 +380,9 @@ def _several(
     """Return the results of an operation that has several, each of which is one of its node's."""
     out = tuple(map(wrap, results))
     if operation.view:
-        for i, x in enumerate(out):
-            function, given = operation.parts(i, *constants)
-            viewed(x, inputs[0], function, given, "several" if mode.enabled else "no_grad")
+        made = "several" if mode.enabled else "no_grad"
+        for x, (function, given) in zip(out, operation.parts(found[0], *constants), strict=True):
+            viewed(x, inputs[0], function, given, made)
     floating = [x.array.dtype.kind == "f" for x in out]
     if sends and any(floating):
         node = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
@@ -417,7 +438,7 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
             sends.insert(0, (old, base._slot if old is not base else 0, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation
         node = Node(
-            copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,)
+            copied, copied.node, sends, [None, None, view.path, None, None, None], (view.path,)
         )
         base._node, base._slot, base._requires_grad = node, 0, False
         refresh(x)
@@ -434,7 +455,8 @@ def in_place(x: Any, out: Any) -> Any:
     Raises:
         RuntimeError: if `x` may not be changed, or `out` does not fit its shape or dtype.
     """
-    _check_in_place(x, out._node is not None)
+    if x._view is not None:
+        _check_in_place(x, out._node is not None)
     _overwrite(x, out.array)
     if out._node is not None and mode.enabled:
         array = x.array
@@ -453,20 +475,28 @@ def _check_in_place(x: Any, recorded: bool) -> None:
             made without a history.
     """
     view = x._view
-    if view is None or not mode.enabled or not (recorded or x.requires_grad):
+    if not view.made or not mode.enabled:
         return
+    if not (recorded or x.requires_grad or view.base.requires_grad):
+        return
+    text = (
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+        if x._node is None
+        else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
+        "modified inplace. "
+    )
     if view.made == "several":
         raise RuntimeError(
-            f"Output {x._slot} of {'an operation' if x._node is None else x._node.name()} is a view "
-            "and is being modified inplace. This view is the output of a function that returns "
-            "multiple views. Such functions do not allow the output views to be modified inplace. "
-            "You should replace the inplace operation by an out-of-place one."
+            f"{text}This view is the output of a function that returns multiple views. Such "
+            "functions do not allow the output views to be modified inplace. You should replace the "
+            "inplace operation by an out-of-place one."
         )
-    if view.made == "no_grad":
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode "
-            "enabled. Make it outside of no_grad, or change it inside, or clone() it first."
-        )
+    raise RuntimeError(
+        f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+        "clarify your code by moving both the view and the inplace either both inside the no_grad "
+        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    )
 
 
 class Packed(NamedTuple):
@@ -519,6 +549,9 @@ def operation(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation by its value; see the file's first lines.
 
+    A value whose name ends in "_" writes into its first input, and returns it: so does the function.
+    V has its form that writes into a copy, under the name without "_".
+
     Args:
         node: torch's name of its nodes, or a function that gives it and says by its parameters' names
             which inputs and constants it reads.
@@ -534,7 +567,7 @@ def operation(
             `variadic`, the first parameter is a sequence of them; `numbers`, a Python number or a
             NumPy array may stand for one; `optional`, the names that may be None; `star`, the
             parameter that takes all further arguments; `view`, the result shares the first input's
-            memory; `several`, there are several results, and `parts(i, *constants)` tells the
+            memory ("maybe" where it may be a copy); `several`, there are several results, and `parts(input, *constants)` yields the
             function and constants of each that is a view; `fills`, whether gradients that have not
             arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
@@ -550,6 +583,12 @@ def operation(
         with_flag = inplace and "F" in places
         takes_out = out and "minnet" in places and not declared.view
         function = declared.function = _function_of(declared, takes_out, with_flag)
+        if declared.writes:
+            setattr(arrays, declared.name[:-1], lambda x, *rest: value(x.copy(), *rest))
+            setattr(tensors, declared.name[:-1], function)
+            function = _in_place_of(declared)
+            publish(function, places, aliases, operators, None)
+            return function
         setattr(arrays, declared.name, value)
         setattr(tensors, declared.name, function)
         form = _in_place_of(declared) if inplace else None
@@ -571,7 +610,9 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
         target = None
-        if kwargs or star is not None or not required <= given <= positional:
+        if star is not None and given > n and not kwargs:
+            args = (*args[:n], ints(args[n:]))
+        elif kwargs or not required <= given <= positional:
             if takes_out and "out" in kwargs:
                 target = kwargs.pop("out")
             if with_flag:
@@ -585,7 +626,8 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
         elif given < total:
             args += defaults[given - total :]
         if declared.variadic:
-            found = apply(declared, args[0], args[1:])
+            tensors = args[0] if isinstance(args[0], list | tuple) else tuple(args[0])
+            found = apply(declared, tensors, args[1:])
         else:
             found = apply(declared, args[:n], args[n:])
         return found if target is None else _into(declared.name, found, target)
@@ -627,17 +669,25 @@ def _signature(
 
 def _in_place_of(declared: Operation) -> Callable[..., Any]:
     """Return the in-place form of an operation."""
-    n = declared.tensors
+    n, total, defaults = declared.tensors, len(declared.names), declared.defaults
+    required = total - len(defaults)
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        args = declared.bound((self, *args), kwargs)
-        recorded = any(isinstance(x, Variable) and x.requires_grad for x in args[:n])
-        _check_in_place(self, recorded)
-        return apply(declared, args[:n], args[n:], into=self)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = len(args)
+        if kwargs or declared.star is not None or not required <= given <= declared.positional:
+            args = declared.bound(args, kwargs)
+        elif given < total:
+            args += defaults[given - total :]
+        x = args[0]
+        if x._view is not None:
+            _check_in_place(x, any(isinstance(y, Variable) and y.requires_grad for y in args[:n]))
+        return apply(declared, args[:n], args[n:], into=x)
 
     _dress(call, declared.value)
-    call.__name__ = call.__qualname__ = f"{declared.name}_"
-    call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
+    call.operation = declared  # type: ignore[attr-defined]
+    if not declared.writes:
+        call.__name__ = call.__qualname__ = f"{declared.name}_"
+        call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
     call.__signature__ = _signature(declared.value, declared.star, (), False)  # type: ignore[attr-defined]
     return call
 
@@ -659,16 +709,25 @@ def composite(
         return lambda function: composite(
             function, where=where, aliases=aliases, operators=operators, inplace=inplace, out=out
         )
-    names = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = list(parameters)
+    star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
+    plain = parameters.keys() - {star}
     called: Any = function
-    if out or not {"dim", "keepdim", "input", "other"}.isdisjoint(names):
+    if where and (out or star or not {"dim", "keepdim", "input", "other"}.isdisjoint(names)):
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             if not kwargs:
                 return function(*args)
             target = kwargs.pop("out", None) if out else None
-            found = function(*args, **respelled(kwargs, names))
+            if target is not None and "requires_grad" in plain:  # it makes a tensor like `out`
+                kwargs = {"dtype": target.dtype, "device": target.device, **kwargs}
+            if not kwargs.keys() <= plain:
+                kwargs = respelled(kwargs, names)
+                for name in {star, "size"}.intersection(kwargs) if star else ():
+                    args = (*args, kwargs.pop(name))
+            found = function(*args, **kwargs)
             return found if target is None else _into(function.__name__, found, target)
 
         called.__signature__ = _signature(function, None, (), out)
@@ -708,9 +767,7 @@ def exported(where: str) -> dict[str, Any]:
     """Return the functions that a place exports, by all their names."""
     found: dict[str, Any] = {}
     for declared in DECLARED.values():
-        if where not in declared.where:
-            continue
-        for name in (declared.name, *declared.aliases):
+        for name in (declared.name, *declared.aliases) if where in declared.where else ():
             found[name] = declared.function
             if declared.in_place is not None and where in ("Tensor", "F"):
                 found[f"{name}_"] = declared.in_place
@@ -747,7 +804,7 @@ def _resize(target: Any, like: Any) -> None:
             f"shape {list(like.shape)}; give one of that shape, or an empty one"
         )
     target.array = np.empty(like.shape, target.array.dtype, like=target.array)
-    target._version = target._view = None
+    target._counter = target._view = None
 
 
 @operation("AliasBackward0", lambda V, dy: dy, where="", quiet=True)
@@ -758,11 +815,16 @@ def alias(input: Tensor) -> Tensor:
 Operation.same = alias.operation
 
 
+def zero(V: Any, dy: Any) -> Any:
+    """The derivative of what does not depend on its input."""
+    return V.filled(dy, 0)
+
+
 def _unsliced(V: Any, dy: Any, path: Any) -> Any:
     return V.cleared(dy, path)
 
 
-@operation("CopySlices", _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
+@operation(COPY_SLICES, _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
 def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
     """Return `input` with `part` where the functions of `path` lead."""
     result = input.copy()
@@ -771,14 +833,14 @@ def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
 
 
 @operation(
-    "CopySlices", lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
+    COPY_SLICES, lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
 )
 def taken(input: Tensor, path: Any) -> Tensor:
     """Return the part of `input` that the functions of `path` lead to."""
     return _follow(input, path).copy()
 
 
-@operation("CopySlices", lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
+@operation(COPY_SLICES, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
 def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
     """Return zeros of a shape with `input` where the functions of `path` lead."""
     result = kernels.zeros(shape, input)
@@ -786,7 +848,7 @@ def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
     return result
 
 
-@operation("CopySlices", _unsliced, where="", quiet=True)
+@operation(COPY_SLICES, _unsliced, where="", quiet=True)
 def cleared(input: Tensor, path: Any) -> Tensor:
     """Return `input` with zeros where the functions of `path` lead."""
     result = input.copy()

@@ -28,6 +28,8 @@ def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, O
             return x, y
     elif isinstance(x, _NUMBERS) and not isinstance(y, _NUMBERS) and y.dtype.kind == "f":
         return x, y
+    # A float64 gradient of no dims may be NumPy's scalar, which is a Python float as well.
+    x, y = (np.asarray(v) if isinstance(v, np.generic) else v for v in (x, y))
     dtype = dtypes.common(x, y)
     if floating and dtype.kind != "f":
         dtype = dtypes.get_default_dtype().numpy
