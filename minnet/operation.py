@@ -532,6 +532,7 @@ class Declared(NamedTuple):
     aliases: tuple[str, ...]
     operators: tuple[str, ...]
     in_place: Callable[..., Any] | None
+    forms: frozenset[str]  # where the in-place form is found
 
 
 DECLARED: dict[str, Declared] = {}
@@ -543,7 +544,7 @@ def operation(
     where: str = "minnet Tensor",
     aliases: str = "",
     operators: str = "",
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = True,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Any]:
@@ -560,7 +561,8 @@ def operation(
         aliases: other names.
         operators: the methods of `Tensor` that Python's operators call; one such as `__iadd__` is
             the in-place form.
-        inplace: whether there is an in-place form, `name_`; in `nn.functional` also `inplace=`.
+        inplace: whether there is an in-place form, `name_`, or which places export it: `Tensor` and
+            `nn.functional`, unless said. In the latter the function takes `inplace=`, too.
         out: whether the function takes `out=`.
         options: `joint`, a derivative for all inputs; `reads`, by position the names that it then
             needs; `tensors`, how many of the parameters are tensors, unless one for each derivative;
@@ -580,7 +582,7 @@ def operation(
     def declare(value: Callable[..., Any]) -> Any:
         declared = Operation(value, node, derivatives, **options)
         places = frozenset(where.split())
-        with_flag = inplace and "F" in places
+        with_flag = "F" in _forms(inplace) & places
         takes_out = out and "minnet" in places and not declared.view
         function = declared.function = _function_of(declared, takes_out, with_flag)
         if declared.writes:
@@ -592,10 +594,15 @@ def operation(
         setattr(arrays, declared.name, value)
         setattr(tensors, declared.name, function)
         form = _in_place_of(declared) if inplace else None
-        publish(function, places, aliases, operators, form)
+        publish(function, places, aliases, operators, form, _forms(inplace))
         return function
 
     return declare
+
+
+def _forms(inplace: bool | str) -> frozenset[str]:
+    """Return the places that export an in-place form."""
+    return frozenset(inplace.split() if isinstance(inplace, str) else ("Tensor", "F") * inplace)
 
 
 def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Callable[..., Any]:
@@ -698,7 +705,7 @@ def composite(
     where: str = "minnet Tensor",
     aliases: str = "",
     operators: str = "",
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = False,
 ) -> Any:
     """Declare a function that is made of operations: it takes tensors, and has no node of its own.
@@ -749,17 +756,22 @@ def composite(
         form.__name__ = form.__qualname__ = f"{function.__name__}_"
         form.__doc__ = f"Set the tensor to the value of `{function.__name__}`, and return it."
     setattr(tensors, function.__name__, called)
-    publish(called, frozenset(where.split()), aliases, operators, form)
+    publish(called, frozenset(where.split()), aliases, operators, form, _forms(inplace))
     return called
 
 
 def publish(
-    function: Any, where: frozenset[str], aliases: str, operators: str, in_place: Any
+    function: Any,
+    where: frozenset[str],
+    aliases: str,
+    operators: str,
+    in_place: Any,
+    forms: frozenset[str] = frozenset(),
 ) -> None:
     """Enter a function among the public ones."""
     name = function.__name__
     DECLARED[f"{function.__module__}.{name}"] = Declared(
-        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place
+        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place, forms
     )
 
 
@@ -769,7 +781,7 @@ def exported(where: str) -> dict[str, Any]:
     for declared in DECLARED.values():
         for name in (declared.name, *declared.aliases) if where in declared.where else ():
             found[name] = declared.function
-            if declared.in_place is not None and where in ("Tensor", "F"):
+            if where in declared.forms:
                 found[f"{name}_"] = declared.in_place
         if where == "Tensor":
             for name in declared.operators:
