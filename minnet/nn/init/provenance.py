@@ -52,21 +52,9 @@ class Record:
     """What a fill notes on its tensor. Made at each fill, so it computes nothing."""
 
     __slots__ = (
-        "args",
-        "code",
-        "draw",
-        "engine",
-        "fans",
-        "function",
-        "instruction",
-        "kwargs",
-        "previous",
-        "seed",
-        "shape",
-        "std",
-        "version",
-        "whole",
-    )
+        "args", "code", "draw", "engine", "fans", "function", "instruction", "kwargs", "previous",
+        "seed", "shape", "std", "version", "whole",
+    )  # fmt: skip
 
     def __init__(
         self,
