@@ -118,11 +118,7 @@ class Observation:
 
 
 def observe(
-    net: Any,
-    x: Any,
-    y: Any = None,
-    loss: Callable[..., Any] | None = None,
-    jacobian: bool = False,
+    net: Any, x: Any, y: Any = None, loss: Callable[..., Any] | None = None, jacobian: bool = False
 ) -> Observation:
     """Pass a batch through a network and back, in evaluation mode, and note what passes.
 
