@@ -84,23 +84,14 @@ def examine(
     predictions = predict(found.calls)
     initialized = provenance(net)
     with np.errstate(all="ignore"):
-        layers = _layers(
-            net, found, predictions, initialized, _updates(library, net, found, optimizer)
-        )
+        updates = _updates(library, net, found, optimizer)
+        layers = _layers(net, found, predictions, initialized, updates)
         jacobian = compare(found, predictions)
     chance = None if found.classes is None else math.log(found.classes)
-    prescribed = functools.cache(lambda: prescription(found.calls, predictions))
+    prescribed = functools.cache(lambda: prescription(found.calls))
     findings = diagnose(net, layers, prescribed, initialized, found.loss, chance)
-    return Report(
-        layers,
-        findings,
-        found.loss,
-        chance,
-        found.output.std,
-        _fixed_point(found.calls, layers),
-        _shared(net),
-        jacobian,
-    )
+    fixed, shared = _fixed_point(found.calls, layers), _shared(net)
+    return Report(layers, findings, found.loss, chance, found.output.std, fixed, shared, jacobian)
 
 
 def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
@@ -124,7 +115,7 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     """
     library = framework_of(net)
     found = observe(net, _batch(library, net, x))
-    fills = prescription(found.calls, predict(found.calls)).fills
+    fills = prescription(found.calls).fills
     if not fills:
         raise ValueError(f"no Linear of the {type(net).__name__} was called")
     return apply(net, fills, generator)

@@ -148,14 +148,9 @@ def observe(
             raise TypeError(f"the network must return a tensor, got {type(output).__name__}")
         last, values = tape.end(output), to_array(output)
         value, cotangent, classes = _value(library, output, y, loss)
-        found = Observation(
-            tape.calls,
-            moments(values),
-            values.shape[-1] if values.ndim else 1,
-            last,
-            None if cotangent is not None else float(value.item()),
-            classes,
-        )
+        outputs = values.shape[-1] if values.ndim else 1
+        number = float(value.item()) if cotangent is None else None
+        found = Observation(tape.calls, moments(values), outputs, last, number, classes)
         if value.requires_grad:
             parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
             wanted = [*tape.wanted, *parameters.values()]
@@ -200,18 +195,15 @@ class _Tape:
         for other in args[1:]:
             self._lose(other)
         source, unread = self._source(args[0])
-        before = self.calls[source].values if source is not None else to_array(args[0])
+        if source is None:
+            before, sources = to_array(args[0]), ()
+            given = moments(before)
+        else:
+            before, sources = self.calls[source].values, (source,)
+            given = self.calls[source].output
         after = to_array(result).copy()  # what comes next may write over it
-        call = Call(
-            name,
-            type(module).__name__,
-            module,
-            () if source is None else (source,),
-            self.calls[source].output if source is not None else moments(before),
-            after,
-            moments(after),
-            unread=unread,
-        )
+        kind = type(module).__name__
+        call = Call(name, kind, module, sources, given, after, moments(after), unread=unread)
         if isinstance(module, self.framework.nn.Linear):
             call.weight = to_array(module.weight)
             call.bias = None if module.bias is None else to_array(module.bias)

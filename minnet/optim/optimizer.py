@@ -247,6 +247,17 @@ class Optimizer:
                 )
 
 
+def not_negative(options: dict[str, float]) -> None:
+    """Check options by what an error calls them.
+
+    Raises:
+        ValueError: if one is below 0 or NaN.
+    """
+    for name, value in options.items():
+        if not 0.0 <= value:
+            raise ValueError(f"Invalid {name}: {value}")
+
+
 def _typename(x: Any) -> str:
     if isinstance(x, Tensor):
         return f"torch.{dtypes.of(x.array).tensor_type}Tensor"
