@@ -114,6 +114,16 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     return initialize
 
 
+def dimensions(fit: bool, which: str) -> None:
+    """Check the number of a tensor's dimensions, for those that take not all.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    if not fit:
+        raise ValueError(f"Only tensors with {which} dimensions are supported")
+
+
 def _no_floats(name: str, tensor: Any, array: np.ndarray) -> str:
     kind = str(array.dtype)
     if isinstance(tensor, Variable):
