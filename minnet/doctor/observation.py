@@ -195,12 +195,9 @@ class _Tape:
         for other in args[1:]:
             self._lose(other)
         source, unread = self._source(args[0])
-        if source is None:
-            before, sources = to_array(args[0]), ()
-            given = moments(before)
-        else:
-            before, sources = self.calls[source].values, (source,)
-            given = self.calls[source].output
+        sources = () if source is None else (source,)
+        before = to_array(args[0]) if source is None else self.calls[source].values
+        given = moments(before) if source is None else self.calls[source].output
         after = to_array(result).copy()  # what comes next may write over it
         kind = type(module).__name__
         call = Call(name, kind, module, sources, given, after, moments(after), unread=unread)
@@ -312,9 +309,7 @@ _functions: dict[tuple[type, str], Function | None] = {}
 
 def elementwise(module: Any) -> Function | None:
     """Return a module as a function of arrays, or None if it does not map each element alone."""
-    if next(iter(module.parameters()), None) is not None:
-        return None
-    if next(iter(module.buffers()), None) is not None:
+    if [*module.parameters(), *module.buffers()]:
         return None
     known = re.match(r"(minnet|torch)\.nn\.", type(module).__module__) is not None
     key = type(module), repr(module)  # which says all about an activation of the library
@@ -373,11 +368,7 @@ def _untouched(net: Any, library: Any, samples: int) -> Iterator[None]:
                 setattr(module, key, value)
         with library.no_grad():
             for buffer, before in buffers:
-                if not _same(to_array(buffer), to_array(before)):
+                if not np.array_equal(to_array(buffer), to_array(before), equal_nan=True):
                     buffer.copy_(before)
         library.set_rng_state(own_draws)
         set_rng_state(draws)
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=True)

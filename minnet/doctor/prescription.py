@@ -167,12 +167,9 @@ def written(fill: Any) -> str:
 
 def apply(net: Any, fills: dict[str, Any], generator: Any = None) -> Any:
     """Fill the weights through `Module.apply`, and the biases of the same layers with zeros."""
-    rules = dict(fills)
     names = {name for name, _ in net.named_parameters()}
-    for name in fills:
-        bias = name.removesuffix("weight") + "bias"
-        if bias in names:
-            rules[bias] = init.zeros_
+    biases = (name.removesuffix("weight") + "bias" for name in fills)
+    rules = fills | {bias: init.zeros_ for bias in biases if bias in names}
     net.apply(init.scheme(rules=rules, generator=generator))
     for name, parameter in net.named_parameters():
         record = noted(parameter)

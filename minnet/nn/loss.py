@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minnet import functional as F
@@ -16,7 +15,7 @@ class _Loss(Module):
     `size_average` and `reduce` are torch's old way to say so; they warn.
     """
 
-    _function: ClassVar[Callable[..., Any]]
+    _function: Any
     _options: ClassVar[tuple[str, ...]] = ("reduction",)  # attributes, and the function's arguments
 
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"):
@@ -47,7 +46,7 @@ class L1Loss(_Loss):
         tensor(1.5000)
     """
 
-    _function = staticmethod(F.l1_loss)
+    _function: Any = staticmethod(F.l1_loss)
 
 
 class MSELoss(_Loss):
@@ -59,7 +58,7 @@ class MSELoss(_Loss):
         tensor(2.5000)
     """
 
-    _function = staticmethod(F.mse_loss)
+    _function: Any = staticmethod(F.mse_loss)
 
 
 class SmoothL1Loss(_Loss):
@@ -73,7 +72,7 @@ class SmoothL1Loss(_Loss):
         tensor(0.8125)
     """
 
-    _function = staticmethod(F.smooth_l1_loss)
+    _function: Any = staticmethod(F.smooth_l1_loss)
     _options = ("reduction", "beta")
 
     def __init__(
@@ -101,7 +100,7 @@ class HuberLoss(_Loss):
         tensor(0.8125)
     """
 
-    _function = staticmethod(F.huber_loss)
+    _function: Any = staticmethod(F.huber_loss)
     _options = ("reduction", "delta")
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
@@ -128,7 +127,7 @@ class NLLLoss(_Loss):
         tensor(0.3000)
     """
 
-    _function = staticmethod(F.nll_loss)
+    _function: Any = staticmethod(F.nll_loss)
     _options = ("weight", "ignore_index", "reduction")
 
     def __init__(
@@ -162,7 +161,7 @@ class CrossEntropyLoss(_Loss):
         tensor(2.3026, grad_fn=<NllLossBackward0>)
     """
 
-    _function = staticmethod(F.cross_entropy)
+    _function: Any = staticmethod(F.cross_entropy)
     _options = ("weight", "ignore_index", "reduction", "label_smoothing")
 
     def __init__(
@@ -193,7 +192,7 @@ class BCEWithLogitsLoss(_Loss):
         tensor(0.4100)
     """
 
-    _function = staticmethod(F.binary_cross_entropy_with_logits)
+    _function: Any = staticmethod(F.binary_cross_entropy_with_logits)
     _options = ("weight", "pos_weight", "reduction")
 
     def __init__(

@@ -200,11 +200,13 @@ class Initialization:
     @property
     def call(self) -> str:
         """The call, as it would be written."""
-        if self.function is None:
-            return self.state
-        return (
-            f"{self.function}({', '.join(f'{k}={_short(v)}' for k, v in self.arguments.items())})"
-        )
+        given = ", ".join(f"{k}={_short(v)}" for k, v in self.arguments.items())
+        return self.state if self.function is None else f"{self.function}({given})"
+
+    @property
+    def both(self) -> str:
+        """The two calls of yours that filled it, one over the other, in words."""
+        return f"by {self.before}, then by {self.function} at {self.where}"
 
 
 def _short(value: Any) -> str:
@@ -238,11 +240,7 @@ class Provenance(dict[str, Initialization]):
         lines = table([head, *map(_row, self.values())], width, (2, 0), range(len(head)))
         if self.never:
             lines.append(f"never initialized: {', '.join(self.never)}")
-        lines += [
-            f"initialized twice: {name}, by {self[name].before}, then by {self[name].function} at "
-            f"{self[name].where}"
-            for name in self.twice
-        ]
+        lines += [f"initialized twice: {name}, {self[name].both}" for name in self.twice]
         return "\n".join(lines)
 
 
