@@ -34,7 +34,7 @@ class _Loss(Module):
 
     def forward(self, input: Any, target: Any) -> Any:
         options = {name: getattr(self, name) for name in self._options}
-        return type(self)._function(input, target, **options)
+        return self._function(input, target, **options)
 
 
 class L1Loss(_Loss):
