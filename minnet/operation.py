@@ -146,15 +146,17 @@ class Operation:
         self.node_reads = _picking(read(node, 0)) if callable(node) else None
         self.positional = len(self.names) - len(named.split())
         # By position, what is read for an input's gradient.
-        self._reads: Any = [set(places) for places in own] or [set(shared)] * self.tensors
+        self._reads: Any = reads
         if variadic:
-            self._reads = reads
             self.reads_inputs = any(isinstance(i, slice) for i in shared)
         elif reads is not None:
             self._reads = [{places[name] for name in names.split()} for names in reads]
+        else:
+            self._reads = [set(places) for places in own] or [set(shared)] * self.tensors
         self._remade = {inputs[name] for name in remade.split()}
         # Which inputs gradients flow to.
-        self.flows = [d is not None for d in derivatives] or [True] * len(self._reads or ())
+        self.flows = [d is not None for d in derivatives]
+        self.flows = self.flows or [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
         self.partial = not variadic and not all(self.flows)
         self._saving: dict[int, Any] = {}
