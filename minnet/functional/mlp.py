@@ -96,13 +96,17 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
         >>> mlp(x, [w, None, w, minnet.tensor([0.5, 0.0])], ["relu", None])
         tensor([[ 33.5000, -11.0000]])
     """
-    if isinstance(input, Variable) and (len(activations) > 1 or activations[:1] not in ([], [None])):
+    if isinstance(input, Variable) and (
+        len(activations) > 1 or activations[:1] not in ([], [None])
+    ):
         try:
             out = apply(layers.operation, [input, *parameters], (tuple(activations),))
         except Unfit:
             pass
         else:
-            if out._node is not None:  # sends as if there were a node for each layer, the last first
+            if (
+                out._node is not None
+            ):  # sends as if there were a node for each layer, the last first
                 out._node.sends.reverse()
             return out
     return _composition(tensors, [input, *parameters], activations)
