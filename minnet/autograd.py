@@ -52,7 +52,7 @@ def old_node(name, sends, joint, saved):
 
 def snapshot(x: Variable) -> Any:
     """Return what `Node.saved` has for a tensor that a VJP reads."""
-    counter = x._version or x.counter()
+    counter = x._counter or x.counter()
     return counter, counter[0], x.array
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels, random
-from minnet.autograd import Variable, wrap
+from minnet.functional.shape import expand
+from minnet.operation import Number, Tensor, composite, operation, zero
 from minnet.size import ints
+from minnet.variable import Variable, wrap
 
 DLPACK_CPU = 1  # kDLCPU of dlpack.h
 
@@ -19,6 +20,11 @@ DLPACK_CPU = 1  # kDLCPU of dlpack.h
 def _finished(array: Any, requires_grad: bool) -> Any:
     out = wrap(array)
     return out.requires_grad_(True) if requires_grad else out
+
+
+def _made(make: Any, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
+    """Return a tensor of what NumPy's `zeros` or its kin make."""
+    return _finished(make(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
 
 
 def _empty(size: tuple[Any, ...], dtype: np.dtype, device: Any) -> Any:
@@ -88,6 +94,7 @@ def _plain(data: Any) -> Any:
     return data
 
 
+@composite(where="minnet")
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """Return a new tensor with a copy of the data: numbers, nested lists, arrays.
 
@@ -116,13 +123,21 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return _finished(there.copy() if there is array else there, requires_grad)
 
 
+@composite(where="minnet")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-    """Return the data as a tensor that shares memory with it, if it is an array of the dtype."""
+    """Return the data as a tensor that shares memory with it, if it is an array of the dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.as_tensor([1, 2])
+        tensor([1, 2])
+    """
     if isinstance(data, Variable):
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
     return _finished(kernels.moved(_array(data, dtype), device), False)
 
 
+@composite(where="minnet")
 def from_numpy(array: np.ndarray) -> Any:
     """Return a tensor that shares memory with an array.
 
@@ -143,6 +158,7 @@ def from_numpy(array: np.ndarray) -> Any:
     return wrap(array)
 
 
+@composite(where="minnet")
 def from_dlpack(ext_tensor: Any) -> Any:
     """Return a tensor that shares memory with another library's tensor, on the CPU or the GPU.
 
@@ -165,22 +181,44 @@ def from_dlpack(ext_tensor: Any) -> Any:
     return wrap(array)
 
 
+@composite(where="minnet", out=True)
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor of zeros."""
-    array = np.zeros(_sizes(size), _dtype(dtype), like=kernels.like(device))
-    return _finished(array, requires_grad)
+    """Return a tensor of zeros.
+
+    Example:
+        >>> import minnet
+        >>> minnet.zeros(2, 2)
+        tensor([[0., 0.],
+                [0., 0.]])
+    """
+    return _made(np.zeros, size, dtype, device, requires_grad)
 
 
+@composite(where="minnet", out=True)
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor of ones."""
-    return _finished(np.ones(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
+    """Return a tensor of ones.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(2)
+        tensor([1., 1.])
+    """
+    return _made(np.ones, size, dtype, device, requires_grad)
 
 
+@composite(where="minnet", out=True)
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor whose elements are not set."""
-    return _finished(_empty(size, _dtype(dtype), device), requires_grad)
+    """Return a tensor whose elements are not set.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2, 3).shape
+        torch.Size([2, 3])
+    """
+    return _made(np.empty, size, dtype, device, requires_grad)
 
 
+@composite(where="minnet", out=True)
 def full(
     size: Any,
     fill_value: Any,
@@ -201,35 +239,61 @@ def full(
     return _finished(array, requires_grad)
 
 
-def _like(
-    make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, *first: Any
-) -> Any:
-    d = dtypes.of(input.array) if dtype is None else dtype
-    device = kernels.device_of(input.array) if device is None else device
-    return make(input.array.shape, *first, dtype=d, device=device, requires_grad=requires_grad)
+def _as(input: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
+    """Return a dtype and a device, a tensor's where there is none."""
+    return (
+        dtypes.of(input.array) if dtype is None else dtype,
+        kernels.device_of(input.array) if device is None else device,
+    )
 
 
+def _made_like(make: Any, input: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
+    return _made(make, input.array.shape, *_as(input, dtype, device), requires_grad)
+
+
+@composite(where="minnet")
 def zeros_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Any:
-    """Return zeros of a tensor's shape and dtype."""
-    return _like(zeros, input, dtype, device, requires_grad)
+    """Return zeros of a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.zeros_like(minnet.tensor([1, 2]))
+        tensor([0, 0])
+    """
+    return _made_like(np.zeros, input, dtype, device, requires_grad)
 
 
+@composite(where="minnet")
 def ones_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Any:
-    """Return ones of a tensor's shape and dtype."""
-    return _like(ones, input, dtype, device, requires_grad)
+    """Return ones of a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones_like(minnet.tensor([1, 2]))
+        tensor([1, 1])
+    """
+    return _made_like(np.ones, input, dtype, device, requires_grad)
 
 
+@composite(where="minnet")
 def empty_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Any:
-    """Return an unset tensor of a tensor's shape and dtype."""
-    return _like(empty, input, dtype, device, requires_grad)
+    """Return an unset tensor of a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty_like(minnet.tensor([1, 2])).dtype
+        torch.int64
+    """
+    return _made_like(np.empty, input, dtype, device, requires_grad)
 
 
+@composite(where="minnet")
 def full_like(
     input: Any,
     fill_value: Any,
@@ -238,10 +302,101 @@ def full_like(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Any:
-    """Return one value in a tensor's shape and dtype."""
-    return _like(full, input, dtype, device, requires_grad, fill_value)
+    """Return one value in a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.full_like(minnet.tensor([1, 2]), 7)
+        tensor([7, 7])
+    """
+    return new_full(
+        input,
+        input.array.shape,
+        fill_value,
+        dtype=dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
+@composite(where="Tensor")
+def new_tensor(
+    input: Tensor,
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a new tensor with a copy of the data, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(1).new_tensor([1, 2])
+        tensor([1., 2.])
+    """
+    d, place = _as(input, dtype, device)
+    return tensor(data, dtype=d, device=place, requires_grad=requires_grad)
+
+
+@composite(where="Tensor")
+def new_full(
+    input: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of one value, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(1).new_full((2,), 3)
+        tensor([3., 3.])
+    """
+    d, place = _as(input, dtype, device)
+    return full(size, fill_value, dtype=d, device=place, requires_grad=requires_grad)
+
+
+@composite(where="Tensor", aliases="new_empty")
+def new_zeros(
+    input: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return zeros, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([5]).new_zeros(2)
+        tensor([0, 0])
+    """
+    return _made(np.zeros, size, *_as(input, dtype, device), requires_grad)
+
+
+@composite(where="Tensor")
+def new_ones(
+    input: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return ones, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([5]).new_ones(2)
+        tensor([1, 1])
+    """
+    return _made(np.ones, size, *_as(input, dtype, device), requires_grad)
+
+
+@composite(where="minnet", out=True)
 def eye(
     n: int,
     m: int | None = None,
@@ -250,10 +405,18 @@ def eye(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Any:
-    """Return the matrix with ones on the main diagonal."""
+    """Return the matrix with ones on the main diagonal.
+
+    Example:
+        >>> import minnet
+        >>> minnet.eye(2)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
     return _finished(np.eye(n, m, dtype=_dtype(dtype), like=kernels.like(device)), requires_grad)
 
 
+@composite(where="minnet", out=True)
 def arange(
     start: Any,
     end: Any = None,
@@ -292,6 +455,7 @@ def arange(
     return _finished(kernels.moved(values.astype(_dtype(dtype)), device), requires_grad)
 
 
+@composite(where="minnet", out=True)
 def linspace(
     start: float,
     end: float,
@@ -301,7 +465,16 @@ def linspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Any:
-    """Return `steps` numbers from start to end, both included, at equal distances."""
+    """Return `steps` numbers from start to end, both included, at equal distances.
+
+    Raises:
+        RuntimeError: if `steps` is negative.
+
+    Example:
+        >>> import minnet
+        >>> minnet.linspace(0, 1, 3)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     values = np.linspace(start, end, steps).astype(_dtype(dtype))
@@ -320,6 +493,7 @@ def _floating(dtype: Any, name: str) -> np.dtype:
     return d
 
 
+@composite(where="minnet", out=True)
 def rand(
     *size: Any,
     generator: Any = None,
@@ -327,12 +501,19 @@ def rand(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Any:
-    """Return draws from U[0, 1)."""
+    """Return draws from U[0, 1).
+
+    Example:
+        >>> import minnet
+        >>> minnet.rand(2, 3).shape
+        torch.Size([2, 3])
+    """
     array = _empty(size, _floating(dtype, "rand"), device)
     random.resolve(generator).uniform(array, 0.0, 1.0)
     return _finished(array, requires_grad)
 
 
+@composite(where="minnet", out=True)
 def randn(
     *size: Any,
     generator: Any = None,
@@ -353,22 +534,39 @@ def randn(
     return _finished(array, requires_grad)
 
 
+@composite(where="minnet")
 def rand_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Any:
-    """Return draws from U[0, 1) in a tensor's shape and dtype."""
-    return _like(rand, input, dtype, device, requires_grad)
+    """Return draws from U[0, 1) in a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.rand_like(minnet.ones(2)).shape
+        torch.Size([2])
+    """
+    d, place = _as(input, dtype, device)
+    return rand(input.array.shape, dtype=d, device=place, requires_grad=requires_grad)
 
 
+@composite(where="minnet")
 def randn_like(
     input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Any:
-    """Return draws from N(0, 1) in a tensor's shape and dtype."""
-    return _like(randn, input, dtype, device, requires_grad)
+    """Return draws from N(0, 1) in a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.randn_like(minnet.ones(2)).shape
+        torch.Size([2])
+    """
+    d, place = _as(input, dtype, device)
+    return randn(input.array.shape, dtype=d, device=place, requires_grad=requires_grad)
 
 
+@composite(where="minnet", out=True)
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -388,8 +586,9 @@ def randint(
         >>> sorted(set(x.tolist()))
         [3, 4]
     """
-    if size is None:
-        low, high, size = 0, low, high
+    if size is None:  # randint(high, size)
+        low, high, size = None, low, high
+    low = 0 if low is None else low
     if size is None:
         raise TypeError("randint() missing required argument: 'size'")
     array = _empty((size,), _dtype(dtypes.int64 if dtype is None else dtype), device)
@@ -397,6 +596,7 @@ def randint(
     return _finished(array, requires_grad)
 
 
+@composite(where="minnet", out=True)
 def randperm(
     n: int,
     *,
@@ -410,6 +610,11 @@ def randperm(
     Raises:
         RuntimeError: if n is negative, or more than the dtype can number.
         NotImplementedError: if the dtype is bool.
+
+    Example:
+        >>> import minnet
+        >>> minnet.randperm(4).sort().values
+        tensor([0, 1, 2, 3])
     """
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
@@ -425,11 +630,157 @@ def randperm(
     return _finished(kernels.moved(order.astype(d, copy=False), device), requires_grad)
 
 
+@composite(where="minnet", out=True)
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     """Return 1 with the probability that each element of `input` gives (or `p`), else 0.
 
     Raises:
         RuntimeError: if a probability lies outside [0, 1].
+
+    Example:
+        >>> import minnet
+        >>> minnet.bernoulli(minnet.tensor([0.0, 1.0]))
+        tensor([0., 1.])
     """
     result = wrap(np.empty_like(input.array))
     return result.bernoulli_(input if p is None else p, generator=generator)
+
+
+def _check_floating(array: Any, name: str) -> None:
+    if array.dtype.kind != "f":
+        raise NotImplementedError(
+            f'"{name}" not implemented for {dtypes.of(array).tensor_type!r}; it needs a floating '
+            "point tensor"
+        )
+
+
+def _drawn(name: str) -> Any:
+    """Declare a change in place to random numbers."""
+    return operation(name, zero, where="Tensor", named="generator", draws=True, quiet=True)
+
+
+@_drawn("UniformBackward0")
+def uniform_(input: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Any = None) -> Tensor:
+    """Fill with draws from U[a, b), and return the tensor. The upper end is never drawn.
+
+    Torch's names for the bounds, `from` and `to`, are taken too.
+
+    Raises:
+        RuntimeError: if a > b, the dtype is not floating point, or the tensor is a leaf that
+            requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.empty(1000).uniform_(-1, 1)
+        >>> bool((x >= -1).all() and (x < 1).all())
+        True
+    """
+    _check_floating(input, "check_uniform_bounds")
+    random.resolve(generator).uniform(input, a, b)
+    return input
+
+
+@_drawn("NormalBackward0")
+def normal_(input: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Any = None) -> Tensor:
+    """Fill with draws from N(mean, std²), and return the tensor.
+
+    Raises:
+        RuntimeError: if std < 0, the dtype is not floating point, or the tensor is a leaf that
+            requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2).normal_(3, 0)
+        tensor([3., 3.])
+    """
+    _check_floating(input, "normal_kernel_cpu")
+    random.resolve(generator).normal(input, mean, std)
+    return input
+
+
+@_drawn("ExponentialBackward0")
+def exponential_(input: Tensor, lambd: Number = 1, generator: Any = None) -> Tensor:
+    """Fill with draws x >= 0 of density lambd · exp(-lambd · x), and return the tensor.
+
+    Raises:
+        RuntimeError: if `lambd` is not above 0, the dtype is not floating point, or the tensor is a
+            leaf that requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> bool((minnet.empty(100).exponential_(2) >= 0).all())
+        True
+    """
+    if input.dtype.kind != "f":
+        raise RuntimeError(
+            "Exponential distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {dtypes.of(input).tensor_type}"
+        )
+    random.resolve(generator).exponential(input, lambd)
+    return input
+
+
+@operation(
+    lambda p: f"BernoulliBackward{1 if kernels.is_array(p) else 2}",
+    zero,
+    tensors=2,
+    where="Tensor",
+    named="generator",
+    draws=True,
+    quiet=True,
+)
+def bernoulli_(input: Tensor, p: Tensor | Number = 0.5, generator: Any = None) -> Tensor:
+    """Fill with 1 with probability `p`, else 0, and return the tensor.
+
+    `p` is a number, or a floating point tensor with a probability for each element.
+
+    Raises:
+        RuntimeError: if a probability lies outside [0, 1], the shape of `p` does not expand to this
+            one's, or the tensor is a leaf that requires grad, outside `no_grad`.
+        NotImplementedError: if `p` is a tensor of whole numbers.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2).bernoulli_(minnet.tensor([0.0, 1.0]))
+        tensor([0., 1.])
+    """
+    if not kernels.is_array(p):
+        random.resolve(generator).bernoulli(input, p)
+        return input
+    chances = expand.operation.value(p, input.shape)
+    if chances.dtype.kind != "f":
+        raise NotImplementedError(
+            f'"bernoulli_tensor_cpu_p_" not implemented for {dtypes.of(chances).tensor_type!r}; '
+            "probabilities are floating point"
+        )
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+    uniform = np.empty_like(input, dtype=chances.dtype)
+    random.resolve(generator).uniform(uniform, 0.0, 1.0)
+    input[...] = uniform < chances
+    return input
+
+
+@_drawn("RandomBackward0")
+def random_(input: Tensor, a: Any = None, b: Any = None, generator: Any = None) -> Tensor:
+    """Fill with whole numbers from [a, b), or from [0, a), and return the tensor.
+
+    Without bounds from all that are not negative and that the dtype holds; in a float, from 0 to
+    that below which it holds every one (2²⁴ in float32). Torch's names for the bounds, `from` and
+    `to`, are taken too.
+
+    Raises:
+        RuntimeError: if the range is empty, or the tensor is a leaf that requires grad, outside
+            `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> bool((minnet.empty(100).random_(3) < 3).all())
+        True
+    """
+    if b is None:
+        a, b = None, a
+    if b is not None:
+        a = 0 if a is None else a
+    random.resolve(generator).integers(input, a, b)
+    return input

@@ -57,7 +57,7 @@ class Node:
         "results", "retain", "saved", "sends", "trace", "values",
     )  # fmt: skip
     operation: Any
-    label: str  # torch's name
+    label: str | None  # torch's name; None until somebody asks, if it depends on constants alone
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf) and to which result of
     # that node, the input's position, and the shape and dtype that the gradient is brought to.
@@ -76,7 +76,12 @@ class Node:
     metadata: dict[Any, Any] | None
 
     def __init__(
-        self, operation: Any, label: str, sends: Any, values: list[Any], constants: tuple[Any, ...]
+        self,
+        operation: Any,
+        label: str | None,
+        sends: Any,
+        values: list[Any],
+        constants: tuple[Any, ...],
     ):
         self.operation, self.label, self.sends = operation, label, sends
         self.values, self.constants = values, constants
@@ -89,10 +94,13 @@ class Node:
 
     def name(self) -> str:
         """Return torch's name for the node, such as "AddBackward0"."""
+        if self.label is None:
+            operation = self.operation
+            self.label = operation.node(*[self.constants[i] for i in operation.named_by])
         return self.label
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().removeprefix('torch::autograd::')} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -143,10 +151,10 @@ class Node:
                     0,
                 )
             values[place] = tensor = wrap(array)
-            tensor._node, tensor._slot, tensor._version = target, slot, counters.get(place)
+            tensor._node, tensor._slot, tensor._counter = target, slot, counters.get(place)
         if kernels.is_array(values[-2]):
             values[-2] = tensor = wrap(values[-2])
-            tensor._node, tensor._slot, tensor._version = self, 0, counters.get(-2)
+            tensor._node, tensor._slot, tensor._counter = self, 0, counters.get(-2)
         if self.operation.keeps == "intermediate":
             values[-1] = None  # a recorded derivative computes it again
         return values
@@ -203,7 +211,7 @@ class _Arrays:
             return np.add(x, y)
 
     def zeros(self, shape: Any, dtype: Any, like: Any) -> Any:
-        return np.zeros(shape, dtype, like=like)
+        return np.zeros(shape, dtype, like=kernels.as_array(like))  # which may be a scalar
 
     def tensor(self, gradient: Any) -> Any:
         return wrap(gradient)
@@ -260,20 +268,23 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
     return useful
 
 
-def _modified(node: Node, counter: list[int], version: int, place: int) -> RuntimeError:
-    array = (node.values or ())[place]
+def modified(array: Any, source: str | None, version: int, expected: int) -> RuntimeError:
+    """Return the error for a saved array that was changed in place."""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{described(array.shape, array.dtype)}]"
+        f"{'' if source is None else f', which is output 0 of {source},'} is at version {version}; "
+        f"expected version {expected} instead. Hint: clone() the tensor before you change it, or "
+        "change it after backward()."
+    )
+
+
+def _modified(node: Node, version: int, expected: int, place: int) -> RuntimeError:
     source = node.name() if place == -2 else None
     for target, _, position, *_ in node.sends:
         if type(target) is Node and position == place:
             source = target.name()
-    kind = described(array.shape, array.dtype) if kernels.is_array(array) else "a tensor"
-    return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{kind}]"
-        f"{'' if source is None else f', which is output 0 of {source},'} is at version "
-        f"{counter[0]}; expected version {version} instead. Hint: clone() the tensor before you "
-        "change it, or change it after backward()."
-    )
+    return modified((node.values or ())[place], source, version, expected)
 
 
 def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: Any, way: _Arrays) -> Any:
@@ -404,7 +415,7 @@ def _walk(
                 raise RuntimeError(FREED)
             for counter, version, place, always in node.saved:
                 if counter[0] != version and (always or recorded):
-                    raise _modified(node, counter, version, place)
+                    raise _modified(node, counter[0], version, place)
             if node.packed:
                 values = node.unpacked()
             if recorded:
@@ -445,7 +456,7 @@ def _walk(
                     if recorded or gradient is dy or gradient.base is not None:
                         shared.add(target)
                 gradients[target] = gradient
-            if not retain_graph and (node.saved or operation.keeps == "intermediate"):
+            if not retain_graph and (node.saved or operation.frees):
                 node.values, node.saved = None, ()
     finally:
         if quiet is not None:
@@ -534,7 +545,8 @@ def _observed(
 def _accumulate(x: Variable, gradient: Any, owned: bool, way: _Arrays) -> None:
     before = x._grad  # which another thread may set to None
     if way.recorded:
-        x._grad = gradient if before is None else way.add(before, gradient)
+        # A copy, since `.grad` is added to in place by a backward that is not recorded.
+        x._grad = way.V.clone(gradient) if before is None else way.add(before, gradient)
     elif before is None:
         x._grad = wrap(gradient if owned else gradient.copy())
     else:

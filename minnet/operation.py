@@ -53,11 +53,13 @@ graph.use_vocabularies(arrays, tensors)
 # As torch, every function takes NumPy's names for these parameters.
 SPELLINGS = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other",
+    "from": "a", "to": "b",
 }  # fmt: skip
 
 _NUMBERS = (float, int, bool)
 
 
+COPY_SLICES = "torch::autograd::CopySlices"
 BEFORE, SHAPES, RESULT, KEPT = -3, -3, -2, -1  # the last places of a node's values
 
 
@@ -80,7 +82,7 @@ class Operation:
         numbers: bool | None = None,
         optional: str = "",
         star: str | None = None,
-        view: bool = False,
+        view: bool | str = False,
         parts: Any = None,
         fills: bool = True,
         several: bool = False,
@@ -110,6 +112,8 @@ class Operation:
         self.optional = {self.names.index(name) for name in optional.split()}
         self.parts, self.fills, self.keeps, self.quiet = parts, fills, keeps, quiet
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
+        self.frees = keeps == "intermediate"
+        self.writes = self.name.endswith("_")
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
         if variadic:
@@ -142,8 +146,11 @@ class Operation:
         if self.joints[0] is whole is not None:
             shared = everything
         self.reads_shapes = SHAPES in {i for places in (*own, shared) for i in places}
-        self.node = node
-        self.node_reads = _picking(read(node, 0)) if callable(node) else None
+        # A node's name, and what it is found from: inputs, or constants alone.
+        self.node, reads_of_name = node, read(node, 0) if callable(node) else ()
+        by_constants = all(place < BEFORE for place in reads_of_name) and reads_of_name
+        self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
+        self.named_by = [place - BEFORE for place in by_constants or ()]
         self.positional = len(self.names) - len(named.split())
         # By position, what is read for an input's gradient.
         self._reads: Any = reads
@@ -333,8 +340,13 @@ def apply(
             sends = []
         elif operation.partial:
             sends = [send for send in sends if operation.flows[send[2]]]
-        if into is not None and 0 in operation.saving(needs)[1]:
+        if into is not None and not operation.writes and 0 in operation.saving(needs)[1]:
             found[0] = found[0].copy()  # what the derivatives read must outlive the change
+    if operation.writes:
+        if into is None:
+            found[0] = found[0].copy()
+        else:
+            writable(into)
     try:
         result = _computed(operation, found, constants, bool(sends))
     except Exception:
@@ -347,7 +359,7 @@ def apply(
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
     if into is None:
         out = wrap(result)
-        if operation.view and np.may_share_memory(out.array, found[0]):
+        if operation.view and (operation.view is True or np.may_share_memory(out.array, found[0])):
             made = "" if mode.enabled else "no_grad"
             viewed(out, inputs[0], operation.function, constants, made)
     else:
@@ -357,11 +369,13 @@ def apply(
         node, reads_result = _recorded(
             operation, inputs, found, constants, sends, needs, kept, into is not None
         )
-    if into is not None:
+    if operation.writes and into is not None:
+        into.bump()
+    elif into is not None:
         _overwrite(into, kernels.as_array(result))
     if node is not None:
         if reads_result:
-            counter = out._version or out.counter()
+            counter = out._counter or out.counter()
             node.saved.append((counter, counter[0], RESULT, True))
             node.values[RESULT] = out.array
         if mode.saving:
@@ -369,7 +383,9 @@ def apply(
         if into is None:
             out._node, out._slot = node, 0
         else:
-            _take_history(into, node)
+            if into._view is not None and operation.writes and operation.derivatives[0][0] is zero:
+                node.sends = [send for send in sends if send[2]]  # the base has the other zeros
+            take_history(into, node)
     return out
 
 
@@ -392,11 +408,15 @@ def _recorded(
 
     And whether they read the result.
     """
-    shapes = tuple(getattr(x, "shape", ()) for x in found) if operation.reads_shapes else None
+    shapes = None
+    if operation.reads_shapes:  # not of a generator, which is slow
+        shapes = tuple([getattr(x, "shape", ()) for x in found])
     values = [*found, *constants, shapes, None, kept]
-    name = operation.node
+    name: Any = operation.node
     if operation.node_reads is not None:
-        name = name(*operation.node_reads(values))  # type: ignore[operator]
+        name = name(*operation.node_reads(values))
+    elif operation.named_by:
+        name = None  # until somebody asks
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
     if operation.variadic:
@@ -409,12 +429,12 @@ def _recorded(
     for i in read:
         x = inputs[i]
         if isinstance(x, Variable) and not (in_place and i == 0):
-            counter = x._version or x.counter()
+            counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, True))
     for i in remade:
         x = inputs[i]
         if isinstance(x, Variable):
-            counter = x._version or x.counter()
+            counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, False))
     node.saved = saved
     return node, reads_result
@@ -427,9 +447,9 @@ def _several(
     """Return the results of an operation that has several, each of which is one of its node's."""
     out = tuple(map(wrap, results))
     if operation.view:
-        for i, x in enumerate(out):
-            function, given = operation.parts(i, *constants)
-            viewed(x, inputs[0], function, given, "several" if mode.enabled else "no_grad")
+        made = "several" if mode.enabled else "no_grad"
+        for x, (function, given) in zip(out, operation.parts(found[0], *constants), strict=True):
+            viewed(x, inputs[0], function, given, made)
     floating = [x.array.dtype.kind == "f" for x in out]
     if sends and any(floating):
         node, _ = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
@@ -442,7 +462,7 @@ def _several(
         for slot, x in enumerate(out):
             if floating[slot]:
                 x._node, x._slot = node, slot
-    return out
+    return type(results)(*out) if hasattr(results, "_fields") else out
 
 
 def _overwrite(x: Any, array: Any) -> None:
@@ -468,25 +488,24 @@ def _overwrite(x: Any, array: Any) -> None:
     x.bump()
 
 
-def _take_history(x: Any, node: Node) -> None:
-    """Make a node the history of a tensor whose elements it has just computed.
+def take_history(x: Any, node: Node, slot: int = 0) -> None:
+    """Make a node's result the history of a tensor whose elements it has just computed.
 
     If the tensor is a view, its base's history changes, and by that its own.
     """
     before = x._node
     view = x._view
     if view is None:
-        x._node, x._slot, x._requires_grad = node, 0, False
+        x._node, x._slot, x._requires_grad = node, slot, False
     else:
         base, old = view.base, edge(view.base)
         a, part = base.array, x.array
-        sends = [(node, 0, 1, part.shape, part.dtype)]
+        sends = [(node, slot, 1, part.shape, part.dtype)]
         if old is not None:
-            slot = base._slot if old is not base else 0
-            sends.insert(0, (old, slot, 0, a.shape, a.dtype))
+            sends.insert(0, (old, base._slot if old is not base else 0, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation
         node = Node(
-            copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,)
+            copied, copied.node, sends, [None, None, view.path, None, None, None], (view.path,)
         )
         base._node, base._slot, base._requires_grad = node, 0, False
         refresh(x)
@@ -503,12 +522,13 @@ def in_place(x: Any, out: Any) -> Any:
     Raises:
         RuntimeError: if `x` may not be changed, or `out` does not fit its shape or dtype.
     """
-    _check_in_place(x, out._node is not None)
+    if x._view is not None:
+        _check_in_place(x, out._node is not None)
     _overwrite(x, out.array)
     if out._node is not None and mode.enabled:
         array = x.array
         send = out._node, out._slot, 0, array.shape, array.dtype
-        _take_history(x, out._node if out._slot == 0 and out._node.results is None
+        take_history(x, out._node if out._slot == 0 and out._node.results is None
                       and out.array.dtype == array.dtype
                       else Node(Operation.same, "AliasBackward0", [send], [None] * 4, ()))  # fmt: skip
     return x
@@ -522,20 +542,28 @@ def _check_in_place(x: Any, recorded: bool) -> None:
             made without a history.
     """
     view = x._view
-    if view is None or not mode.enabled or not (recorded or x.requires_grad):
+    if not view.made or not mode.enabled:
         return
+    if not (recorded or x.requires_grad or view.base.requires_grad):
+        return
+    text = (
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+        if x._node is None
+        else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
+        "modified inplace. "
+    )
     if view.made == "several":
         raise RuntimeError(
-            f"Output {x._slot} of {'an operation' if x._node is None else x._node.name()} is a view "
-            "and is being modified inplace. This view is the output of a function that returns "
-            "multiple views. Such functions do not allow the output views to be modified inplace. "
-            "You should replace the inplace operation by an out-of-place one."
+            f"{text}This view is the output of a function that returns multiple views. Such "
+            "functions do not allow the output views to be modified inplace. You should replace the "
+            "inplace operation by an out-of-place one."
         )
-    if view.made == "no_grad":
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode "
-            "enabled. Make it outside of no_grad, or change it inside, or clone() it first."
-        )
+    raise RuntimeError(
+        f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+        "clarify your code by moving both the view and the inplace either both inside the no_grad "
+        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    )
 
 
 class Packed(NamedTuple):
@@ -545,11 +573,18 @@ class Packed(NamedTuple):
     unpack: Callable[[Any], Any]
 
 
-def _pack(node: Node) -> None:
+def packed(array: Any) -> Any:
+    """Return what a node saves for an array: itself, or what `saved_tensors_hooks` makes of it."""
+    if not mode.saving:
+        return array
     pack, unpack = mode.saving[-1]
+    return Packed(pack(wrap(array)), unpack)
+
+
+def _pack(node: Node) -> None:
     node.packed = True
     for _, _, place, _ in node.saved:
-        node.values[place] = Packed(pack(wrap(node.values[place])), unpack)  # type: ignore[index]
+        node.values[place] = packed(node.values[place])  # type: ignore[index]
 
 
 # The declaration
@@ -564,6 +599,7 @@ class Declared(NamedTuple):
     aliases: tuple[str, ...]
     operators: tuple[str, ...]
     in_place: Callable[..., Any] | None
+    forms: frozenset[str]  # where the in-place form is found
 
 
 DECLARED: dict[str, Declared] = {}
@@ -575,11 +611,14 @@ def operation(
     where: str = "minnet Tensor",
     aliases: str = "",
     operators: str = "",
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = True,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation by its value; see the file's first lines.
+
+    A value whose name ends in "_" writes into its first input, and returns it: so does the function.
+    V has its form that writes into a copy, under the name without "_".
 
     Args:
         node: torch's name of its nodes, or a function that gives it and says by its parameters' names
@@ -589,15 +628,17 @@ def operation(
         aliases: other names.
         operators: the methods of `Tensor` that Python's operators call; one such as `__iadd__` is
             the in-place form.
-        inplace: whether there is an in-place form, `name_`; in `nn.functional` also `inplace=`.
+        inplace: whether there is an in-place form, `name_`, or which places export it: `Tensor` and
+            `nn.functional`, unless said. In the latter the function takes `inplace=`, too.
         out: whether the function takes `out=`.
         options: `joint`, a derivative for all inputs; `reads`, by position the names that it then
             needs (of a `variadic` one, a function of the positions and the constants that gives the
-            places); `fused`, the composition that it is a fusion of; `tensors`, how many of the parameters are tensors, unless one for each derivative;
+            places); `fused`, the composition that it is a fusion of; `tensors`, how many of the
+            parameters are tensors, unless one for each derivative;
             `variadic`, the first parameter is a sequence of them; `numbers`, a Python number or a
             NumPy array may stand for one; `optional`, the names that may be None; `star`, the
             parameter that takes all further arguments; `view`, the result shares the first input's
-            memory; `several`, there are several results, and `parts(i, *constants)` tells the
+            memory ("maybe" where it may be a copy); `several`, there are several results, and `parts(input, *constants)` yields the
             function and constants of each that is a view; `fills`, whether gradients that have not
             arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
@@ -610,16 +651,27 @@ def operation(
     def declare(value: Callable[..., Any]) -> Any:
         declared = Operation(value, node, derivatives, **options)
         places = frozenset(where.split())
-        with_flag = inplace and "F" in places
+        with_flag = "F" in _forms(inplace) & places
         takes_out = out and "minnet" in places and not declared.view
         function = declared.function = _function_of(declared, takes_out, with_flag)
+        if declared.writes:
+            setattr(arrays, declared.name[:-1], lambda x, *rest: value(x.copy(), *rest))
+            setattr(tensors, declared.name[:-1], function)
+            function = _in_place_of(declared)
+            publish(function, places, aliases, operators, None)
+            return function
         setattr(arrays, declared.name, value)
         setattr(tensors, declared.name, function)
         form = _in_place_of(declared) if inplace else None
-        publish(function, places, aliases, operators, form)
+        publish(function, places, aliases, operators, form, _forms(inplace))
         return function
 
     return declare
+
+
+def _forms(inplace: bool | str) -> frozenset[str]:
+    """Return the places that export an in-place form."""
+    return frozenset(inplace.split() if isinstance(inplace, str) else ("Tensor", "F") * inplace)
 
 
 def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Callable[..., Any]:
@@ -634,7 +686,9 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
         target = None
-        if kwargs or star is not None or not required <= given <= positional:
+        if star is not None and given > n and not kwargs:
+            args = (*args[:n], ints(args[n:]))
+        elif kwargs or not required <= given <= positional:
             if takes_out and "out" in kwargs:
                 target = kwargs.pop("out")
             if with_flag:
@@ -648,7 +702,8 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
         elif given < total:
             args += defaults[given - total :]
         if declared.variadic:
-            found = apply(declared, args[0], args[1:])
+            tensors = args[0] if isinstance(args[0], list | tuple) else tuple(args[0])
+            found = apply(declared, tensors, args[1:])
         else:
             found = apply(declared, args[:n], args[n:])
         return found if target is None else _into(declared.name, found, target)
@@ -690,17 +745,25 @@ def _signature(
 
 def _in_place_of(declared: Operation) -> Callable[..., Any]:
     """Return the in-place form of an operation."""
-    n = declared.tensors
+    n, total, defaults = declared.tensors, len(declared.names), declared.defaults
+    required = total - len(defaults)
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        args = declared.bound((self, *args), kwargs)
-        recorded = any(isinstance(x, Variable) and x.requires_grad for x in args[:n])
-        _check_in_place(self, recorded)
-        return apply(declared, args[:n], args[n:], into=self)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = len(args)
+        if kwargs or declared.star is not None or not required <= given <= declared.positional:
+            args = declared.bound(args, kwargs)
+        elif given < total:
+            args += defaults[given - total :]
+        x = args[0]
+        if x._view is not None:
+            _check_in_place(x, any(isinstance(y, Variable) and y.requires_grad for y in args[:n]))
+        return apply(declared, args[:n], args[n:], into=x)
 
     _dress(call, declared.value)
-    call.__name__ = call.__qualname__ = f"{declared.name}_"
-    call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
+    call.operation = declared  # type: ignore[attr-defined]
+    if not declared.writes:
+        call.__name__ = call.__qualname__ = f"{declared.name}_"
+        call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
     call.__signature__ = _signature(declared.value, declared.star, (), False)  # type: ignore[attr-defined]
     return call
 
@@ -711,7 +774,7 @@ def composite(
     where: str = "minnet Tensor",
     aliases: str = "",
     operators: str = "",
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = False,
 ) -> Any:
     """Declare a function that is made of operations: it takes tensors, and has no node of its own.
@@ -722,16 +785,25 @@ def composite(
         return lambda function: composite(
             function, where=where, aliases=aliases, operators=operators, inplace=inplace, out=out
         )
-    names = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = list(parameters)
+    star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
+    plain = parameters.keys() - {star}
     called: Any = function
-    if out or not {"dim", "keepdim", "input", "other"}.isdisjoint(names):
+    if where and (out or star or not {"dim", "keepdim", "input", "other"}.isdisjoint(names)):
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             if not kwargs:
                 return function(*args)
             target = kwargs.pop("out", None) if out else None
-            found = function(*args, **respelled(kwargs, names))
+            if target is not None and "requires_grad" in plain:  # it makes a tensor like `out`
+                kwargs = {"dtype": target.dtype, "device": target.device, **kwargs}
+            if not kwargs.keys() <= plain:
+                kwargs = respelled(kwargs, names)
+                for name in {star, "size"}.intersection(kwargs) if star else ():
+                    args = (*args, kwargs.pop(name))
+            found = function(*args, **kwargs)
             return found if target is None else _into(function.__name__, found, target)
 
         called.__signature__ = _signature(function, None, (), out)
@@ -753,17 +825,22 @@ def composite(
         form.__name__ = form.__qualname__ = f"{function.__name__}_"
         form.__doc__ = f"Set the tensor to the value of `{function.__name__}`, and return it."
     setattr(tensors, function.__name__, called)
-    publish(called, frozenset(where.split()), aliases, operators, form)
+    publish(called, frozenset(where.split()), aliases, operators, form, _forms(inplace))
     return called
 
 
 def publish(
-    function: Any, where: frozenset[str], aliases: str, operators: str, in_place: Any
+    function: Any,
+    where: frozenset[str],
+    aliases: str,
+    operators: str,
+    in_place: Any,
+    forms: frozenset[str] = frozenset(),
 ) -> None:
     """Enter a function among the public ones."""
     name = function.__name__
     DECLARED[f"{function.__module__}.{name}"] = Declared(
-        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place
+        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place, forms
     )
 
 
@@ -771,11 +848,9 @@ def exported(where: str) -> dict[str, Any]:
     """Return the functions that a place exports, by all their names."""
     found: dict[str, Any] = {}
     for declared in DECLARED.values():
-        if where not in declared.where:
-            continue
-        for name in (declared.name, *declared.aliases):
+        for name in (declared.name, *declared.aliases) if where in declared.where else ():
             found[name] = declared.function
-            if declared.in_place is not None and where in ("Tensor", "F"):
+            if where in declared.forms:
                 found[f"{name}_"] = declared.in_place
         if where == "Tensor":
             for name in declared.operators:
@@ -810,7 +885,7 @@ def _resize(target: Any, like: Any) -> None:
             f"shape {list(like.shape)}; give one of that shape, or an empty one"
         )
     target.array = np.empty(like.shape, target.array.dtype, like=target.array)
-    target._version = target._view = None
+    target._counter = target._view = None
 
 
 @operation("AliasBackward0", lambda V, dy: dy, where="", quiet=True)
@@ -821,11 +896,16 @@ def alias(input: Tensor) -> Tensor:
 Operation.same = alias.operation
 
 
+def zero(V: Any, dy: Any) -> Any:
+    """The derivative of what does not depend on its input."""
+    return V.filled(dy, 0)
+
+
 def _unsliced(V: Any, dy: Any, path: Any) -> Any:
     return V.cleared(dy, path)
 
 
-@operation("CopySlices", _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
+@operation(COPY_SLICES, _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
 def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
     """Return `input` with `part` where the functions of `path` lead."""
     result = input.copy()
@@ -834,14 +914,14 @@ def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
 
 
 @operation(
-    "CopySlices", lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
+    COPY_SLICES, lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
 )
 def taken(input: Tensor, path: Any) -> Tensor:
     """Return the part of `input` that the functions of `path` lead to."""
     return _follow(input, path).copy()
 
 
-@operation("CopySlices", lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
+@operation(COPY_SLICES, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
 def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
     """Return zeros of a shape with `input` where the functions of `path` lead."""
     result = kernels.zeros(shape, input)
@@ -849,7 +929,7 @@ def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
     return result
 
 
-@operation("CopySlices", _unsliced, where="", quiet=True)
+@operation(COPY_SLICES, _unsliced, where="", quiet=True)
 def cleared(input: Tensor, path: Any) -> Tensor:
     """Return `input` with zeros where the functions of `path` lead."""
     result = input.copy()

@@ -21,36 +21,17 @@ from minnet.nn.init.elementwise import Function, of_arrays
 ADDED = {"Add"}
 SCALED = {"Div", "Mul"}  # by a number, as in x + 0.1 * f(x)
 # They hand elements on, in the same order.
-HANDED_ON = {
-    "Alias",
-    "Clone",
-    "ReshapeAlias",
-    "Squeeze",
-    "ToCopy",
-    "UnsafeView",
-    "Unsqueeze",
-    "View",
-}
+HANDED_ON = set("Alias Clone ReshapeAlias Squeeze ToCopy UnsafeView Unsqueeze View".split())
+PLAIN = "Abs Cos Erf Exp LogSigmoid Mish Relu Sigmoid Silu Sin Softplus Tanh"
 # What a recorded name may stand for, by the name in `nn.functional` or in the library itself.
 FUNCTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "Abs": [("abs", {})],
+    **{name: [(name.lower(), {})] for name in PLAIN.split()},
     "ClampMin": [("relu", {})],
     "Clamp": [("relu", {}), ("hardtanh", {}), ("relu6", {})],
-    "Cos": [("cos", {})],
     "Elu": [("elu", {}), ("selu", {})],
-    "Erf": [("erf", {})],
-    "Exp": [("exp", {})],
     "Gelu": [("gelu", {}), ("gelu", {"approximate": "tanh"})],
     "Hardtanh": [("hardtanh", {}), ("relu6", {})],
     "LeakyRelu": [("leaky_relu", {"negative_slope": s}) for s in (0.01, 0.2, 0.1, 0.3, 0.05)],
-    "LogSigmoid": [("logsigmoid", {})],
-    "Mish": [("mish", {})],
-    "Relu": [("relu", {})],
-    "Sigmoid": [("sigmoid", {})],
-    "Silu": [("silu", {})],
-    "Sin": [("sin", {})],
-    "Softplus": [("softplus", {})],
-    "Tanh": [("tanh", {})],
 }
 STEPS = 16  # of functions between two modules, at most
 

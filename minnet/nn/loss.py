@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 from minnet import functional as F
 from minnet.nn.module import Module
@@ -14,6 +14,9 @@ class _Loss(Module):
 
     `size_average` and `reduce` are torch's old way to say so; they warn.
     """
+
+    _function: Any
+    _options: ClassVar[tuple[str, ...]] = ("reduction",)  # attributes, and the function's arguments
 
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"):
         super().__init__()
@@ -29,6 +32,10 @@ class _Loss(Module):
             )
         self.reduction = reduction
 
+    def forward(self, input: Any, target: Any) -> Any:
+        options = {name: getattr(self, name) for name in self._options}
+        return type(self)._function(input, target, **options)
+
 
 class L1Loss(_Loss):
     """|x − y|.
@@ -39,8 +46,7 @@ class L1Loss(_Loss):
         tensor(1.5000)
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.l1_loss(input, target, reduction=self.reduction)
+    _function: Any = staticmethod(F.l1_loss)
 
 
 class MSELoss(_Loss):
@@ -52,8 +58,7 @@ class MSELoss(_Loss):
         tensor(2.5000)
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.mse_loss(input, target, reduction=self.reduction)
+    _function: Any = staticmethod(F.mse_loss)
 
 
 class SmoothL1Loss(_Loss):
@@ -67,6 +72,9 @@ class SmoothL1Loss(_Loss):
         tensor(0.8125)
     """
 
+    _function: Any = staticmethod(F.smooth_l1_loss)
+    _options = ("reduction", "beta")
+
     def __init__(
         self,
         size_average: Any = None,
@@ -76,9 +84,6 @@ class SmoothL1Loss(_Loss):
     ):
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
 class HuberLoss(_Loss):
@@ -95,14 +100,14 @@ class HuberLoss(_Loss):
         tensor(0.8125)
     """
 
+    _function: Any = staticmethod(F.huber_loss)
+    _options = ("reduction", "delta")
+
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
         if not isinstance(delta, float | int):
             raise TypeError(f"delta must be a float or int, got: {type(delta)}")
         super().__init__(reduction=reduction)
         self.delta = delta
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
 class NLLLoss(_Loss):
@@ -122,6 +127,9 @@ class NLLLoss(_Loss):
         tensor(0.3000)
     """
 
+    _function: Any = staticmethod(F.nll_loss)
+    _options = ("weight", "ignore_index", "reduction")
+
     def __init__(
         self,
         weight: Any = None,
@@ -133,15 +141,6 @@ class NLLLoss(_Loss):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.nll_loss(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-        )
 
 
 class CrossEntropyLoss(_Loss):
@@ -162,6 +161,9 @@ class CrossEntropyLoss(_Loss):
         tensor(2.3026, grad_fn=<NllLossBackward0>)
     """
 
+    _function: Any = staticmethod(F.cross_entropy)
+    _options = ("weight", "ignore_index", "reduction", "label_smoothing")
+
     def __init__(
         self,
         weight: Any = None,
@@ -175,16 +177,6 @@ class CrossEntropyLoss(_Loss):
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
 
 
 class BCEWithLogitsLoss(_Loss):
@@ -200,6 +192,9 @@ class BCEWithLogitsLoss(_Loss):
         tensor(0.4100)
     """
 
+    _function: Any = staticmethod(F.binary_cross_entropy_with_logits)
+    _options = ("weight", "pos_weight", "reduction")
+
     def __init__(
         self,
         weight: Any = None,
@@ -211,12 +206,3 @@ class BCEWithLogitsLoss(_Loss):
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.binary_cross_entropy_with_logits(
-            input,
-            target,
-            self.weight,
-            pos_weight=self.pos_weight,
-            reduction=self.reduction,
-        )

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, row, trained, written
+from minnet.optim.optimizer import Group, Optimizer, not_negative, row, trained, written
 from minnet.tensor import Tensor
 
 
@@ -69,15 +69,11 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
+        not_negative({"learning rate": lr, "epsilon value": eps})
         for i, beta in enumerate(betas):
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        not_negative({"weight_decay value": weight_decay})
         defaults = {
             "lr": lr,
             "betas": tuple(betas),

@@ -54,11 +54,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "defaults": self.defaults,
-            "state": self.state,
-            "param_groups": self.param_groups,
-        }
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -249,6 +245,17 @@ class Optimizer:
                     f"size mismatch for {name} of {owner}: the shape in the loaded state dict is "
                     f"{found}, and the optimizer needs {expected}; is it of another model?"
                 )
+
+
+def not_negative(options: dict[str, float]) -> None:
+    """Check options by what an error calls them.
+
+    Raises:
+        ValueError: if one is below 0 or NaN.
+    """
+    for name, value in options.items():
+        if not 0.0 <= value:
+            raise ValueError(f"Invalid {name}: {value}")
 
 
 def _typename(x: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet import kernels
 from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, row, trained, written
+from minnet.optim.optimizer import Group, Optimizer, not_negative, row, trained, written
 
 _options = itemgetter("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
@@ -66,12 +66,8 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= momentum:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        options = {"learning rate": lr, "momentum value": momentum}
+        not_negative({**options, "weight_decay value": weight_decay})
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {

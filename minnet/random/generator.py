@@ -292,11 +292,7 @@ class Generator:
         self._engine.fill("trunc_normal", array, mean, std, a, b, start=start, progress=progress)
 
     def bernoulli(
-        self,
-        array: np.ndarray,
-        p: float = 0.5,
-        start: int = 0,
-        progress: Progress = None,
+        self, array: np.ndarray, p: float = 0.5, start: int = 0, progress: Progress = None
     ) -> None:
         """Fill an array with 1 with probability `p`, else 0.
 
@@ -310,11 +306,7 @@ class Generator:
         self._engine.fill("bernoulli", array, p, start=start, progress=progress)
 
     def exponential(
-        self,
-        array: np.ndarray,
-        rate: float = 1.0,
-        start: int = 0,
-        progress: Progress = None,
+        self, array: np.ndarray, rate: float = 1.0, start: int = 0, progress: Progress = None
     ) -> None:
         """Fill a float array with numbers x >= 0 of density rate · exp(-rate · x).
 

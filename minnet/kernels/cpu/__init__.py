@@ -46,37 +46,7 @@ from minnet.kernels.cpu.orthogonal import (
     gram_schmidt_rows,
     random_rows,
 )
-from minnet.kernels.cpu.pointwise import (
-    cos,
-    elu,
-    elu_backward,
-    erf,
-    exp,
-    expm1,
-    gelu,
-    gelu_backward,
-    hardtanh,
-    hardtanh_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    log,
-    log1p,
-    logsigmoid,
-    logsigmoid_backward,
-    relu,
-    relu_backward,
-    selu,
-    selu_backward,
-    sigmoid,
-    sigmoid_backward,
-    silu,
-    silu_backward,
-    sin,
-    softplus,
-    softplus_backward,
-    tanh,
-    tanh_backward,
-)
+from minnet.kernels.cpu.pointwise import FUNCTIONS
 from minnet.kernels.cpu.reduce import (
     log_softmax,
     log_softmax_backward,
@@ -88,3 +58,5 @@ from minnet.kernels.cpu.reduce import (
     sum_rows,
     total,
 )
+
+globals().update(FUNCTIONS)

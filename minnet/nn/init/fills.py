@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet.nn.init import truncation
-from minnet.nn.init.fans import _calculate_correct_fan, fans, fans_in
+from minnet.nn.init.fans import Fans, _calculate_correct_fan, fans_in
 from minnet.nn.init.gain import gain_of, nonlinearity_gain
 from minnet.nn.init.initializer import initializer
 
@@ -208,9 +208,6 @@ def zeros_(tensor: np.ndarray) -> float:
     return 0.0
 
 
-Fans = tuple[int, int]
-
-
 def _xavier_std(tensor: np.ndarray, gain: Any, layout: dict[str, Any]) -> tuple[float, Fans]:
     fan_in, fan_out = fans_in(tensor, layout)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
@@ -290,14 +287,14 @@ def xavier_normal_(
 
 def _kaiming_std(
     tensor: np.ndarray, a: float, mode: str, nonlinearity: Any, layout: dict[str, Any]
-) -> tuple[float, Fans | None] | None:
-    """The std and the fans, if they are not the shape's own; or None where nothing is to fill."""
+) -> tuple[float, Fans] | None:
+    """The std and the fans; or None where nothing is to fill."""
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     fan = _calculate_correct_fan(tensor, mode, **layout)
     gain = nonlinearity_gain(nonlinearity, a, mode)
-    return gain / math.sqrt(fan), fans(tensor, **layout) if layout else None
+    return gain / math.sqrt(fan), fans_in(tensor, layout)
 
 
 @initializer
@@ -308,7 +305,7 @@ def kaiming_uniform_(
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, Fans | None] | None:
+) -> tuple[float, Fans] | None:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -357,7 +354,7 @@ def kaiming_normal_(
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, Fans | None] | None:
+) -> tuple[float, Fans] | None:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet.nn.init.gain import gain_of
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import dimensions, initializer
 from minnet.nn.init.orthogonal import orthogonal, working_dtype
 
 
@@ -56,8 +56,7 @@ def looks_linear_(
         >>> minnet.allclose(net(x - 2 * y), net(x) - 2 * net(y), atol=1e-5)
         True
     """
-    if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    dimensions(tensor.ndim >= 2, "2 or more")
     outputs, inputs, *kernel = tensor.shape
     for mirrored, count, what in ((mirror_out, outputs, "outputs"), (mirror_in, inputs, "inputs")):
         if mirrored and count % 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import dimensions, initializer
 
 
 @initializer(any_dtype=True, on_host=True)
@@ -31,8 +31,7 @@ def eye_(tensor: np.ndarray) -> None:
         tensor([[1., 0., 0.],
                 [0., 1., 0.]])
     """
-    if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+    dimensions(tensor.ndim == 2, "2")
     tensor.fill(0)
     np.fill_diagonal(tensor, 1)
 
@@ -64,8 +63,7 @@ def dirac_(tensor: np.ndarray, groups: int = 1) -> None:
                 [[0., 0., 0.],
                  [0., 1., 0.]]])
     """
-    if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    dimensions(tensor.ndim in (3, 4, 5), "3, 4, or 5")
     groups = operator.index(groups)
     if groups < 1:
         raise ValueError(f"groups must be at least 1, got {groups}")
@@ -109,8 +107,7 @@ def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: A
         >>> (w == 0).sum(dim=0)
         tensor([3, 3, 3, 3])
     """
-    if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+    dimensions(tensor.ndim == 2, "2")
     if not 0 <= sparsity <= 1:
         raise ValueError(f"sparsity must be a fraction in [0, 1], got {sparsity}")
     zeros = math.ceil(sparsity * tensor.shape[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import kernels
 from minnet.nn.init.gain import gain_of
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import dimensions, initializer
 
 
 @initializer(on_host=True)
@@ -52,8 +52,7 @@ def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> flo
         >>> minnet.allclose(w @ w.T, minnet.eye(3), atol=1e-6)
         True
     """
-    if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    dimensions(tensor.ndim >= 2, "2 or more")
     gain = float(gain_of(gain))
     if tensor.size == 0:
         return None
@@ -119,8 +118,7 @@ def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) 
         >>> w[:, :, 0].abs().sum() + w[:, :, 2].abs().sum()
         tensor(0.)
     """
-    if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    dimensions(tensor.ndim in (3, 4, 5), "3, 4, or 5")
     outputs, inputs, *kernel = tensor.shape
     if inputs > outputs:
         raise ValueError(

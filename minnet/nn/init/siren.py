@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.fans import fans
+from minnet.nn.init.fans import Fans, fans_in
 from minnet.nn.init.initializer import initializer
 
 
@@ -18,7 +18,7 @@ def siren_(
     first: bool = False,
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, tuple[int, int]] | None:
+) -> tuple[float, Fans] | None:
     """Fill with U(-bound, bound), bound = √(6 / fan_in) / omega, or 1 / fan_in in the first layer.
 
     Sitzmann, Martel, Bergman, Lindell and Wetzstein (2020), "Implicit neural representations with
@@ -51,7 +51,7 @@ def siren_(
     """
     if not 0 < omega < math.inf:
         raise ValueError(f"omega must be a number above 0, got {omega}")
-    both = fans(tensor, **layout)
+    both = fans_in(tensor, layout)
     if tensor.size == 0:
         return None
     bound = 1 / both[0] if first else math.sqrt(6 / both[0]) / omega

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import dimensions, initializer
 
 
 @initializer(on_host=True)
@@ -42,8 +42,7 @@ def zero_init_(tensor: np.ndarray) -> float | None:
         tensor([[1., 0., 0.],
                 [0., 1., 0.]])
     """
-    if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    dimensions(tensor.ndim >= 2, "2 or more")
     outputs, inputs, *kernel = tensor.shape
     tensor.fill(0)
     if tensor.size == 0:

@@ -1,0 +1,252 @@
+"""Every declared operation, by enumeration: its derivatives, what it saves, its forms, its shape.
+
+Each call of an operation that the cases make is noted, also those of derivatives, and tried again
+in all forms that the declaration promises. An operation, or a tensor argument of one, that no case
+calls fails the last tests.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from cases import CASES, SECOND_ORDER_EXEMPT
+from gradcheck import check_gradient
+
+import minnet
+from minnet import operation
+from minnet.autograd import grad
+from minnet.variable import Variable
+
+OPERATIONS = {
+    f.operation.name: f.operation
+    for f in vars(operation.tensors).values()
+    if hasattr(f, "operation")
+}
+DECLARED = {d.function.operation.name: d for d in operation.DECLARED.values()
+            if hasattr(d.function, "operation")}  # fmt: skip
+
+
+@contextmanager
+def noted():
+    """Give a list that fills with the (operation, inputs, constants, result) of each call."""
+    calls = []
+    original = operation.apply
+
+    def apply(op, inputs, constants, into=None):
+        inputs = list(inputs)
+        out = original(op, inputs, constants, into)
+        calls.append((op, inputs, constants, out))
+        return out
+
+    operation.apply = apply
+    try:
+        yield calls
+    finally:
+        operation.apply = original
+
+
+def leaves(arrays):
+    return [minnet.tensor(np.array(a, np.float64), requires_grad=True) for a in arrays]
+
+
+def gradients(f, xs, create_graph=False):
+    out = f(*xs)
+    v = np.random.default_rng(0).standard_normal(out.shape)
+    return grad(out, xs, minnet.tensor(v, dtype=out.dtype), create_graph=create_graph,
+                allow_unused=True)  # fmt: skip
+
+
+def flat(xs):
+    return minnet.cat([x.reshape(-1) for x in xs])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_first_order_bits_do_not_depend_on_create_graph(name):
+    f, *arrays = CASES[name]
+    for dtype in (np.float64, np.float32):
+        xs = [minnet.tensor(np.array(a, dtype), requires_grad=True) for a in arrays]
+        for a, b in zip(gradients(f, xs), gradients(f, xs, create_graph=True), strict=True):
+            if a is not None:
+                np.testing.assert_array_equal(a.numpy(), b.detach().numpy())
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in SECOND_ORDER_EXEMPT])
+def test_second_derivatives_are_those_of_differences(name):
+    f, *arrays = CASES[name]
+    out = f(*leaves(arrays))
+    v = np.random.default_rng(0).standard_normal(out.shape)
+    n = len(arrays)
+
+    def slopes(*args):
+        xs, u = args[:n], args[n]
+        if not xs[0].requires_grad:  # a run for differences
+            with minnet.enable_grad():
+                xs = [x.detach().requires_grad_() for x in xs]
+                found = grad(f(*xs), xs, u, allow_unused=True)
+        else:
+            found = grad(f(*xs), xs, u, create_graph=True, allow_unused=True)
+        # An input that the slopes do not depend on has a gradient of zeros.
+        return flat([g for g in found if g is not None]) + 0 * flat(args).sum()
+
+    check_gradient(slopes, *arrays, v)
+
+
+def tensors_of(calls):
+    """Return all tensors that the calls take and return, once each."""
+    found = {}
+    for _, inputs, _, out in calls:
+        for x in (*inputs, *(out if isinstance(out, tuple) else (out,))):
+            if isinstance(x, Variable):
+                found[id(x)] = x
+    return list(found.values())
+
+
+def change(x):
+    if x.array.dtype.kind == "f":
+        x.array *= -0.37
+        x.array -= 0.11
+    elif x.array.dtype.kind == "b":
+        np.logical_not(x.array, out=x.array)
+    else:
+        x.array[...] = x.array.max(initial=0) - x.array
+    x.bump()
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_a_tensor_changed_before_backward_is_noticed_or_does_no_harm(name, create_graph):
+    f, *arrays = CASES[name]
+    expected = gradients(f, leaves(arrays))
+    with noted() as calls:
+        f(*leaves(arrays))
+    for k in range(len(tensors_of(calls))):
+        xs = leaves(arrays)
+        with noted() as calls:
+            out = f(*xs)
+        x = tensors_of(calls)[k]
+        v = np.random.default_rng(0).standard_normal(out.shape)
+        if not x.array.flags.writeable or not x.array.size:
+            continue
+        before = x.array.copy()
+        try:
+            change(x)
+            found = grad(out, xs, minnet.tensor(v, dtype=out.dtype), allow_unused=True,
+                         create_graph=create_graph)  # fmt: skip
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)
+        else:
+            for g, e in zip(found, expected, strict=True):
+                if e is not None:
+                    np.testing.assert_array_equal(g.detach().numpy(), e.numpy())
+        finally:
+            x.array[...] = before
+
+
+def every_call():
+    """Return the calls of all cases, those of first and second derivatives included."""
+    found = []
+    for f, *arrays in CASES.values():
+        with noted() as calls:
+            xs = leaves(arrays)
+            gs = [g for g in gradients(f, xs, create_graph=True) if g is not None]
+            gs = [g for g in gs if g.requires_grad]
+            if gs:
+                grad([g.sum() for g in gs], xs, allow_unused=True, create_graph=True)
+        found += calls
+    return found
+
+
+CALLS = every_call()
+
+
+def same(x, y):
+    if isinstance(x, tuple):
+        return all(map(same, x, y))
+    return x.dtype is y.dtype and x.shape == y.shape and np.array_equal(
+        x.array, y.array, equal_nan=x.array.dtype.kind == "f"
+    )  # fmt: skip
+
+
+def plain(x):
+    return x.detach() if isinstance(x, Variable) else x
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_all_forms_of_an_operation_give_the_same(name):
+    op = OPERATIONS[name]
+    declared = DECLARED[name]
+    calls = [call for call in CALLS if call[0] is op][:40]
+    for _, inputs, constants, out in calls:
+        inputs = [plain(x) for x in inputs]
+        out = tuple(map(plain, out)) if isinstance(out, tuple) else plain(out)
+        given = [inputs] if op.variadic else inputs
+        arguments = dict(zip(op.names, [*given, *constants], strict=True))
+        with minnet.no_grad():
+            again = op.function(**arguments)
+            assert same(again, out)
+            renamed = {{"dim": "axis", "keepdim": "keepdims"}.get(k, k): v
+                       for k, v in arguments.items()}  # fmt: skip
+            assert same(op.function(**renamed), out)
+            if "out" in op.function.__signature__.parameters and not op.several:
+                target = minnet.empty(0, dtype=out.dtype)
+                assert op.function(**arguments, out=target) is target and same(target, out)
+            if declared.in_place is not None and isinstance(inputs[0], Variable) and (
+                inputs[0].shape == out.shape and inputs[0].dtype is out.dtype
+            ):  # fmt: skip
+                x = inputs[0].clone()
+                assert declared.in_place(x, *inputs[1:], *constants) is x and same(x, out)
+        shares = not op.several and isinstance(inputs[0], Variable) and np.shares_memory(
+            again.array, inputs[0].array
+        )  # fmt: skip
+        assert op.view or op.several or not shares
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_the_declared_shape_is_the_results(name):
+    op = OPERATIONS[name]
+    if op.dynamic:
+        return
+    for _, inputs, constants, out in [call for call in CALLS if call[0] is op]:
+        shapes = [getattr(x, "shape", ()) for x in inputs]
+        found = op.result_shape([tuple(s) for s in shapes], constants)
+        actual = [tuple(x.shape) for x in out] if op.several else tuple(out.shape)
+        assert found == actual
+
+
+def test_every_operation_and_every_tensor_argument_has_a_case():
+    flowed, given = set(), set()
+    for op, inputs, _, _ in CALLS:
+        for position, x in enumerate(inputs):
+            if isinstance(x, Variable):
+                position = 0 if op.variadic else position
+                given.add((op.name, position))
+                if x.requires_grad:
+                    flowed.add((op.name, position))
+    wanted = {
+        (name, position)
+        for name, op in OPERATIONS.items()
+        for position, flows in enumerate(op.flows)
+        if flows
+    }
+    assert wanted - flowed == set()
+    others = {
+        (name, position)
+        for name, op in OPERATIONS.items()
+        if any(op.flows)
+        for position in range(op.tensors)
+    }
+    assert others - given == set()
+
+
+def test_every_operation_that_is_differentiable_is_so_twice():
+    names = {name for name, op in OPERATIONS.items() if any(op.flows)}
+    covered = set()
+    for name, (f, *arrays) in CASES.items():
+        if name in SECOND_ORDER_EXEMPT:
+            continue
+        with noted() as calls:
+            gradients(f, leaves(arrays), create_graph=True)
+        covered |= {op.name for op, *_ in calls}
+    assert names - covered == set()
