@@ -148,7 +148,8 @@ class Operation:
         self.reads_shapes = SHAPES in {i for places in (*own, shared) for i in places}
         # A node's name, and what it is found from: inputs, or constants alone.
         self.node, reads_of_name = node, read(node, 0) if callable(node) else ()
-        by_constants = all(place < BEFORE for place in reads_of_name) and reads_of_name
+        fixed = (isinstance(place, int) and place < BEFORE for place in reads_of_name)
+        by_constants = all(fixed) and reads_of_name
         self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
         self.named_by = [place - BEFORE for place in by_constants or ()]
         self.positional = len(self.names) - len(named.split())
