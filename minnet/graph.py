@@ -569,7 +569,7 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Varia
 
 def _root(i: int, x: Variable, gradient: Any, create_graph: bool) -> Any:
     """Return the gradient that tensor i starts from."""
-    if not x.requires_grad:
+    if x._node is None and not x.requires_grad:
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn"
         )

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
@@ -166,21 +166,22 @@ class Operation:
         self.flows = [d is not None for d in derivatives]
         self.flows = self.flows or [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
-        self.partial = not variadic and not all(self.flows)
-        self._saving: dict[int, Any] = {}
+        self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
+        self.saving = lru_cache(1024)(self._saving)
 
-    def saving(self, needs: int) -> tuple[Any, Any, Any, bool]:
+    def _saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
 
-        The inputs that are dropped, those that are read, and those that only a recorded derivative
-        reads; and whether the result is read.
+        The places of the inputs that are dropped, of those that are read, and of those that only a
+        recorded derivative reads; and whether the result is read.
         """
-        positions = [i for i in range(self.tensors) if needs >> i & 1 and self.flows[i]]
-        read: set[int] = set().union(*(self._reads[i] for i in positions))
-        found = self._saving[needs] = self._sorted(read, self.tensors)
-        return found
-
-    def _sorted(self, read: Any, count: int) -> tuple[Any, Any, Any, bool]:
+        positions = [i for i in range(count) if needs >> i & 1]
+        if not self.variadic:
+            read = set().union(*(self._reads[i] for i in positions if self.flows[i]))
+        elif self._reads is not None:
+            read = self._reads(positions, *constants)
+        else:
+            read = range(count) if self.reads_inputs else ()
         remade = self._remade
         if self.fused is not None:
             remade = remade | {i for i in range(count) if i not in read}
@@ -190,12 +191,6 @@ class Operation:
             sorted(remade),
             RESULT in read,
         )
-
-    def saving_of(self, positions: Sequence[int], count: int, constants: Any) -> Any:
-        """Return the same for an operation of `count` inputs, for gradients by position."""
-        if self._reads is not None:
-            return self._sorted(self._reads(positions, *constants), count)
-        return self._sorted(range(count) if self.reads_inputs else (), count)
 
     def differentiated(self, V: Any, dy: Any, wanted: Sequence[int], *given: Any) -> dict[int, Any]:
         """Return the gradients, by position, of the composition that the operation is a fusion of."""
@@ -333,15 +328,17 @@ def apply(
                 sends.append((x, 0, position, array.shape, array.dtype))
                 needs |= 1 << position
             found.append(array)
+        elif x is None and position in operation.optional:
+            found.append(None)
         else:
             found.append(operation.operand(x, position))
         position += 1
     if sends:
         if not mode.enabled:
             sends = []
-        elif operation.partial:
+        elif needs & operation.blocked:
             sends = [send for send in sends if operation.flows[send[2]]]
-        if into is not None and not operation.writes and 0 in operation.saving(needs)[1]:
+        if into is not None and not operation.writes and 0 in operation.saving(needs, len(found), ())[1]:
             found[0] = found[0].copy()  # what the derivatives read must outlive the change
     if operation.writes:
         if into is None:
@@ -420,10 +417,7 @@ def _recorded(
         name = None  # until somebody asks
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
-    if operation.variadic:
-        saving = operation.saving_of([send[2] for send in sends], len(found), constants)
-    else:
-        saving = operation._saving.get(needs) or operation.saving(needs)
+    saving = operation.saving(needs, len(found), constants if operation.variadic else ())
     dropped, read, remade, reads_result = saving
     for i in dropped:
         values[i] = None
@@ -791,7 +785,8 @@ def composite(
     star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
     plain = parameters.keys() - {star}
     called: Any = function
-    if where and (out or star or not {"dim", "keepdim", "input", "other"}.isdisjoint(names)):
+    respells = where != "F" and not {"dim", "keepdim", "input", "other"}.isdisjoint(names)
+    if where and (out or star or respells):  # torch's own functions in Python take no such names
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
