@@ -8,6 +8,7 @@ operations themselves and recorded, so that gradients can be differentiated (`cr
 
 from __future__ import annotations
 
+import math
 import threading
 import traceback
 import warnings
@@ -15,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from minnet.size import Size
 from minnet.variable import Variable, described, edge, wrap
 
 _hook_ids = count()
+_position = itemgetter(2)  # of what a node sends: that of the input
 
 
 class RemovableHook:
@@ -250,9 +253,12 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
     """Return what is wanted and all nodes that have something wanted below."""
     order = list(dict.fromkeys(roots))
     seen = set(order)
+    oldest = math.inf  # a node that is older than all that is wanted has nothing of it below
+    if all(type(target) is Node for target in wanted):
+        oldest = max((target.number for target in wanted), default=-math.inf)
     for node in order:  # which grows meanwhile
         for target, *_ in node.sends:
-            if type(target) is Node and target not in seen:
+            if type(target) is Node and target not in seen and target.number <= oldest:
                 seen.add(target)
                 order.append(target)
     useful = set(wanted)
@@ -419,19 +425,19 @@ def _walk(
                 quiet.__enter__()
             if node.results is not None:
                 dy = _filled(node, dy, way)
-            joint = operation.joint
+            joint = operation.joints[recorded]
             found: Any = None
             if joint is not None:
-                wanted_here = [send[2] for send in sends]
-                found = joint(V, dy, wanted_here, *[values[i] for i in operation.joint_reads])
+                derivative, pick = joint
+                found = derivative(V, dy, list(map(_position, sends)), *pick(values))
             if node.trace is not None or (node.hooks is not None and node.hooks[1]):
                 found = _observed(node, dy, sends, found, values, way)
             for target, slot, position, shape, dtype in sends:
                 if found is not None:
                     gradient = found[position]
                 else:
-                    derivative, reads = operation.derivatives[position]
-                    gradient = derivative(V, dy, *[values[i] for i in reads])
+                    derivative, pick = operation.derivatives[position]
+                    gradient = derivative(V, dy, *pick(values))
                 if gradient is None:
                     continue
                 array = gradient.array if recorded else gradient
@@ -496,8 +502,8 @@ def _observed(
     if found is None:
         found = {}
         for send in sends:
-            derivative, reads = node.operation.derivatives[send[2]]
-            found[send[2]] = derivative(way.V, dy, *[values[i] for i in reads])
+            derivative, pick = node.operation.derivatives[send[2]]
+            found[send[2]] = derivative(way.V, dy, *pick(values))
     else:
         found = {send[2]: found[send[2]] for send in sends}
     if node.trace is not None and mode.check_nan:
@@ -563,7 +569,7 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Varia
 
 def _root(i: int, x: Variable, gradient: Any, create_graph: bool) -> Any:
     """Return the gradient that tensor i starts from."""
-    if not x.requires_grad:
+    if x._node is None and not x.requires_grad:
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn"
         )

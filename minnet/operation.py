@@ -16,16 +16,22 @@ arrays, or on tensors where gradients are to be differentiated. So a derivative 
 and does not branch on values.
 
 Gradients that have work in common are computed by one *joint* derivative (V, dy, wanted, ...), which
-returns them by position. An operation that `keeps` an intermediate for its derivative returns it
-beside its result; `kept` is None where gradients are recorded, and the derivative computes it again
-from the inputs (named in `remade`, if nothing else reads them).
+returns them by position; beside derivatives for each input, it is what arrays take. An operation
+that `keeps` an intermediate for its derivative returns it beside its result; `kept` is None where
+gradients are recorded, and the derivative computes it again from the inputs (named in `remade`, if
+nothing else reads them).
+
+An operation that is a *fusion* of others names what it computes as a composition of them,
+`fused=lambda V, <inputs>, <constants>: ...`: what it has no derivatives for, and what is recorded,
+are the gradients of that.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,7 +39,7 @@ import numpy as np
 
 from minnet import dtypes, graph, kernels
 from minnet.graph import Node
-from minnet.mode import mode
+from minnet.mode import enable_grad, mode
 from minnet.size import ints
 from minnet.variable import View, Variable, edge, refresh, viewed, wrap, writable
 
@@ -69,6 +75,7 @@ class Operation:
         node: str | Callable[..., str],
         derivatives: Sequence[Any],
         joint: Any = None,
+        fused: Any = None,
         reads: Any = None,
         tensors: int | None = None,
         variadic: bool = False,
@@ -92,7 +99,7 @@ class Operation:
         Raises:
             TypeError: if a derivative reads what the value does not have.
         """
-        self.value, self.joint = value, joint
+        self.value, self.fused = value, fused
         self.name = value.__name__
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name != "keep"]
         self.names = [p.name for p in parameters]
@@ -121,50 +128,91 @@ class Operation:
                     raise TypeError(f"the derivative of {self.name} reads {name}: no such name")
             return tuple(places[name] for name in wanted)
 
-        self.derivatives = [None if d is None else (d, read(d, 2)) for d in derivatives]
-        self.joint_reads = () if joint is None else read(joint, 3)
-        used = [i for d in self.derivatives if d is not None for i in d[1]] + [*self.joint_reads]
-        self.reads_shapes = SHAPES in used
+        own = [() if d is None else read(d, 2) for d in derivatives]
+        shared = () if joint is None else read(joint, 3)
+        everything = (*inputs.values(), *range(BEFORE - len(constants), BEFORE))
+        # A derivative goes with what picks the values that it reads.
+        self.derivatives = [
+            None if d is None else (d, _picking(places))
+            for d, places in zip(derivatives, own, strict=True)
+        ]
+        together = None if joint is None else (joint, _picking(shared))
+        whole = None if fused is None else (self.differentiated, _picking(everything))
+        # The derivative for all inputs, on arrays and recorded; None where each has its own.
+        self.joints = (
+            whole if together is None and not derivatives else together,
+            together if whole is None and not derivatives else whole,
+        )
+        if self.joints[0] is whole is not None:
+            shared = everything
+        self.reads_shapes = SHAPES in {i for places in (*own, shared) for i in places}
         # A node's name, and what it is found from: inputs, or constants alone.
         self.node, reads_of_name = node, read(node, 0) if callable(node) else ()
-        by_constants = all(place < BEFORE for place in reads_of_name) and reads_of_name
-        self.node_reads = () if by_constants else reads_of_name
+        fixed = (isinstance(place, int) and place < BEFORE for place in reads_of_name)
+        by_constants = all(fixed) and reads_of_name
+        self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
         self.named_by = [place - BEFORE for place in by_constants or ()]
         self.positional = len(self.names) - len(named.split())
-        self._remade = {inputs[name] for name in remade.split()} if not variadic else set()
-        self._reads = reads
-        if reads is not None and not callable(reads):
+        # By position, what is read for an input's gradient.
+        self._reads: Any = reads
+        if variadic:
+            self.reads_inputs = any(isinstance(i, slice) for i in shared)
+        elif reads is not None:
             self._reads = [{places[name] for name in names.split()} for names in reads]
+        else:
+            self._reads = [set(places) for places in own] or [set(shared)] * self.tensors
+        self._remade = {inputs[name] for name in remade.split()}
         # Which inputs gradients flow to.
-        self.flows = [d is not None for d in self.derivatives] if joint is None else (
-            [True] * (self.tensors if reads is None or callable(reads) else len(reads))
-        )  # fmt: skip
+        self.flows = [d is not None for d in derivatives]
+        self.flows = self.flows or [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
-        self.partial = not variadic and not all(self.flows)
-        self._saving: dict[int, Any] = {}
+        self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
+        self.saving = lru_cache(1024)(self._saving)
 
-    def saving(self, needs: int) -> tuple[Any, Any, Any, bool]:
+    def _saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
 
-        The inputs that are dropped, those that are read, and those that only a recorded derivative
-        reads; and whether the result is read.
+        The places of the inputs that are dropped, of those that are read, and of those that only a
+        recorded derivative reads; and whether the result is read.
         """
-        read: set[int] = set()
-        for position in range(self.tensors):
-            if not (needs >> position & 1 and self.flows[position]):
-                continue
-            if self.joint is None:
-                read |= set(self.derivatives[position][1])  # type: ignore[index]
-            else:
-                read |= set(self.joint_reads) if self._reads is None else self._reads[position]
-        remade, inputs = self._remade, range(self.tensors)
-        found = self._saving[needs] = (
-            tuple(i for i in inputs if i not in read and i not in remade),
-            tuple(i for i in inputs if i in read and i not in remade),
-            tuple(i for i in inputs if i in remade),
+        positions = [i for i in range(count) if needs >> i & 1]
+        if not self.variadic:
+            read = set().union(*(self._reads[i] for i in positions if self.flows[i]))
+        elif self._reads is not None:
+            read = self._reads(positions, *constants)
+        else:
+            read = range(count) if self.reads_inputs else ()
+        remade = self._remade
+        if self.fused is not None:
+            remade = remade | {i for i in range(count) if i not in read}
+        return (
+            [i for i in range(count) if i not in read and i not in remade],
+            [i for i in range(count) if i in read and i not in remade],
+            sorted(remade),
             RESULT in read,
         )
-        return found
+
+    def differentiated(self, V: Any, dy: Any, wanted: Sequence[int], *given: Any) -> dict[int, Any]:
+        """Return the gradients, by position, of the composition that the operation is a fusion of."""
+        recorded = V is tensors
+        inputs = list(given[0] if self.variadic else given[: self.tensors])
+        constants = given[1 if self.variadic else self.tensors :]
+        with enable_grad():
+            if recorded:
+                # Others than those of the graph: the same tensor may stand at two positions.
+                for i in wanted:
+                    inputs[i] = V.alias(inputs[i])
+            else:
+                inputs = [wrap(x) if kernels.is_array(x) else x for x in inputs]
+                dy = wrap(dy)
+                for i in wanted:
+                    inputs[i]._requires_grad = True
+            result = self.fused(tensors, *((inputs,) if self.variadic else inputs), *constants)
+        leaves = [inputs[i] for i in wanted]
+        found = graph.grad(result, leaves, dy, create_graph=recorded, allow_unused=True)
+        if not recorded:
+            found = tuple(None if g is None else g.array for g in found)
+        return dict(zip(wanted, found, strict=True))
 
     def operand(self, x: Any, position: int) -> Any:
         """Return what a value takes for an argument that is no tensor.
@@ -172,7 +220,9 @@ class Operation:
         Raises:
             TypeError: if it cannot stand for a tensor.
         """
-        if (self.numbers and type(x) in _NUMBERS) or (x is None and position in self.optional):
+        if self.numbers and type(x) in _NUMBERS:
+            return x
+        if x is None and (0 if self.variadic else position) in self.optional:
             return x
         if self.numbers and isinstance(x, np.ndarray | np.generic):
             array = np.asarray(x)
@@ -230,6 +280,18 @@ class Operation:
         return tuple(found)
 
 
+def _picking(places: Sequence[Any]) -> Callable[[Any], Any]:
+    """Return a function that gives the values at some places, for one call less than a loop."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    if not places:
+        return itemgetter(slice(0))
+    (place,) = places
+    if isinstance(place, slice):
+        return lambda values: (values[place],)
+    return itemgetter(slice(place, place + 1 or None))
+
+
 def respelled(kwargs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return keyword arguments with NumPy's names replaced by torch's."""
     return {
@@ -266,15 +328,17 @@ def apply(
                 sends.append((x, 0, position, array.shape, array.dtype))
                 needs |= 1 << position
             found.append(array)
+        elif x is None and position in operation.optional:
+            found.append(None)
         else:
             found.append(operation.operand(x, position))
         position += 1
     if sends:
         if not mode.enabled:
             sends = []
-        elif operation.partial:
+        elif needs & operation.blocked:
             sends = [send for send in sends if operation.flows[send[2]]]
-        if into is not None and not operation.writes and 0 in operation.saving(needs)[1]:
+        if into is not None and not operation.writes and 0 in operation.saving(needs, len(found), ())[1]:
             found[0] = found[0].copy()  # what the derivatives read must outlive the change
     if operation.writes:
         if into is None:
@@ -300,13 +364,15 @@ def apply(
         out = into
     node = None
     if sends and out.array.dtype.kind == "f":
-        node = _recorded(operation, inputs, found, constants, sends, needs, kept, into is not None)
+        node, reads_result = _recorded(
+            operation, inputs, found, constants, sends, needs, kept, into is not None
+        )
     if operation.writes and into is not None:
         into.bump()
     elif into is not None:
         _overwrite(into, kernels.as_array(result))
     if node is not None:
-        if not operation.variadic and operation._saving[needs][3]:
+        if reads_result:
             counter = out._counter or out.counter()
             node.saved.append((counter, counter[0], RESULT, True))
             node.values[RESULT] = out.array
@@ -336,27 +402,23 @@ def _recorded(
     operation: Operation, inputs: Sequence[Any], found: list[Any], constants: tuple[Any, ...],
     sends: list[Any], needs: int, kept: Any, in_place: bool,
 ) -> Any:  # fmt: skip
-    """Return the node of a call, which has saved what its derivatives read of the inputs."""
+    """Return the node of a call, which has saved what its derivatives read of the inputs.
+
+    And whether they read the result.
+    """
     shapes = None
-    if operation.reads_shapes:
-        shapes = tuple(
-            [getattr(x, "shape", ()) for x in found]
-        )  # not of a generator, which is slow
+    if operation.reads_shapes:  # not of a generator, which is slow
+        shapes = tuple([getattr(x, "shape", ()) for x in found])
     values = [*found, *constants, shapes, None, kept]
     name: Any = operation.node
-    if operation.node_reads:
-        name = name(*[values[i] for i in operation.node_reads])
+    if operation.node_reads is not None:
+        name = name(*operation.node_reads(values))
     elif operation.named_by:
         name = None  # until somebody asks
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
-    if operation.variadic:
-        every = range(len(found)) if isinstance(operation.joint_reads[0], slice) else ()
-        dropped: Any = () if every else range(len(found))
-        always = every if operation._reads is None else operation._reads([s[2] for s in sends])
-        read, remade = always, [i for i in every if i not in always]
-    else:
-        dropped, read, remade, _ = operation._saving.get(needs) or operation.saving(needs)
+    saving = operation.saving(needs, len(found), constants if operation.variadic else ())
+    dropped, read, remade, reads_result = saving
     for i in dropped:
         values[i] = None
     for i in read:
@@ -370,7 +432,7 @@ def _recorded(
             counter = x._counter or x.counter()
             saved.append((counter, counter[0], i, False))
     node.saved = saved
-    return node
+    return node, reads_result
 
 
 def _several(
@@ -385,7 +447,7 @@ def _several(
             viewed(x, inputs[0], function, given, made)
     floating = [x.array.dtype.kind == "f" for x in out]
     if sends and any(floating):
-        node = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
+        node, _ = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
         node.results = [
             (x.array.shape, x.array.dtype) if f else None
             for x, f in zip(out, floating, strict=True)
@@ -565,7 +627,9 @@ def operation(
             `nn.functional`, unless said. In the latter the function takes `inplace=`, too.
         out: whether the function takes `out=`.
         options: `joint`, a derivative for all inputs; `reads`, by position the names that it then
-            needs; `tensors`, how many of the parameters are tensors, unless one for each derivative;
+            needs (of a `variadic` one, a function of the positions and the constants that gives the
+            places); `fused`, the composition that it is a fusion of; `tensors`, how many of the
+            parameters are tensors, unless one for each derivative;
             `variadic`, the first parameter is a sequence of them; `numbers`, a Python number or a
             NumPy array may stand for one; `optional`, the names that may be None; `star`, the
             parameter that takes all further arguments; `view`, the result shares the first input's
@@ -721,7 +785,8 @@ def composite(
     star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
     plain = parameters.keys() - {star}
     called: Any = function
-    if where and (out or star or not {"dim", "keepdim", "input", "other"}.isdisjoint(names)):
+    respells = where != "F" and not {"dim", "keepdim", "input", "other"}.isdisjoint(names)
+    if where and (out or star or respells):  # torch's own functions in Python take no such names
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,7 @@ from minnet.operation import Number, Tensor, composite, operation
 from minnet.variable import Variable, wrap
 
 Operand = Any  # an array or a Python number
-_NUMBERS = (int, float)
+_NUMBERS = (int, float, bool)  # by their types: a scalar of NumPy's is an array of no dims
 
 
 def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, Operand]:
@@ -23,13 +23,11 @@ def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, O
 
     A Python number stays one where NumPy's own rule for it gives that dtype.
     """
-    if not isinstance(x, _NUMBERS) and x.dtype.kind == "f":
-        if isinstance(y, _NUMBERS) or y.dtype == x.dtype:
+    if type(x) not in _NUMBERS and x.dtype.kind == "f":
+        if type(y) in _NUMBERS or y.dtype == x.dtype:
             return x, y
-    elif isinstance(x, _NUMBERS) and not isinstance(y, _NUMBERS) and y.dtype.kind == "f":
+    elif type(x) in _NUMBERS and type(y) not in _NUMBERS and y.dtype.kind == "f":
         return x, y
-    # A float64 gradient of no dims may be NumPy's scalar, which is a Python float as well.
-    x, y = (np.asarray(v) if isinstance(v, np.generic) else v for v in (x, y))
     dtype = dtypes.common(x, y)
     if floating and dtype.kind != "f":
         dtype = dtypes.get_default_dtype().numpy
@@ -101,7 +99,7 @@ def add(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
 def _scaled(x: Operand, alpha: float) -> Operand:
     if alpha == 1:
         return x
-    if isinstance(alpha, float) and not isinstance(x, _NUMBERS) and x.dtype.kind != "f":
+    if isinstance(alpha, float) and type(x) not in _NUMBERS and x.dtype.kind != "f":
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
@@ -129,7 +127,7 @@ def sub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
         tensor([-5.,  0.])
     """
     for x in (input, other):
-        if isinstance(x, bool) or (not isinstance(x, _NUMBERS) and x.dtype.kind == "b"):
+        if isinstance(x, bool) or (type(x) not in _NUMBERS and x.dtype.kind == "b"):
             raise RuntimeError(
                 "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
                 "trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -241,7 +239,7 @@ def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
 
 
 @operation(
-    lambda other: "RemainderBackward" + ("0" if isinstance(other, _NUMBERS) else "1"),
+    lambda other: "RemainderBackward" + ("0" if type(other) in _NUMBERS else "1"),
     lambda V, dy: dy,
     lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, "floor")),
     operators="__mod__ __imod__",
@@ -392,7 +390,7 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 def _power(base: Operand, exponent: Operand) -> Any:
-    if isinstance(exponent, _NUMBERS):
+    if type(exponent) in _NUMBERS:
         if exponent == 2:
             return base * base
         if exponent == 3:
@@ -407,20 +405,20 @@ def _power(base: Operand, exponent: Operand) -> Any:
 
 
 def _power_node(input: Operand, exponent: Operand) -> str:
-    if isinstance(exponent, _NUMBERS):
+    if type(exponent) in _NUMBERS:
         return "PowBackward0"
-    return "PowBackward2" if isinstance(input, _NUMBERS) else "PowBackward1"
+    return "PowBackward2" if type(input) in _NUMBERS else "PowBackward1"
 
 
 def _power_by_base(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
-    if isinstance(exponent, _NUMBERS) and exponent == 0:
+    if type(exponent) in _NUMBERS and exponent == 0:
         return V.filled(dy, 0)
     slope = V.mul(dy, V.mul(exponent, V.pow(input, V.sub(exponent, 1))))
-    return slope if isinstance(exponent, _NUMBERS) else V.ifelse(V.eq(exponent, 0), 0.0, slope)
+    return slope if type(exponent) in _NUMBERS else V.ifelse(V.eq(exponent, 0), 0.0, slope)
 
 
 def _power_by_exponent(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
-    base = V.filled(dy, input) if isinstance(input, _NUMBERS) else input
+    base = V.filled(dy, input) if type(input) in _NUMBERS else input
     slope = V.mul(V.mul(dy, V.pow(base, exponent)), V.log(base))
     return V.ifelse(V.logical_and(V.eq(base, 0), V.ge(exponent, 0)), 0.0, slope)
 
