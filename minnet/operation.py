@@ -79,7 +79,7 @@ class Operation:
         several: bool = False,
         keeps: str | None = None,
         remade: str = "",
-        quiet: bool = False,
+        quiet: bool | str = False,
         draws: bool = False,
         dynamic: bool = False,
         shape: Any = None,
@@ -533,10 +533,10 @@ def operation(
             function and constants of each that is a view; `fills`, whether gradients that have not
             arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
-            make NumPy warn; `draws`, it takes random numbers; `dynamic`, its shape depends on
-            values; `shape`, a function of the inputs' shapes and the constants that gives the
-            result's, by default that of broadcasting; `named`, the constants that are given by name
-            only.
+            make NumPy warn ("value": the value does not); `draws`, it takes random numbers;
+            `dynamic`, its shape depends on values; `shape`, a function of the inputs' shapes and
+            the constants that gives the result's, by default that of broadcasting; `named`, the
+            constants that are given by name only.
     """
 
     def declare(value: Callable[..., Any]) -> Any:
@@ -627,12 +627,18 @@ def _signature(
 
 def _in_place_of(declared: Operation) -> Callable[..., Any]:
     """Return the in-place form of an operation."""
-    n = declared.tensors
+    n, total, positional = declared.tensors, len(declared.names), declared.positional
+    required, defaults = total - len(declared.defaults), declared.defaults
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        args = declared.bound((self, *args), kwargs)
-        recorded = any(isinstance(x, Variable) and x.requires_grad for x in args[:n])
-        _check_in_place(self, recorded)
+        args = (self, *args)
+        if kwargs or declared.star is not None or not required <= len(args) <= positional:
+            args = declared.bound(args, kwargs)
+        elif len(args) < total:
+            args += defaults[len(args) - total :]
+        if self._view is not None:
+            recorded = any(isinstance(x, Variable) and x.requires_grad for x in args[:n])
+            _check_in_place(self, recorded)
         return apply(declared, args[:n], args[n:], into=self)
 
     _dress(call, declared.value)
