@@ -420,7 +420,7 @@ def _walk(
                 values = node.unpacked()
             if recorded:
                 values = node.revived(values)
-            elif quiet is None and not operation.quiet:
+            elif quiet is None and operation.quiet is not True:
                 quiet = np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
                 quiet.__enter__()
             if node.results is not None:

@@ -88,7 +88,7 @@ class Operation:
         several: bool = False,
         keeps: str | None = None,
         remade: str = "",
-        quiet: bool = False,
+        quiet: bool | str = False,
         draws: bool = False,
         dynamic: bool = False,
         shape: Any = None,
@@ -637,10 +637,10 @@ def operation(
             function and constants of each that is a view; `fills`, whether gradients that have not
             arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
-            make NumPy warn; `draws`, it takes random numbers; `dynamic`, its shape depends on
-            values; `shape`, a function of the inputs' shapes and the constants that gives the
-            result's, by default that of broadcasting; `named`, the constants that are given by name
-            only.
+            make NumPy warn ("value": the value does not); `draws`, it takes random numbers;
+            `dynamic`, its shape depends on values; `shape`, a function of the inputs' shapes and
+            the constants that gives the result's, by default that of broadcasting; `named`, the
+            constants that are given by name only.
     """
 
     def declare(value: Callable[..., Any]) -> Any:
