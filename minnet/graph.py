@@ -208,7 +208,7 @@ class _Arrays:
 
     def add(self, x: Any, y: Any) -> Any:
         with np.errstate(all="ignore"):
-            return np.add(x, y)
+            return np.add(x, y) if x.shape else kernels.as_array(np.add(x, y))
 
     def zeros(self, shape: Any, dtype: Any, like: Any) -> Any:
         return np.zeros(shape, dtype, like=kernels.as_array(like))  # which may be a scalar
@@ -443,6 +443,8 @@ def _walk(
                 array = gradient.array if recorded else gradient
                 if array.shape != shape or array.dtype is not dtype:
                     gradient = way.fit(gradient, shape, dtype)
+                if not shape and not recorded:  # NumPy returns scalars where no dimension is left
+                    gradient = kernels.as_array(gradient)
                 if type(target) is Node and target.results is not None:
                     if _send(gradients, target, slot, gradient, way):
                         heappush(ready, (target.number, target))
