@@ -1,7 +1,15 @@
 """minnet: a small neural-network framework on NumPy and Numba, with torch's names."""
 
 from minnet import autograd, cuda, data, doctor, nn, optim, random
-from minnet.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from minnet.autograd import (
+    enable_grad,
+    inference_mode,
+    is_anomaly_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from minnet.devices import OutOfMemoryError, device
 from minnet.dtypes import bool_ as bool
 from minnet.dtypes import (
@@ -41,50 +49,11 @@ from minnet.warmup import warmup
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator",
-    "OutOfMemoryError",
-    "Size",
-    "Tensor",
-    "__version__",
-    "autograd",
-    "bool",
-    "cuda",
-    "data",
-    "device",
-    "doctor",
-    "double",
-    "dtype",
-    "enable_grad",
-    "float",
-    "float32",
-    "float64",
-    "get_default_dtype",
-    "get_matmul",
-    "get_num_threads",
-    "get_rng_state",
-    "initial_seed",
-    "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "is_grad_enabled",
-    "load",
-    "long",
-    "manual_seed",
-    "nn",
-    "no_grad",
-    "optim",
-    "random",
-    "save",
-    "seed",
-    "set_default_dtype",
-    "set_grad_enabled",
-    "set_matmul",
-    "set_num_threads",
-    "set_printoptions",
-    "set_rng_state",
-    "uint8",
-    "warmup",
-    *_functions,
-]
+    "Generator", "OutOfMemoryError", "Size", "Tensor", "__version__", "autograd", "bool", "cuda",
+    "data", "device", "doctor", "double", "dtype", "enable_grad", "float", "float32", "float64",
+    "get_default_dtype", "get_matmul", "get_num_threads", "get_rng_state", "inference_mode",
+    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
+    "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nn", "no_grad",
+    "optim", "random", "save", "seed", "set_default_dtype", "set_grad_enabled", "set_matmul",
+    "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "warmup", *_functions,
+]  # fmt: skip

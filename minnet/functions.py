@@ -4,4 +4,4 @@ from minnet import creation, functional  # noqa: F401 - declare them
 from minnet.operation import exported
 
 globals().update(exported("minnet"))
-__all__ = sorted(exported("minnet"))  # noqa: PLE0605
+__all__ = sorted(exported("minnet"))

@@ -41,7 +41,7 @@ from minnet import dtypes, graph, kernels
 from minnet.graph import Node
 from minnet.mode import enable_grad, mode
 from minnet.size import ints
-from minnet.variable import View, Variable, edge, refresh, viewed, wrap, writable
+from minnet.variable import Variable, edge, refresh, viewed, wrap, writable
 
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
@@ -338,7 +338,11 @@ def apply(
             sends = []
         elif needs & operation.blocked:
             sends = [send for send in sends if operation.flows[send[2]]]
-        if into is not None and not operation.writes and 0 in operation.saving(needs, len(found), ())[1]:
+        if (
+            into is not None
+            and not operation.writes
+            and 0 in operation.saving(needs, len(found), ())[1]
+        ):
             found[0] = found[0].copy()  # what the derivatives read must outlive the change
     if operation.writes:
         if into is None:

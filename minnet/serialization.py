@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from minnet import atomic, kernels
-from minnet.autograd import Variable
 from minnet.creation import from_numpy
+from minnet.variable import Variable
 
 VERSION = 1
 ENTRY = "minnet"

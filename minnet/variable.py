@@ -21,7 +21,14 @@ class Variable:
 
     # Slots: an attribute with a default in the class takes Python three times as long to read.
     __slots__ = (
-        "__weakref__", "_grad", "_hooks", "_node", "_requires_grad", "_slot", "_counter", "_view",
+        "__weakref__",
+        "_counter",
+        "_grad",
+        "_hooks",
+        "_node",
+        "_requires_grad",
+        "_slot",
+        "_view",
         "array",
     )  # fmt: skip
     array: np.ndarray

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import minnet  # noqa: F401 - declares all operations
+import minnet
 from minnet.operation import DECLARED, exported
 
 ROOT = Path(__file__).parents[1]

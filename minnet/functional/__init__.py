@@ -6,7 +6,6 @@ from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
     dropout,
-    legacy,
     linear,
     loss,
     mlp,
@@ -15,7 +14,6 @@ from minnet.functional import (  # each declares its operations
 )
 from minnet.operation import DECLARED
 
-legacy.add()
 globals().update({name: d.function for d in DECLARED.values() for name in (d.name, *d.aliases)})
 
 

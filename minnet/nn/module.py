@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from minnet import dtypes
-from minnet.autograd import no_grad
 from minnet.devices import device as Device
+from minnet.mode import no_grad
 from minnet.nn.hooks import Hook, RemovableHandle, call_with_hooks, register
 from minnet.nn.members import REGISTRIES, Members
 from minnet.nn.parameter import Parameter

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import wrap
 from minnet.optim.optimizer import Group, Optimizer, not_negative, row, trained, written
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 
 class Adam(Optimizer):

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import enable_grad, wrap
+from minnet.mode import enable_grad
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 Group = dict[str, Any]
 # torch's choices of implementation: there is one here, fused over all parameters of a group.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import wrap
 from minnet.optim.optimizer import Group, Optimizer, not_negative, row, trained, written
+from minnet.variable import wrap
 
 _options = itemgetter("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import Variable, wrap
 from minnet.random.engine import Engine, Progress
 from minnet.random.philox_engine import PhiloxEngine
 from minnet.random.torch_engine import TorchEngine
+from minnet.variable import Variable, wrap
 
 # torch's, so that a script that prints it sees the same number.
 DEFAULT_SEED = 67280421310721

@@ -10,9 +10,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 import numpy as np
 
 from minnet import kernels, random
-from minnet.autograd import Variable, described
 from minnet.nn.init import holders
 from minnet.nn.init.provenance import Record
+from minnet.variable import Variable, described
 
 P = ParamSpec("P")
 T = TypeVar("T")

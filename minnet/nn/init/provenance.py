@@ -16,9 +16,9 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
-from minnet.autograd import Variable
 from minnet.nn.init import holders
 from minnet.nn.init.fans import fans
+from minnet.variable import Variable
 
 _HERE = "minnet.nn.init"
 LEAST = 11  # columns that a name or a call keeps where the terminal is narrow
