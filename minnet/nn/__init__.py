@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-from minnet.nn import functional, init
-from minnet.nn.activation import (
-    ELU,
-    GELU,
-    SELU,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from minnet.nn import activation, functional, init
+from minnet.nn.activation import *  # noqa: F403
 from minnet.nn.container import (
     ModuleDict,
     ModuleList,
@@ -42,21 +27,14 @@ from minnet.nn.module import Module
 from minnet.nn.parameter import Parameter
 
 __all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
-    "Hardtanh",
     "HuberLoss",
     "Identity",
     "L1Loss",
-    "LeakyReLU",
     "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
     "MSELoss",
     "Module",
     "ModuleDict",
@@ -65,16 +43,10 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
-    "ReLU",
-    "ReLU6",
     "Sequential",
-    "SiLU",
-    "Sigmoid",
     "SmoothL1Loss",
-    "Softmax",
-    "Softplus",
-    "Tanh",
     "Unflatten",
     "functional",
     "init",
+    *activation.__all__,
 ]
