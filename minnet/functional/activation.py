@@ -316,7 +316,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 @pointwise(
     "EluBackward0",
-    lambda V, dy, x, alpha: V.ifelse(V.le(x, 0), V.elu_backward(dy, x, alpha), 0.0),
+    lambda V, dy, x, alpha: V.ifelse(V.lt(x, 0), V.elu_backward(dy, x, alpha), 0.0),
     where="F",
     inplace=True,
 )
@@ -339,7 +339,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 @pointwise(
     "EluBackward0",
-    lambda V, dy, x: V.ifelse(V.le(x, 0), V.selu_backward(dy, x), 0.0),
+    lambda V, dy, x: V.ifelse(V.lt(x, 0), V.selu_backward(dy, x), 0.0),
     where="minnet F",
     inplace="minnet F",
     out=False,
