@@ -164,7 +164,8 @@ class Operation:
         self._remade = {inputs[name] for name in remade.split()}
         # Which inputs gradients flow to.
         self.flows = [d is not None for d in derivatives]
-        self.flows = self.flows or [True] * (0 if variadic else len(self._reads))
+        if not derivatives and (joint or fused):
+            self.flows = [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
         self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
         self.saving = lru_cache(1024)(self._saving)
@@ -213,6 +214,13 @@ class Operation:
         if not recorded:
             found = tuple(None if g is None else g.array for g in found)
         return dict(zip(wanted, found, strict=True))
+
+    def result_shape(self, shapes: list[tuple[int, ...]], constants: tuple[Any, ...]) -> Any:
+        """Return the shape of the result, or those of several, by what the declaration says."""
+        if self.shape is None:
+            return np.broadcast_shapes(*shapes)
+        given = dict(zip(self.names[self.tensors :], constants, strict=True), shapes=shapes)
+        return self.shape(*[given[name] for name in inspect.signature(self.shape).parameters])
 
     def operand(self, x: Any, position: int) -> Any:
         """Return what a value takes for an argument that is no tensor.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from math import pi, sqrt
 from typing import Any
 
@@ -88,10 +89,13 @@ def _taking(function: Any, *names: str) -> Any:
     return function
 
 
-# Elementary functions: integers become floating point.
+# Elementary functions: integers become floating point. The kernels are quiet, as NumPy's products in
+# derivatives are not.
+
+elementary = partial(operation, inplace="minnet Tensor", quiet="value")
 
 
-@operation("ExpBackward0", lambda V, dy, result: V.mul(dy, result), inplace="minnet Tensor")
+@elementary("ExpBackward0", lambda V, dy, result: V.mul(dy, result))
 def exp(input: Tensor) -> Tensor:
     """Return e to the power of each element.
 
@@ -104,9 +108,7 @@ def exp(input: Tensor) -> Tensor:
     return kernels.of(input).exp(input)
 
 
-@operation(
-    "Expm1Backward0", lambda V, dy, result: V.mul(dy, V.add(result, 1)), inplace="minnet Tensor"
-)
+@elementary("Expm1Backward0", lambda V, dy, result: V.mul(dy, V.add(result, 1)))
 def expm1(input: Tensor) -> Tensor:
     """Return e**x - 1 of each element, accurate near 0.
 
@@ -119,7 +121,7 @@ def expm1(input: Tensor) -> Tensor:
     return kernels.of(input).expm1(input)
 
 
-@operation("LogBackward0", lambda V, dy, input: V.div(dy, input), inplace="minnet Tensor")
+@elementary("LogBackward0", lambda V, dy, input: V.div(dy, input))
 def log(input: Tensor) -> Tensor:
     """Return the natural logarithm: -inf at 0, NaN below.
 
@@ -132,9 +134,7 @@ def log(input: Tensor) -> Tensor:
     return kernels.of(input).log(input)
 
 
-@operation(
-    "Log1PBackward0", lambda V, dy, input: V.div(dy, V.add(input, 1)), inplace="minnet Tensor"
-)
+@elementary("Log1PBackward0", lambda V, dy, input: V.div(dy, V.add(input, 1)))
 def log1p(input: Tensor) -> Tensor:
     """Return log(1 + x) of each element, accurate near 0.
 
@@ -147,7 +147,7 @@ def log1p(input: Tensor) -> Tensor:
     return kernels.of(input).log1p(input)
 
 
-@operation("SinBackward0", lambda V, dy, input: V.mul(dy, V.cos(input)), inplace="minnet Tensor")
+@elementary("SinBackward0", lambda V, dy, input: V.mul(dy, V.cos(input)))
 def sin(input: Tensor) -> Tensor:
     """Return the sine of each element, an angle in radians.
 
@@ -160,9 +160,7 @@ def sin(input: Tensor) -> Tensor:
     return kernels.of(input).sin(input)
 
 
-@operation(
-    "CosBackward0", lambda V, dy, input: V.mul(dy, V.neg(V.sin(input))), inplace="minnet Tensor"
-)
+@elementary("CosBackward0", lambda V, dy, input: V.mul(dy, V.neg(V.sin(input))))
 def cos(input: Tensor) -> Tensor:
     """Return the cosine of each element, an angle in radians.
 
@@ -179,7 +177,7 @@ def _erf_slope(V: Any, dy: Any, input: Any) -> Any:
     return V.mul(dy, V.mul(V.exp(V.neg(V.mul(input, input))), TWO_BY_SQRT_PI))
 
 
-@operation("ErfBackward0", _erf_slope, inplace="minnet Tensor")
+@elementary("ErfBackward0", _erf_slope)
 def erf(input: Tensor) -> Tensor:
     """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to each element.
 
@@ -318,7 +316,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 @pointwise(
     "EluBackward0",
-    lambda V, dy, x, alpha: V.ifelse(V.le(x, 0), V.elu_backward(dy, x, alpha), 0.0),
+    lambda V, dy, x, alpha: V.ifelse(V.lt(x, 0), V.elu_backward(dy, x, alpha), 0.0),
     where="F",
     inplace=True,
 )
@@ -341,7 +339,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 @pointwise(
     "EluBackward0",
-    lambda V, dy, x: V.ifelse(V.le(x, 0), V.selu_backward(dy, x), 0.0),
+    lambda V, dy, x: V.ifelse(V.lt(x, 0), V.selu_backward(dy, x), 0.0),
     where="minnet F",
     inplace="minnet F",
     out=False,

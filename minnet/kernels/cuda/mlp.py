@@ -20,8 +20,12 @@ from minnet.kernels.cuda.pointwise import (
     tanh_backward,
 )
 
-FORWARD = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
-BACKWARD = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
+FORWARD: dict[str, Any] = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
+BACKWARD: dict[str, Any] = {
+    "relu": relu_backward,
+    "tanh": tanh_backward,
+    "sigmoid": sigmoid_backward,
+}
 
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
