@@ -288,7 +288,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
         >>> minnet.unsqueeze(minnet.zeros(2, 3), -1).shape
         torch.Size([2, 3, 1])
     """
-    return input[(*_before(axis(dim, input.ndim + 1)), None, ...)]
+    d, shape = axis(dim, input.ndim + 1), input.shape
+    return input.reshape((*shape[:d], 1, *shape[d:]))
 
 
 def _before(dim: int) -> tuple[slice, ...]:
