@@ -41,7 +41,7 @@ from minnet import dtypes, graph, kernels
 from minnet.graph import Node
 from minnet.mode import enable_grad, mode
 from minnet.size import ints
-from minnet.variable import Variable, edge, refresh, viewed, wrap, writable
+from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
 
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
@@ -114,6 +114,7 @@ class Operation:
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
         self.frees = keeps == "intermediate"
         self.writes = self.name.endswith("_")
+        self.simple = quiet and keeps is None and not variadic
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
         if variadic:
@@ -358,7 +359,10 @@ def apply(
         else:
             writable(into)
     try:
-        result = _computed(operation, found, constants, bool(sends))
+        if operation.simple:  # without another call
+            result = operation.value(*found, *constants)
+        else:
+            result = _computed(operation, found, constants, bool(sends))
     except Exception:
         kernels.one_device(found)  # whatever a mixture of devices raised
         raise
@@ -369,7 +373,7 @@ def apply(
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
     if into is None:
         out = wrap(result)
-        if operation.view and (operation.view is True or np.may_share_memory(out.array, found[0])):
+        if operation.view and (operation.view is True or _is_view(out.array, found[0])):
             made = "" if mode.enabled else "no_grad"
             viewed(out, inputs[0], operation.function, constants, made)
     else:
@@ -397,6 +401,11 @@ def apply(
                 node.sends = [send for send in sends if send[2]]  # the base has the other zeros
             take_history(into, node)
     return out
+
+
+def _is_view(array: Any, of: Any) -> bool:
+    base = array.base
+    return base is not None and (base is of or base is of.base)
 
 
 def _computed(
@@ -500,10 +509,9 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
 
     If the tensor is a view, its base's history changes, and by that its own.
     """
-    before = x._node
     view = x._view
     if view is None:
-        x._node, x._slot, x._requires_grad = node, slot, False
+        renew(x, node, slot)
     else:
         base, old = view.base, edge(view.base)
         a, part = base.array, x.array
@@ -514,13 +522,8 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
         node = Node(
             copied, copied.node, sends, [None, None, view.path, None, None, None], (view.path,)
         )
-        base._node, base._slot, base._requires_grad = node, 0, False
+        renew(base, node, 0)
         refresh(x)
-    if before is not None and before.retain:  # now of the new value's gradient
-        for slot, reference in tuple(before.retain.items()):
-            if reference() is x:
-                del before.retain[slot]
-                x._node.retain = {**(x._node.retain or {}), x._slot: reference}
 
 
 def in_place(x: Any, out: Any) -> Any:

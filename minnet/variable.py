@@ -100,7 +100,7 @@ class View:
 
     def __init__(self, base: Variable, path: tuple[tuple[Any, tuple[Any, ...]], ...], made: str):
         self.base, self.path, self.made = base, path, made
-        self.origin = edge(base)
+        self.origin = base._node or (base if base._requires_grad else None)  # it is no view
 
 
 class Hooks:
@@ -133,8 +133,18 @@ def refresh(x: Variable) -> None:
             y = function(y, *constants)
     if y._node is not None:
         y._node.label = "AsStridedBackward0"  # as torch, whatever the path
-    x._node, x._slot, x._requires_grad = y._node, y._slot, False
+    renew(x, y._node, y._slot)
     view.origin = origin
+
+
+def renew(x: Variable, node: Any, slot: int) -> None:
+    """Give a tensor another history. If it retains its gradient, it is now the new value's."""
+    before = x._node
+    x._node, x._slot, x._requires_grad = node, slot, False
+    for old, reference in tuple((before and before.retain or {}).items()):
+        if reference() is x and node is not None:
+            del before.retain[old]  # type: ignore[union-attr]
+            node.retain = {**(node.retain or {}), slot: reference}
 
 
 def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any, ...],
