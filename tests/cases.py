@@ -10,6 +10,7 @@ import numpy as np
 import minnet
 from minnet import functional as F
 from minnet.functional import activation, loss
+from minnet.functional.mlp import mlp
 
 
 def put(x, key, value):
@@ -251,6 +252,105 @@ POSSIBLE |= {
     for name, (f, left, right) in BINARY.items()
     for a, b in PAIRS
 }
+
+
+def hooked(x):
+    """Return tanh by a module whose gradients are watched."""
+    module = minnet.nn.Tanh()
+    module.register_full_backward_hook(lambda *_: None)
+    return module(x * 1)
+
+
+def drawn(x, name):
+    """Return `x` twice, one of which was overwritten with draws."""
+    minnet.manual_seed(0)
+    return getattr(x * 1, name)() * 0 + x
+
+
+def through_views(x, y):
+    """Return a tensor that was changed in place through views, and views of views."""
+    h = x.contiguous() * 1
+    early = h[0]
+    h[:, 0] = y
+    h.t()[1].mul_(y)
+    h.view(-1)[1:3].exp_()
+    return h * early
+
+
+def assigned(x, y):
+    h = x * 1
+    h[1].copy_(y)
+    h[0].fill_(y[0])
+    h[:, 2].zero_()
+    return h * h
+
+
+apart_weights = positive(3)
+OTHERS |= {
+    "a watched module": (hooked, normal(2, 3)),
+    "through views": (through_views, normal(2, 3), normal(2)),
+    "assigned": (assigned, normal(2, 3), normal(3)),
+    "masked_fill": (lambda x, y: x.masked_fill(mask, y), normal(2, 3), normal()),
+    "rsub of tensors": (F.rsub, normal(2, 3), normal(3)),
+    "layers together": (
+        lambda x, *p: mlp(x, list(p), ["tanh", "sigmoid", None]),
+        normal(3, 2),
+        normal(4, 2),
+        normal(4),
+        normal(3, 4),
+        normal(3),
+        normal(2, 3),
+        normal(2),
+    ),
+    "layers together, without biases": (
+        lambda x, w, v: mlp(x, [w, None, v, None], ["relu", "tanh"]),
+        normal(3, 2),
+        normal(4, 2),
+        normal(2, 4),
+    ),
+    "cross_entropy of probabilities, weighted": (
+        lambda x, t, w: loss.cross_entropy(x, t, w, label_smoothing=0.1),
+        normal(4, 3),
+        positive(4, 3),
+        positive(3),
+    ),
+    "cross_entropy smoothed, weighted": (
+        lambda x: loss.cross_entropy(
+            x,
+            classes,
+            minnet.tensor(apart_weights, dtype=x.dtype),
+            ignore_index=2,
+            label_smoothing=0.2,
+        ),
+        normal(4, 3),
+    ),
+    "nll_loss weighted": (
+        lambda x: loss.nll_loss(x, classes, minnet.tensor(apart_weights, dtype=x.dtype)),
+        normal(4, 3),
+    ),
+    "bce weighted": (
+        loss.binary_cross_entropy_with_logits,
+        normal(2, 3),
+        positive(2, 3) / 2,
+        positive(2, 3),
+    ),
+    "bce with pos_weight": (
+        lambda x, t, w, p: loss.binary_cross_entropy_with_logits(x, t, w, pos_weight=p),
+        normal(2, 3),
+        positive(2, 3) / 2,
+        positive(2, 3),
+        positive(3),
+    ),
+}
+OTHERS["bernoulli_ of chances"] = (
+    lambda x: (minnet.manual_seed(0), x + 0 * (x * 1).bernoulli_(minnet.full_like(x, 0.5)))[1],
+    normal(2, 3),
+)
+OTHERS |= {
+    name: (lambda x, name=name: drawn(x, name), normal(2, 3))
+    for name in "normal_ uniform_ exponential_ bernoulli_ random_".split()
+}
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.
