@@ -89,8 +89,8 @@ def _taking(function: Any, *names: str) -> Any:
     return function
 
 
-# Elementary functions: integers become floating point. The kernels are quiet, as NumPy's products in
-# derivatives are not.
+# Elementary functions: integers become floating point. The kernels make NumPy warn of nothing, as
+# products in derivatives do.
 
 elementary = partial(operation, inplace="minnet Tensor", quiet="value")
 
