@@ -460,3 +460,26 @@ def logsigmoid(input: Tensor) -> Tensor:
         tensor([-1.3133, -0.1269])
     """
     return _kernels(input, "log_sigmoid_cpu").logsigmoid(input)
+
+
+def _mish_bend(V: Any, dy: Any, x: Any) -> Any:
+    t, s = V.tanh(V.softplus(x)), V.sigmoid(x)
+    rest = V.mul(x, V.rsub(V.mul(s, V.add(V.mul(t, 2), 1)), 1))
+    return V.mul(V.mul(V.tanh_backward(dy, t), s), V.add(rest, 2))
+
+
+@pointwise("MishBackward0", _mish_bend, where="F", inplace=True)
+def mish(input: Tensor) -> Tensor:
+    """Return x tanh(softplus(x)).
+
+    Misra 2019, "Mish: a self regularized non-monotonic activation function".
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.mish(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3034,  1.9440])
+    """
+    return _kernels(input, "mish_cpu").mish(input)

@@ -242,6 +242,29 @@ def silu_backward(dy: Any, x: Any) -> Any:
     return dy * s * (one + product(x, one - s))
 
 
+MISH_ONE = 20.0  # above, the tanh of `mish` is 1
+
+
+@formula(2 * COMPUTING)
+def mish(x: Any) -> Any:
+    """Return x tanh(log(1 + e**x))."""
+    two = like(x, 2.0)
+    e = exp(like(x, MISH_ONE) if x > like(x, MISH_ONE) else x)
+    n = product(e, e + two)
+    return x * (n / (n + two))
+
+
+@formula(2 * COMPUTING)
+def mish_backward(dy: Any, x: Any) -> Any:
+    one, two = like(x, 1.0), like(x, 2.0)
+    low = like(x, MISH_ONE) if x > like(x, MISH_ONE) else x
+    e = exp(low)
+    n = product(e, e + two)
+    below = n + two
+    share = e * (one + e) / below / below
+    return dy * (n / below + product(like(x, 4.0) * low, share))
+
+
 # Losses: all arguments are float32, or all are float64.
 
 

@@ -153,6 +153,18 @@ class SiLU(_InPlace, function="silu"):
     """
 
 
+class Mish(_InPlace, function="mish"):
+    """x · tanh(log(1 + exp(x))).
+
+    Misra (2019), "Mish: a self regularized non-monotonic activation function".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Mish()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3034,  1.9440])
+    """
+
+
 class GELU(_Activation, function="gelu"):
     """x · Φ(x) with Φ the standard normal distribution function.
 

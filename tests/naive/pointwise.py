@@ -132,3 +132,17 @@ def silu(x):
 def silu_backward(dy, x):
     s = sigmoid(x)
     return dy * s * (1 + x * (1 - s))
+
+
+def mish(x):
+    e = exp(np.where(x > 20, x.dtype.type(20), x))
+    n = e * (e + 2)
+    return x * (n / (n + 2))
+
+
+def mish_backward(dy, x):
+    low = np.where(x > 20, x.dtype.type(20), x)
+    e = exp(low)
+    n = e * (e + 2)
+    share = e * (1 + e) / (n + 2) / (n + 2)
+    return dy * (n / (n + 2) + 4 * low * share)
