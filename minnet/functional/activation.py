@@ -311,6 +311,28 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, True) if inplace else hardtanh(input, 0.0, 6.0)
 
 
+@pointwise(
+    "HardswishBackward0",
+    lambda V, dy, x: V.ifelse(V.lt(V.abs(x), 3), V.div(dy, 3), 0.0),
+    where="F",
+    inplace=True,
+)
+def hardswish(input: Tensor) -> Tensor:
+    """Return x relu6(x + 3) / 6. The derivative is 0 at -3 and 1 at 3.
+
+    Howard and others 2019, "Searching for MobileNetV3".
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.hardswish(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3333,  1.6667])
+    """
+    return _kernels(input, "hardswish_cpu").hardswish(input)
+
+
 # Smooth activations
 
 

@@ -136,6 +136,21 @@ def hardtanh_backward(dy: Any, x: Any, low: Any, high: Any) -> Any:
     return like(x, 0.0) if (x <= like(x, low)) | (x >= like(x, high)) else dy
 
 
+@formula(MOVING)
+def hardswish(x: Any) -> Any:
+    """Return x times x + 3 held within [0, 6], divided by 6."""
+    return x * held(x + like(x, 3.0), 0.0, 6.0) / like(x, 6.0)
+
+
+@formula(MOVING)
+def hardswish_backward(dy: Any, x: Any) -> Any:
+    """Return dy times the slope: 0 at -3 and below, 1 at 3 and above."""
+    three = like(x, 3.0)
+    inner = dy * (x / three + like(x, 0.5))
+    above = inner if x < three else dy
+    return like(x, 0.0) if x <= -three else above
+
+
 # Exponential units
 
 

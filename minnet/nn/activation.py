@@ -95,6 +95,21 @@ class ReLU6(Hardtanh):
         return "inplace=True" if self.inplace else ""
 
 
+class Hardswish(_InPlace, function="hardswish"):
+    """x · ReLU6(x + 3) / 6.
+
+    Howard and others (2019), "Searching for MobileNetV3".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardswish()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3333,  1.6667])
+    """
+
+    def extra_repr(self) -> str:
+        return ""  # as torch's
+
+
 class LeakyReLU(_InPlace, function="leaky_relu"):
     """x where x > 0, else `negative_slope` · x.
 

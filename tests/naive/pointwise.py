@@ -146,3 +146,12 @@ def mish_backward(dy, x):
     n = e * (e + 2)
     share = e * (1 + e) / (n + 2) / (n + 2)
     return dy * (n / (n + 2) + 4 * low * share)
+
+
+def hardswish(x):
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def hardswish_backward(dy, x):
+    slope = np.where(x < 3, x / 3 + x.dtype.type(0.5), x.dtype.type(1))
+    return np.where(x <= -3, x.dtype.type(0), dy * slope)
