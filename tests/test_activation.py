@@ -143,6 +143,18 @@ CASES = {
         [-0.375, -0.11458333333333333, 0.0, 0.46875, 1.6666666666666667],
         [0.0, 0.4166666666666667, 0.5, 0.75, 1.1666666666666665],
     ),
+    "hardsigmoid": (
+        "HardsigmoidBackward0",
+        {},
+        [0.25, 0.4583333333333333, 0.5, 0.625, 0.8333333333333334],
+        [
+            0.16666666666666666,
+            0.16666666666666666,
+            0.16666666666666666,
+            0.16666666666666666,
+            0.16666666666666666,
+        ],
+    ),
 }
 LOGARITHMS = ("log", "log1p")
 ELEMENTARY = ("exp", "expm1", *LOGARITHMS, "sin", "cos", "erf", "tanh", "sigmoid")
@@ -157,6 +169,7 @@ KINKS = {
     "relu6": (6.0, 0.0),
     "hardtanh": (-0.5, 0.0),
     "hardswish": (3.0, 1.0),
+    "hardsigmoid": (3.0, 0.0),
 }
 
 
@@ -273,6 +286,7 @@ def test_values_and_gradients_are_torchs(name, options, dtype):
     # In float32, gelu and its slope end in a cancellation at -5, here and in torch.
     rtol, atol = (3e-6, 3e-6 if name == "gelu" else 5e-7) if dtype == np.float32 else (1e-13, 1e-15)
     np.testing.assert_allclose(value, expected.detach().numpy(), rtol=rtol, atol=atol)
+    rtol = max(rtol, 1e-7 * (name == "hardsigmoid"))  # torch's sixth is a float32
     np.testing.assert_allclose(gradient, theirs.grad.numpy(), rtol=rtol, atol=atol)
 
 

@@ -333,6 +333,21 @@ def hardswish(input: Tensor) -> Tensor:
     return _kernels(input, "hardswish_cpu").hardswish(input)
 
 
+@pointwise("HardsigmoidBackward0", where="F", inplace=True)
+def hardsigmoid(input: Tensor) -> Tensor:
+    """Return relu6(x + 3) / 6. The derivative at -3 and at 3 is 0.
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.hardsigmoid(minnet.tensor([-1.0, 2.0]))
+        tensor([0.3333, 0.8333])
+    """
+    return _kernels(input, "hardsigmoid_cpu").hardsigmoid(input)
+
+
 # Smooth activations
 
 

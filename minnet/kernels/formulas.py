@@ -151,6 +151,18 @@ def hardswish_backward(dy: Any, x: Any) -> Any:
     return like(x, 0.0) if x <= -three else above
 
 
+@formula(MOVING)
+def hardsigmoid(x: Any) -> Any:
+    """Return x + 3 held within [0, 6], divided by 6."""
+    return held(x + like(x, 3.0), 0.0, 6.0) / like(x, 6.0)
+
+
+@formula(MOVING)
+def hardsigmoid_backward(dy: Any, x: Any) -> Any:
+    """Return dy / 6 where -3 < x < 3. The derivative at both ends is 0."""
+    return dy * like(x, 1 / 6) if abs(x) < like(x, 3.0) else like(x, 0.0)
+
+
 # Exponential units
 
 

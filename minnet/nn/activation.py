@@ -110,6 +110,19 @@ class Hardswish(_InPlace, function="hardswish"):
         return ""  # as torch's
 
 
+class Hardsigmoid(_InPlace, function="hardsigmoid"):
+    """ReLU6(x + 3) / 6.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardsigmoid()(minnet.tensor([-1.0, 2.0]))
+        tensor([0.3333, 0.8333])
+    """
+
+    def extra_repr(self) -> str:
+        return ""  # as torch's
+
+
 class LeakyReLU(_InPlace, function="leaky_relu"):
     """x where x > 0, else `negative_slope` · x.
 

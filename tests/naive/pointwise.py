@@ -155,3 +155,11 @@ def hardswish(x):
 def hardswish_backward(dy, x):
     slope = np.where(x < 3, x / 3 + x.dtype.type(0.5), x.dtype.type(1))
     return np.where(x <= -3, x.dtype.type(0), dy * slope)
+
+
+def hardsigmoid(x):
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def hardsigmoid_backward(dy, x):
+    return np.where(abs(x) < 3, dy * x.dtype.type(1 / 6), x.dtype.type(0))
