@@ -155,6 +155,12 @@ CASES = {
             0.16666666666666666,
         ],
     ),
+    "celu": (
+        "CeluBackward0",
+        {"alpha": 0.5},
+        [-0.7768698398515702, -0.22119921692859512, 0.0, 0.75, 2.0],
+        [0.22313016014842982, 0.7788007830714049, 1.0, 1.0, 1.0],
+    ),
 }
 LOGARITHMS = ("log", "log1p")
 ELEMENTARY = ("exp", "expm1", *LOGARITHMS, "sin", "cos", "erf", "tanh", "sigmoid")
@@ -331,6 +337,8 @@ def test_wrong_arguments_are_errors():
         activation.gelu(x, approximate="erf")
     with pytest.raises(ValueError, match="min_val cannot be greater than max_val"):
         activation.hardtanh(x, 1.0, -1.0)
+    with pytest.raises(RuntimeError, match="alpha cannot be 0 for CELU"):
+        activation.celu(x, 0)
     with pytest.raises(TypeError, match="must be Tensor"):
         activation.relu([1.0])
 

@@ -374,6 +374,30 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     return _kernels(input, "elu_cpu").elu(input, alpha)
 
 
+def _celu_bend(V: Any, dy: Any, x: Any, alpha: float) -> Any:
+    return V.ifelse(V.lt(x, 0), V.celu_backward(V.div(dy, alpha), x, alpha), 0.0)
+
+
+@pointwise("CeluBackward0", _celu_bend, where="minnet F", inplace="minnet F", out=False)
+def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return x where x > 0, else `alpha` (e**(x / `alpha`) - 1), whose slope at 0 is 1.
+
+    Barron 2017, "Continuously differentiable exponential linear units".
+
+    Raises:
+        RuntimeError: if `alpha` is 0.
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.celu(minnet.tensor([-1.0, 2.0]), 2.0)
+        tensor([-0.7869,  2.0000])
+    """
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _kernels(input, "elu_cpu").celu(input, alpha)
+
+
 @pointwise(
     "EluBackward0",
     lambda V, dy, x: V.ifelse(V.lt(x, 0), V.selu_backward(dy, x), 0.0),

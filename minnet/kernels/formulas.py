@@ -180,6 +180,20 @@ def elu_backward(dy: Any, x: Any, alpha: Any) -> Any:
     return dy * (below if x <= like(x, 0.0) else like(x, 1.0))
 
 
+@formula(COMPUTING)
+def celu(x: Any, alpha: Any) -> Any:
+    """Return x where x > 0, else alpha (e**(x / alpha) - 1)."""
+    below = like(x, alpha) * expm1(x / like(x, alpha))
+    return below if x <= like(x, 0.0) else x
+
+
+@formula(COMPUTING)
+def celu_backward(dy: Any, x: Any, alpha: Any) -> Any:
+    """Return dy where x > 0, else dy e**(x / alpha)."""
+    below = exp(x / like(x, alpha))
+    return dy * (below if x <= like(x, 0.0) else like(x, 1.0))
+
+
 # Klambauer, Unterthiner, Mayr, Hochreiter 2017, "Self-normalizing neural networks"
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

@@ -156,6 +156,22 @@ class ELU(_InPlace, function="elu"):
         self.alpha = alpha
 
 
+class CELU(_InPlace, function="celu"):
+    """x where x > 0, else `alpha` · (exp(x / `alpha`) − 1).
+
+    Barron (2017), "Continuously differentiable exponential linear units".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.CELU(2.0)(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.7869,  2.0000])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
+        super().__init__(inplace)
+        self.alpha = alpha
+
+
 class SELU(_InPlace, function="selu"):
     """The ELU scaled so that N(0, 1) keeps its mean and variance.
 

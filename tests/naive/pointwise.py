@@ -163,3 +163,11 @@ def hardsigmoid(x):
 
 def hardsigmoid_backward(dy, x):
     return np.where(abs(x) < 3, dy * x.dtype.type(1 / 6), x.dtype.type(0))
+
+
+def celu(x, alpha=1.5):
+    return np.where(x <= 0, x.dtype.type(alpha) * expm1(x / x.dtype.type(alpha)), x)
+
+
+def celu_backward(dy, x, alpha=1.5):
+    return dy * np.where(x <= 0, exp(x / x.dtype.type(alpha)), x.dtype.type(1))
