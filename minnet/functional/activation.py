@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.functional.arithmetic import floating
+from minnet.functional.arithmetic import abs, add, div, floating
 from minnet.operation import Tensor, composite, operation
 
 TWO_BY_SQRT_PI = 1.1283791670955126
@@ -544,3 +544,15 @@ def mish(input: Tensor) -> Tensor:
         tensor([-0.3034,  1.9440])
     """
     return _kernels(input, "mish_cpu").mish(input)
+
+
+@composite(where="F")
+def softsign(input: Tensor) -> Tensor:
+    """Return x / (1 + |x|).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.softsign(minnet.tensor([-1.0, 3.0]))
+        tensor([-0.5000,  0.7500])
+    """
+    return div(input, add(abs(input), 1))

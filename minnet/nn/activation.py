@@ -273,6 +273,16 @@ class Softplus(_Activation, function="softplus"):
         self.threshold = threshold
 
 
+class Softsign(_Activation, function="softsign"):
+    """x / (1 + |x|).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Softsign()(minnet.tensor([-1.0, 3.0]))
+        tensor([-0.5000,  0.7500])
+    """
+
+
 class Softmax(_Activation, function="softmax"):
     """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1.
 
