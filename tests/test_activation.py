@@ -131,6 +131,42 @@ CASES = {
         [-1.0, -0.25, 0.0, 0.75, 1.0],
         [0.0, 1.0, 1.0, 1.0, 0.0],
     ),
+    "mish": (
+        "MishBackward0",
+        {},
+        [-0.29809974216680674, -0.129926963679141, 0.0, 0.6100183352182934, 1.9439589595339946],
+        [-0.06409781589225869, 0.43981560172180506, 0.6, 0.985758355716688, 1.0693179342794896],
+    ),
+    "hardswish": (
+        "HardswishBackward0",
+        {},
+        [-0.375, -0.11458333333333333, 0.0, 0.46875, 1.6666666666666667],
+        [0.0, 0.4166666666666667, 0.5, 0.75, 1.1666666666666665],
+    ),
+    "hardsigmoid": (
+        "HardsigmoidBackward0",
+        {},
+        [0.25, 0.4583333333333333, 0.5, 0.625, 0.8333333333333334],
+        [
+            0.16666666666666666,
+            0.16666666666666666,
+            0.16666666666666666,
+            0.16666666666666666,
+            0.16666666666666666,
+        ],
+    ),
+    "celu": (
+        "CeluBackward0",
+        {"alpha": 0.5},
+        [-0.7768698398515702, -0.22119921692859512, 0.0, 0.75, 2.0],
+        [0.22313016014842982, 0.7788007830714049, 1.0, 1.0, 1.0],
+    ),
+    "softsign": (
+        "DivBackward0",
+        {},
+        [-0.6, -0.2, 0.0, 0.42857142857142855, 0.6666666666666666],
+        [0.16000000000000003, 0.64, 1.0, 0.32653061224489793, 0.1111111111111111],
+    ),
 }
 LOGARITHMS = ("log", "log1p")
 ELEMENTARY = ("exp", "expm1", *LOGARITHMS, "sin", "cos", "erf", "tanh", "sigmoid")
@@ -144,6 +180,8 @@ KINKS = {
     "selu": (0.0, 1.7580993408473766),
     "relu6": (6.0, 0.0),
     "hardtanh": (-0.5, 0.0),
+    "hardswish": (3.0, 1.0),
+    "hardsigmoid": (3.0, 0.0),
 }
 
 
@@ -260,6 +298,7 @@ def test_values_and_gradients_are_torchs(name, options, dtype):
     # In float32, gelu and its slope end in a cancellation at -5, here and in torch.
     rtol, atol = (3e-6, 3e-6 if name == "gelu" else 5e-7) if dtype == np.float32 else (1e-13, 1e-15)
     np.testing.assert_allclose(value, expected.detach().numpy(), rtol=rtol, atol=atol)
+    rtol = max(rtol, 1e-7 * (name == "hardsigmoid"))  # torch's sixth is a float32
     np.testing.assert_allclose(gradient, theirs.grad.numpy(), rtol=rtol, atol=atol)
 
 
@@ -304,6 +343,8 @@ def test_wrong_arguments_are_errors():
         activation.gelu(x, approximate="erf")
     with pytest.raises(ValueError, match="min_val cannot be greater than max_val"):
         activation.hardtanh(x, 1.0, -1.0)
+    with pytest.raises(RuntimeError, match="alpha cannot be 0 for CELU"):
+        activation.celu(x, 0)
     with pytest.raises(TypeError, match="must be Tensor"):
         activation.relu([1.0])
 

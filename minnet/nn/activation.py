@@ -95,6 +95,34 @@ class ReLU6(Hardtanh):
         return "inplace=True" if self.inplace else ""
 
 
+class Hardswish(_InPlace, function="hardswish"):
+    """x · ReLU6(x + 3) / 6.
+
+    Howard and others (2019), "Searching for MobileNetV3".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardswish()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3333,  1.6667])
+    """
+
+    def extra_repr(self) -> str:
+        return ""  # as torch's
+
+
+class Hardsigmoid(_InPlace, function="hardsigmoid"):
+    """ReLU6(x + 3) / 6.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardsigmoid()(minnet.tensor([-1.0, 2.0]))
+        tensor([0.3333, 0.8333])
+    """
+
+    def extra_repr(self) -> str:
+        return ""  # as torch's
+
+
 class LeakyReLU(_InPlace, function="leaky_relu"):
     """x where x > 0, else `negative_slope` · x.
 
@@ -128,6 +156,22 @@ class ELU(_InPlace, function="elu"):
         self.alpha = alpha
 
 
+class CELU(_InPlace, function="celu"):
+    """x where x > 0, else `alpha` · (exp(x / `alpha`) − 1).
+
+    Barron (2017), "Continuously differentiable exponential linear units".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.CELU(2.0)(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.7869,  2.0000])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
+        super().__init__(inplace)
+        self.alpha = alpha
+
+
 class SELU(_InPlace, function="selu"):
     """The ELU scaled so that N(0, 1) keeps its mean and variance.
 
@@ -150,6 +194,18 @@ class SiLU(_InPlace, function="silu"):
         >>> import minnet
         >>> minnet.nn.SiLU()(minnet.tensor([-1.0, 2.0]))
         tensor([-0.2689,  1.7616])
+    """
+
+
+class Mish(_InPlace, function="mish"):
+    """x · tanh(log(1 + exp(x))).
+
+    Misra (2019), "Mish: a self regularized non-monotonic activation function".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Mish()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3034,  1.9440])
     """
 
 
@@ -215,6 +271,16 @@ class Softplus(_Activation, function="softplus"):
         super().__init__()
         self.beta = beta
         self.threshold = threshold
+
+
+class Softsign(_Activation, function="softsign"):
+    """x / (1 + |x|).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Softsign()(minnet.tensor([-1.0, 3.0]))
+        tensor([-0.5000,  0.7500])
+    """
 
 
 class Softmax(_Activation, function="softmax"):
