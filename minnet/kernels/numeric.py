@@ -53,6 +53,20 @@ def like(typingctx: Any, x: Any, value: Any) -> Any:
 
 
 @intrinsic
+def all_like(typingctx: Any, x: Any, values: Any) -> Any:
+    """Return the numbers of a tuple in the type of `x`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = [builder.extract_value(args[1], i) for i in range(len(values))]
+        cast = [
+            context.cast(builder, part, kind, x) for part, kind in zip(parts, values, strict=True)
+        ]
+        return context.make_tuple(builder, signature.return_type, cast)
+
+    return types.UniTuple(x, len(values))(x, values), codegen
+
+
+@intrinsic
 def polynomial(typingctx: Any, x: Any, table: Any) -> Any:
     """Return a polynomial in x: `table[0]` for float32, `table[1]` for float64.
 

@@ -371,7 +371,7 @@ def grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
     return tall, threads // tall
 
 
-def ordered(
+def _ordered(
     a: np.ndarray,
     b: np.ndarray,
     bias: np.ndarray | None = None,
@@ -425,7 +425,7 @@ def matmul(
     and the bias are added to `out`.
     """
     if engine.get_matmul() != "blas":
-        return ordered(a, b, bias, out, accumulate)
+        return _ordered(a, b, bias, out, accumulate)
     if out is None:
         out = empty((a.shape[0], b.shape[1]), a.dtype)
     if accumulate:

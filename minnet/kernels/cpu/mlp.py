@@ -225,7 +225,7 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Ke
     return y, ([x, *parameters], steps, sizes, names, hidden, y)
 
 
-def kept_of(x: np.ndarray, w: np.ndarray) -> Kept:
+def _kept_of(x: np.ndarray, w: np.ndarray) -> Kept:
     """Return what `mlp_backward` reads of one layer without an activation."""
     steps = np.zeros((1, COLUMNS), np.int64)
     steps[0, X], steps[0, W] = x.ctypes.data, w.ctypes.data
