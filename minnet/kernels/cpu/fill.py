@@ -17,21 +17,12 @@ from typing import Any
 import numpy as np
 from numba import int64, prange, uint64
 
-from minnet.kernels import draws
+from minnet.kernels import draws, rejection
 from minnet.kernels.cpu.words import uniforms, words
 from minnet.kernels.fills import Progress
 from minnet.kernels.jit import block, kernel, named
 from minnet.kernels.numeric import bits, like
 from minnet.kernels.philox import ATTEMPTS, COUNTERS, RUN_BYTES, Stream
-from minnet.kernels.rejection import (
-    log_acceptance,
-    log_unit,
-    multiplied,
-    proposed,
-    scaled,
-    whole_number,
-    words_of,
-)
 from minnet.kernels.simd import MASK, address, fma, lowest, outside
 
 # Elements that go through a buffer at once, and between two calls of `progress`.
@@ -134,7 +125,7 @@ def _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std):
     half = out.size // 2
     for i in range(n):
         e = pending[i]
-        radius, angle = words_of(out[0], e, index, attempt, stream)
+        radius, angle = rejection.words_of(out[0], e, index, attempt, stream)
         x, y = draws.normal(radius, angle, mean, std)
         fresh[i] = x if e < half else y
 
@@ -175,11 +166,11 @@ def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale
     half = out.size // 2
     for i in range(n):
         e = pending[i]
-        first, second = words_of(out[0], e, index, 2 * attempt, stream)
-        z = proposed(first if e < half else second, low, scale, rate)
-        first, second = words_of(out[0], e, index, 2 * attempt + 1, stream)
-        chance = log_unit(first if e < half else second)
-        keep = z <= high and chance <= log_acceptance(z, low, high, rate)
+        first, second = rejection.words_of(out[0], e, index, 2 * attempt, stream)
+        z = rejection.proposed(first if e < half else second, low, scale, rate)
+        first, second = rejection.words_of(out[0], e, index, 2 * attempt + 1, stream)
+        chance = rejection.log_unit(first if e < half else second)
+        keep = z <= high and chance <= rejection.log_acceptance(z, low, high, rate)
         fresh[i] = z if keep else like(z, np.nan)
 
 
@@ -211,7 +202,7 @@ def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
     """Turn words into whole numbers, and say whether one has to be drawn again."""
     again = False
     for i in range(out.size):
-        out[i], rest = scaled(uint64(out[i]), low, span)
+        out[i], rest = rejection.scaled(uint64(out[i]), low, span)
         again |= rest < least
     return again
 
@@ -220,9 +211,9 @@ def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
 def _scaled_again(out, used, index, stream, low, span, least):
     for start in (0, COUNTERS):
         for e in range(start, start + used):
-            first, second = words_of(out[0], e, index, 0, stream)
+            first, second = rejection.words_of(out[0], e, index, 0, stream)
             word = first if start == 0 else second
-            out[e] = whole_number(word, e, start > 0, index, stream, (low, span, least))
+            out[e] = rejection.whole_number(word, e, start > 0, index, stream, (low, span, least))
 
 
 @block
@@ -253,7 +244,7 @@ def _permutation(out, stream):
     for i in range(n - 1):
         if i % size == 0:
             words(lanes.ctypes.data, uint64(i // 2), COUNTERS, stream)
-        high, _ = multiplied(lanes[i % size], uint64(n - i))
+        high, _ = rejection.multiplied(lanes[i % size], uint64(n - i))
         j = i + int64(high)
         out[i], out[j] = out[j], out[i]
 
