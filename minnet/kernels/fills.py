@@ -23,7 +23,7 @@ Progress = Callable[[int, int], Any]
 
 def _computing(dtype: np.dtype) -> Any:
     """Return the type in which a fill is computed: half types are, in float32, rounded once."""
-    return np.float64 if dtype == np.float64 else np.float32
+    return np.float64 if dtype.char == "d" else np.float32
 
 
 def uniform(
@@ -75,10 +75,10 @@ def trunc_normal(
     in the tail (Robert 1995, "Simulation of truncated normal variables"). At least a quarter of the
     proposals is accepted wherever [a, b] lies.
     """
-    real = _computing(out.dtype)
+    own, real = out.dtype.type, _computing(out.dtype)
     low, high = (a - mean) / std, (b - mean) / std
     with np.errstate(over="ignore"):
-        numbers = (real(mean), real(std), *(real(out.dtype.type(x)) for x in (a, b)))
+        numbers = (real(mean), real(std), real(own(a)), real(own(b)))
     if _mass(low, high) > 0.25:
         of(out).fill_by("truncated", out, real, stream, numbers, start, progress)
         return

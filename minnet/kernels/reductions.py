@@ -22,7 +22,7 @@ def _normalized(axes: Axes, ndim: int) -> tuple[int, ...]:
     if axes is None:
         return tuple(range(ndim))
     if isinstance(axes, (int, np.integer)):
-        axes = (axes,)
+        return (axes + ndim if axes < 0 else axes,)
     return tuple(sorted(axis + ndim if axis < 0 else axis for axis in axes))
 
 
@@ -76,15 +76,14 @@ def _along(name: str, axes: Axes, *arrays: Any) -> Any:
     """Run a kernel on arrays of one shape as (rows, n); return its result in their shape."""
     x = arrays[0]
     axes = _normalized(axes, x.ndim)
-    out = np.empty_like(x, order="C")
     if x.size == 0:
-        return out
+        return np.empty_like(x)
     rows = [_rows_of(array, axes) for array in arrays]
-    if axes[:1] == (x.ndim - len(axes),):
-        of(x).reduce_rows(name, *rows, out.reshape(rows[0].shape))
-        return out
     result = np.empty_like(rows[0])
     of(x).reduce_rows(name, *rows, result)
+    if axes[:1] == (x.ndim - len(axes),):
+        return result.reshape(x.shape)
+    out = np.empty_like(x, order="C")
     moved = np.moveaxis(out, axes, range(x.ndim - len(axes), x.ndim))
     moved[...] = result.reshape(moved.shape)
     return out
@@ -113,10 +112,10 @@ def log_softmax_backward(dy: Any, y: Any, axis: Axes) -> Any:
 def logsumexp(x: Any, axes: Axes = None, keepdims: bool = False) -> Any:
     """Return log(sum(exp(x - m))) + m over some axes, or all, where m is the maximum."""
     axes = _normalized(axes, x.ndim)
-    shape = tuple(_reduced_shape(x.shape, axes, keepdims))
+    shape = _reduced_shape(x.shape, axes, keepdims)
     if x.size == 0:
-        return as_array(zeros(shape, x) - x.dtype.type(np.inf))
+        return as_array(zeros(tuple(shape), x) - x.dtype.type(np.inf))
     rows = _rows_of(x, axes)
-    out = np.empty_like(rows[:, 0])
+    out = np.empty_like(rows, shape=len(rows))
     of(x).reduce_rows("logsumexp", rows, out)
     return out.reshape(shape)

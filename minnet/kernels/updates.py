@@ -85,11 +85,12 @@ def sgd_step(
     """
     if not rows:
         return
-    update, sign = of(rows[0][0]).update, -1.0 if maximize else 1.0
+    update, down, decay = of(rows[0][0]).update, -float(lr), float(weight_decay)
+    sign = -1.0 if maximize else 1.0
     if momentum == 0:
-        update("sgd", rows, -lr, weight_decay, sign)
+        update("sgd", rows, down, decay, sign)
     else:
-        numbers = -lr, momentum, 1.0 - dampening, weight_decay, nesterov, first, sign
+        numbers = down, float(momentum), 1.0 - dampening, decay, nesterov, first, sign
         update("momentum", rows, *numbers)
 
 
@@ -122,8 +123,8 @@ def adam_step(
     """
     if not rows:
         return
-    decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
+    decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (float(weight_decay), 1.0)
     root, size = math.sqrt(1 - beta2**step), -lr / (1 - beta1**step)
     sign = -1.0 if maximize else 1.0
-    numbers = 1 - beta1, beta2, 1 - beta2, root, eps, size, decay, shrink, sign
+    numbers = 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign
     of(rows[0][0]).update("amsgrad" if amsgrad else "adam", rows, *numbers)

@@ -161,4 +161,4 @@ def update(name: str, rows: Sequence[updates.Row], *numbers: float) -> None:
     step = run.over(cost * total / width)
     start = 0
     while start < len(rows):
-        start = step(flat[0], table, width, start, ends, *map(float, numbers))
+        start = step(flat[0], table, width, start, ends, *numbers)

@@ -75,6 +75,11 @@ def _asarray(data: Any, dtype: Any = None, order: Any = None, **options: Any) ->
     return from_host(np.asarray(data, dtype))
 
 
+@_in_place_of(np.empty_like)
+def _empty_like(like: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Array:
+    return empty(like.shape if shape is None else shape, dtype or like.dtype)
+
+
 @_in_place_of(np.full_like)
 def _full_like(array: Any, value: Any, dtype: Any = None, **options: Any) -> Array:
     return _full(array.shape, value, array.dtype if dtype is None else dtype)
@@ -243,7 +248,6 @@ _table |= {
     np.empty: lambda shape, dtype=float, order="C", **options: empty(shape, dtype),
     np.zeros: lambda shape, dtype=float, order="C", **options: _full(shape, 0, dtype),
     np.ones: lambda shape, dtype=float, order="C", **options: _full(shape, 1, dtype),
-    np.empty_like: lambda like, dtype=None, **options: empty(like.shape, dtype or like.dtype),
     np.zeros_like: lambda like, dtype=None, **options: _full_like(like, 0, dtype),
     np.ones_like: lambda like, dtype=None, **options: _full_like(like, 1, dtype),
     np.shape: lambda array: array.shape,
