@@ -29,7 +29,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from minnet.kernels.jit import device
-from minnet.kernels.simd import fma
+from minnet.kernels.simd import fma, fma_function
 
 # Constants and bits by type
 
@@ -52,6 +52,33 @@ def like(typingctx: Any, x: Any, value: Any) -> Any:
     return x(x, value), codegen
 
 
+def by_size(single: Any, double: Any) -> Any:
+    """Return a function of compiled code: `single` where its first argument has 32 bits, or not."""
+
+    def chosen(*args: Any) -> Any:
+        raise NotImplementedError("this is for compiled code")
+
+    @overload(chosen, strict=False, jit_options={"error_model": "numpy"})
+    def choose(x: Any, *others: Any) -> Any:
+        return single if x.bitwidth == 32 else double
+
+    return chosen
+
+
+@intrinsic
+def all_like(typingctx: Any, x: Any, values: Any) -> Any:
+    """Return the numbers of a tuple in the type of `x`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = [builder.extract_value(args[1], i) for i in range(len(values))]
+        cast = [
+            context.cast(builder, part, kind, x) for part, kind in zip(parts, values, strict=True)
+        ]
+        return context.make_tuple(builder, signature.return_type, cast)
+
+    return types.UniTuple(x, len(values))(x, values), codegen
+
+
 @intrinsic
 def polynomial(typingctx: Any, x: Any, table: Any) -> Any:
     """Return a polynomial in x: `table[0]` for float32, `table[1]` for float64.
@@ -64,10 +91,7 @@ def polynomial(typingctx: Any, x: Any, table: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         index = 0 if x in SINGLE else 1
-        scalar = args[0].type
-        name = "llvm.fma.f32" if isinstance(scalar, ir.FloatType) else "llvm.fma.f64"
-        kind = ir.FunctionType(scalar, [scalar] * 3)
-        step = cgutils.get_or_insert_function(builder.module, kind, name)
+        step = fma_function(builder.module, args[0].type)
         row = builder.extract_value(args[1], index)
         terms = [
             context.cast(builder, builder.extract_value(row, i), types.float64, x)
@@ -300,15 +324,6 @@ LOG = (
 )
 
 
-def _log_sum(f: Any, whole: Any, factor: Any) -> Any:
-    """Return whole + factor (log(1 + f) - f) where sqrt(1/2) <= 1 + f <= sqrt(2)."""
-
-
-@overload(_log_sum, jit_options={"error_model": "numpy"})
-def _log_sum_by_type(f: Any, whole: Any, factor: Any) -> Any:
-    return _log_sum_single if f == types.float32 else _log_sum_double
-
-
 def _log_sum_single(f: Any, whole: Any, factor: Any) -> Any:
     z = f * f
     return fma(z * factor, fma(f, polynomial(f, LOG), np.float32(-0.5)), whole)
@@ -320,6 +335,10 @@ def _log_sum_double(f: Any, whole: Any, factor: Any) -> Any:
     z = s * s
     half = 0.5 * f * f
     return fma(s * factor, fma(z, polynomial(z, LOG), half), fma(half, -factor, whole))
+
+
+# whole + factor (log(1 + f) - f) where sqrt(1/2) <= 1 + f <= sqrt(2)
+_log_sum = by_size(_log_sum_single, _log_sum_double)
 
 
 @device
@@ -569,8 +588,7 @@ def _sincos_quarter_turns(t: Any) -> Any:
     return s, fma(z, polynomial(z, TURN_COS), like(t, 1.0))
 
 
-@device
-def sincos_turn32(word: Any) -> Any:
+def _sincos_turn32(word: Any) -> Any:
     """Return the float32 sine and cosine of 2 pi word / 2**32, of a uint32."""
     quadrant = types.uint32(types.uint32(word + types.uint32(1 << 29)) >> types.uint32(30))
     rest = types.int32(types.uint32(word - types.uint32(quadrant << types.uint32(30))))
@@ -578,8 +596,7 @@ def sincos_turn32(word: Any) -> Any:
     return _turned(s, c, quadrant)
 
 
-@device
-def sincos_turn64(word: Any) -> Any:
+def _sincos_turn64(word: Any) -> Any:
     """Return the float64 sine and cosine of 2 pi w / 2**53, for the top 53 bits w of a uint64."""
     word = word >> types.uint64(11)
     quadrant = (word + types.uint64(1 << 50)) >> types.uint64(51)
@@ -588,6 +605,9 @@ def sincos_turn64(word: Any) -> Any:
     t = (value(rest) - np.float64(1.5 * 2.0**52)) * np.float64(2.0**-51)
     s, c = _sincos_quarter_turns(t)
     return _turned(s, c, quadrant)
+
+
+sincos_turn = by_size(_sincos_turn32, _sincos_turn64)
 
 
 # erf
