@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.mode import mode
+from minnet.mode import Mode, mode
 from minnet.size import Size
 from minnet.variable import Variable, described, edge, wrap
 
@@ -89,7 +89,7 @@ class Node:
         self.saved = ()
         self.packed = False
         self.results = self.hooks = self.retain = self.trace = self.metadata = None
-        if mode.anomaly:
+        if Mode.watched and mode.anomaly:
             self.trace = traceback.format_stack()[:-2]
 
     def name(self) -> str:
@@ -326,14 +326,18 @@ def _run(
     try:
         gradients: dict[Any, Any] = {}
         for x, gradient in roots:
-            target = edge(x)
+            target = x._node if x._view is None and x._node is not None else edge(x)
             if useful is None or target in useful:
                 _send(gradients, target, x._slot if target is not x else 0, gradient, way)
         shared = set(gradients)
         captured, retained = _walk(gradients, shared, wanted, useful, retain_graph, way)
-        for leaf, gradient in gradients.items():
-            if leaf._hooks is not None and leaf._hooks.before:
-                gradients[leaf] = _hooked(leaf._hooks.before, gradient, way)
+        hooked = []
+        for leaf in gradients:
+            if leaf._hooks is not None:
+                hooked.append(leaf)
+        for leaf in hooked:
+            if leaf._hooks.before:
+                gradients[leaf] = _hooked(leaf._hooks.before, gradients[leaf], way)
                 shared.add(leaf)
         if accumulate:
             with _accumulating:
@@ -345,10 +349,9 @@ def _run(
                 for x in inputs or ():
                     if x._node is not None and (x._node, x._slot) in captured:
                         _accumulate(x, captured[x._node, x._slot], False, way)
-            for leaf in gradients:
-                if leaf._hooks is not None:
-                    for hook in tuple(leaf._hooks.after.values()):
-                        hook(leaf)
+            for leaf in hooked:
+                for hook in tuple(leaf._hooks.after.values()):
+                    hook(leaf)
         for tensor, gradient in retained:
             _accumulate(tensor, gradient, False, way)
     finally:
@@ -425,13 +428,13 @@ def _walk(
                 quiet.__enter__()
             if node.results is not None:
                 dy = _filled(node, dy, way)
-            joint = operation.joints[recorded]
+            joint, fits = operation.joints[recorded], operation.fits and not recorded
             found: Any = None
             if joint is not None:
                 derivative, pick = joint
                 found = derivative(V, dy, list(map(_position, sends)), *pick(values))
             if node.trace is not None or (node.hooks is not None and node.hooks[1]):
-                found = _observed(node, dy, sends, found, values, way)
+                found, fits = _observed(node, dy, sends, found, values, way), False
             for target, slot, position, shape, dtype in sends:
                 if found is not None:
                     gradient = found[position]
@@ -440,12 +443,14 @@ def _walk(
                     gradient = derivative(V, dy, *pick(values))
                 if gradient is None:
                     continue
-                array = gradient.array if recorded else gradient
-                if array.shape != shape or array.dtype is not dtype:
-                    gradient = way.fit(gradient, shape, dtype)
-                if not shape and not recorded:  # NumPy returns scalars where no dimension is left
-                    gradient = kernels.as_array(gradient)
-                if type(target) is Node and target.results is not None:
+                if not fits:
+                    array = gradient.array if recorded else gradient
+                    if array.shape != shape or array.dtype is not dtype:
+                        gradient = way.fit(gradient, shape, dtype)
+                    if not shape and not recorded:  # NumPy returns scalars where no dim is left
+                        gradient = kernels.as_array(gradient)
+                is_node = type(target) is Node
+                if is_node and target.results is not None:
                     if _send(gradients, target, slot, gradient, way):
                         heappush(ready, (target.number, target))
                     continue
@@ -453,9 +458,9 @@ def _walk(
                 if known is not None:
                     gradient = way.add(known, gradient)
                 else:
-                    if type(target) is Node:
+                    if is_node:
                         heappush(ready, (target.number, target))
-                    if recorded or gradient is dy or gradient.base is not None:
+                    if not fits and (recorded or gradient is dy or gradient.base is not None):
                         shared.add(target)
                 gradients[target] = gradient
             if not retain_graph and (node.saved or operation.frees):

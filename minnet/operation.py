@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import wraps
 from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
@@ -39,7 +39,7 @@ import numpy as np
 
 from minnet import dtypes, graph, kernels
 from minnet.graph import Node
-from minnet.mode import enable_grad, mode
+from minnet.mode import Mode, enable_grad, mode
 from minnet.size import ints
 from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
 
@@ -89,6 +89,7 @@ class Operation:
         keeps: str | None = None,
         remade: str = "",
         quiet: bool | str = False,
+        fits: bool = False,
         draws: bool = False,
         dynamic: bool = False,
         shape: Any = None,
@@ -100,6 +101,8 @@ class Operation:
             TypeError: if a derivative reads what the value does not have.
         """
         self.value, self.fused = value, fused
+        # Infinities and NaN pass in silence, as in torch.
+        self.run = value if quiet else np.errstate(all="ignore")(value)
         self.name = value.__name__
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name != "keep"]
         self.names = [p.name for p in parameters]
@@ -111,10 +114,10 @@ class Operation:
         self.numbers = self.tensors > 1 if numbers is None else numbers
         self.optional = {self.names.index(name) for name in optional.split()}
         self.parts, self.fills, self.keeps, self.quiet = parts, fills, keeps, quiet
+        self.fits = fits
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
         self.frees = keeps == "intermediate"
         self.writes = self.name.endswith("_")
-        self.simple = quiet and keeps is None and not variadic
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
         if variadic:
@@ -169,9 +172,9 @@ class Operation:
             self.flows = [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
         self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
-        self.saving = lru_cache(1024)(self._saving)
+        self.savings: dict[Any, Any] = {}
 
-    def _saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, Any, bool]:
+    def saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
 
         The places of the inputs that are dropped, of those that are read, and of those that only a
@@ -187,12 +190,15 @@ class Operation:
         remade = self._remade
         if self.fused is not None:
             remade = remade | {i for i in range(count) if i not in read}
-        return (
+        if len(self.savings) > 1000:
+            self.savings.clear()
+        found = self.savings[(needs, count, constants) if self.variadic else needs] = (
             [i for i in range(count) if i not in read and i not in remade],
             [i for i in range(count) if i in read and i not in remade],
             sorted(remade),
             RESULT in read,
         )
+        return found
 
     def differentiated(self, V: Any, dy: Any, wanted: Sequence[int], *given: Any) -> dict[int, Any]:
         """Return the gradients, by position, of the composition that the operation is a fusion of."""
@@ -358,17 +364,16 @@ def apply(
             found[0] = found[0].copy()
         else:
             writable(into)
+    kept = None
     try:
-        if operation.simple:  # without another call
-            result = operation.value(*found, *constants)
+        given = (found,) if operation.variadic else found
+        if operation.keeps is None:
+            result = operation.run(*given, *constants)
         else:
-            result = _computed(operation, found, constants, bool(sends))
+            result, kept = operation.run(*given, *constants, keep=bool(sends))
     except Exception:
         kernels.one_device(found)  # whatever a mixture of devices raised
         raise
-    kept = None
-    if operation.keeps is not None:
-        result, kept = result
     if operation.several:
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
     if into is None:
@@ -392,7 +397,7 @@ def apply(
             counter = out._counter or out.counter()
             node.saved.append((counter, counter[0], RESULT, True))
             node.values[RESULT] = out.array
-        if mode.saving:
+        if Mode.watched and mode.saving:
             _pack(node)
         if into is None:
             out._node, out._slot = node, 0
@@ -406,17 +411,6 @@ def apply(
 def _is_view(array: Any, of: Any) -> bool:
     base = array.base
     return base is not None and (base is of or base is of.base)
-
-
-def _computed(
-    operation: Operation, found: list[Any], constants: tuple[Any, ...], keep: bool
-) -> Any:
-    options = {} if operation.keeps is None else {"keep": keep}
-    given = (found,) if operation.variadic else found
-    if operation.quiet:
-        return operation.value(*given, *constants, **options)
-    with np.errstate(all="ignore"):  # infinities and NaN pass in silence, as in torch
-        return operation.value(*given, *constants, **options)
 
 
 def _recorded(
@@ -438,7 +432,8 @@ def _recorded(
         name = None  # until somebody asks
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
-    saving = operation.saving(needs, len(found), constants if operation.variadic else ())
+    key = (needs, len(found), constants) if operation.variadic else needs
+    saving = operation.savings.get(key) or operation.saving(needs, len(found), constants)
     dropped, read, remade, reads_result = saving
     for i in dropped:
         values[i] = None
@@ -473,7 +468,7 @@ def _several(
             (x.array.shape, x.array.dtype) if f else None
             for x, f in zip(out, floating, strict=True)
         ]
-        if mode.saving:
+        if Mode.watched and mode.saving:
             _pack(node)
         for slot, x in enumerate(out):
             if floating[slot]:
@@ -652,7 +647,8 @@ def operation(
             function and constants of each that is a view; `fills`, whether gradients that have not
             arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
-            make NumPy warn ("value": the value does not); `draws`, it takes random numbers;
+            make NumPy warn ("value": the value does not); `fits`, a joint derivative's arrays are
+            new and of the inputs' shapes and dtypes; `draws`, it takes random numbers;
             `dynamic`, its shape depends on values; `shape`, a function of the inputs' shapes and
             the constants that gives the result's, by default that of broadcasting; `named`, the
             constants that are given by name only.

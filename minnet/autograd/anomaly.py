@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minnet.mode import mode
+from minnet.mode import Mode, mode
 
 
 class set_detect_anomaly:
@@ -64,4 +64,5 @@ def _state() -> tuple[bool, bool]:
 
 
 def _set(anomaly: bool, check_nan: bool) -> None:
+    Mode.watched = True
     mode.anomaly, mode.check_nan = anomaly, check_nan

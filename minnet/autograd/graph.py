@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minnet.graph import Node
-from minnet.mode import mode
+from minnet.mode import Mode, mode
 from minnet.variable import Variable
 
 __all__ = ["Node", "increment_version", "save_on_cpu", "saved_tensors_hooks"]
@@ -33,6 +33,7 @@ class saved_tensors_hooks:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
     def __enter__(self) -> None:
+        Mode.watched = True
         mode.saving = (*mode.saving, (self.pack_hook, self.unpack_hook))
 
     def __exit__(self, *exception: Any) -> None:

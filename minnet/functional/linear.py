@@ -78,6 +78,7 @@ arrays.linear_backward = linear_backward
     joint=lambda V, dy, wanted, input, weight: V.linear_backward(dy, wanted, input, weight),
     where="",
     quiet=True,
+    fits=True,
 )
 def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""

@@ -626,7 +626,14 @@ def _squared_gradients(V: Any, dy: Any, wanted: Any, input: Any, target: Any, di
     return dx, V.neg(dx) if 1 in wanted else None
 
 
-@operation("MseLossBackward0", joint=_squared_gradients, tensors=2, numbers=False, **_INTERNAL)
+@operation(
+    "MseLossBackward0",
+    joint=_squared_gradients,
+    tensors=2,
+    numbers=False,
+    fits=True,
+    **_INTERNAL,
+)
 def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
     """loss = sum((input - target)²) / divisor, of two tensors alike"""
     return kernels.of(input).squared_error(input, target, divisor)

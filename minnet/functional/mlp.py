@@ -64,6 +64,7 @@ arrays.mlp_backward = mlp_backward
     keeps="intermediate",
     where="",
     quiet=True,
+    fits=True,
 )
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
     """Return the layers' output, and if it is to `keep` it what backward reads.
@@ -97,7 +98,7 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
         tensor([[ 33.5000, -11.0000]])
     """
     if isinstance(input, Variable) and (
-        len(activations) > 1 or activations[:1] not in ([], [None])
+        len(activations) > 1 or (activations and activations[0] is not None)
     ):
         try:
             out = apply(layers.operation, [input, *parameters], (tuple(activations),))
