@@ -106,7 +106,7 @@ class FunctionCtx:
 class _Custom:
     """What a node asks of its operation, for a `Function`."""
 
-    quiet, keeps = False, "context"
+    quiet, keeps, fits = False, "context", False
     same = operation.Operation.same
 
     def __init__(self, cls: Any, arguments: int, fills: bool, frees: bool):

@@ -37,9 +37,7 @@ def _numeric(func: Callable[..., Any], inputs: Sequence[Any], x: Any, eps: float
         values[at] = before - eps
         below = [np.array(y.array) for y in _outputs(func(*inputs))]
         values[at] = before
-        columns.append(
-            [(a - b).reshape(-1) / (2 * eps) for a, b in zip(above, below, strict=True)]
-        )
+        columns.append([(a - b).reshape(-1) / (2 * eps) for a, b in zip(above, below, strict=True)])
     n = len(_outputs(func(*inputs)))
     return [np.array([column[i] for column in columns]) for i in range(n)]
 
