@@ -14,7 +14,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
-from minnet.operation import Number, Tensor, composite, operation, zero
+from minnet.operation import Number, Tensor, apply, composite, operation, zero
 from minnet.size import Size, axis, ints
 from minnet.variable import Variable, described, wrap, writable
 
@@ -156,7 +156,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     middle = 1
     for n in shape[start : end + 1]:
         middle *= n
-    return reshape(input, (*shape[:start], middle, *shape[end + 1 :]))
+    return apply(reshape.operation, (input,), ((*shape[:start], middle, *shape[end + 1 :]),))
 
 
 @composite
@@ -566,12 +566,16 @@ def _section_keys(input: Any, sections: Any, dim: int) -> Iterator[Any]:
         start = stop
 
 
+def _as_views(keys: Iterator[Any]) -> Iterator[Any]:
+    return ((sliced, (key,)) for key in keys)
+
+
 @operation(
     lambda sections: f"Split{'' if isinstance(sections, int) else 'WithSizes'}Backward0",
     lambda V, dy, dim: V.cat(dy, dim),
     several=True,
     view=True,
-    parts=lambda *given: ((sliced, (key,)) for key in _section_keys(*given)),
+    parts=lambda *given: _as_views(_section_keys(*given)),
     where="",
     quiet=True,
 )
@@ -650,7 +654,7 @@ def _row_keys(input: Any, dim: int) -> Iterator[Any]:
     lambda V, dy, dim: V.stack(dy, dim),
     several=True,
     view=True,
-    parts=lambda *given: ((sliced, (key,)) for key in _row_keys(*given)),
+    parts=lambda *given: _as_views(_row_keys(*given)),
     out=False,
     quiet=True,
 )
@@ -667,7 +671,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if not input.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return [input[key] for key in _row_keys(input, dim)]
+    return tuple([input[key] for key in _row_keys(input, dim)])
 
 
 @composite
