@@ -156,7 +156,8 @@ class Operation:
         by_constants = all(fixed) and reads_of_name
         self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
         self.named_by = [place - BEFORE for place in by_constants or ()]
-        self.positional = len(self.names) - len(named.split())
+        self.named = named.split()
+        self.positional = len(self.names) - len(self.named)
         # By position, what is read for an input's gradient.
         self._reads: Any = reads
         if variadic:
@@ -721,7 +722,7 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     if with_flag:
         extra.append(inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD,
                                        default=False, annotation="bool"))  # fmt: skip
-    call.__signature__ = _signature(value, star, extra, takes_out)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(value, star, extra, takes_out, declared.named)  # type: ignore[attr-defined]
     return call
 
 
@@ -731,7 +732,11 @@ def _dress(function: Any, like: Any) -> None:
 
 
 def _signature(
-    like: Any, star: str | None, extra: Sequence[inspect.Parameter], takes_out: bool
+    like: Any,
+    star: str | None,
+    extra: Sequence[inspect.Parameter],
+    takes_out: bool,
+    named: Sequence[str] = (),
 ) -> inspect.Signature:
     """Return the signature of the function that users call."""
     signature = inspect.signature(like)
@@ -740,13 +745,14 @@ def _signature(
         if p.name == "keep":
             continue
         kind = p.VAR_POSITIONAL if p.name == star else p.kind
+        kind = p.KEYWORD_ONLY if p.name in named else kind
         found.append(p.replace(kind=kind, default=p.empty if p.name == star else p.default))
     positional = [p for p in found if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    named = [p for p in found if p not in positional]
+    others = [p for p in found if p not in positional]
     if takes_out:
-        named.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
+        others.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
                                        annotation="Tensor | None"))  # fmt: skip
-    return signature.replace(parameters=[*positional, *extra, *named])
+    return signature.replace(parameters=[*positional, *extra, *others])
 
 
 def _in_place_of(declared: Operation) -> Callable[..., Any]:
@@ -770,7 +776,9 @@ def _in_place_of(declared: Operation) -> Callable[..., Any]:
     if not declared.writes:
         call.__name__ = call.__qualname__ = f"{declared.name}_"
         call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
-    call.__signature__ = _signature(declared.value, declared.star, (), False)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(
+        declared.value, declared.star, (), False, declared.named
+    )  # type: ignore[attr-defined]
     return call
 
 

@@ -29,6 +29,7 @@ LEVELS = [
     ["random"],
     ["functional"],
     ["creation"],
+    ["methods"],
     ["tensor"],
     ["autograd", "cuda", "functions"],
     ["nn.init"],
