@@ -36,29 +36,15 @@ def _plain(draw: Any) -> Any:
     return both
 
 
-@function
-def _truncated_pair(a, b, e, plane, index, stream, numbers):
-    x, y = draws.normal(a, b, numbers[0], numbers[1])
-    return (
-        rejection.truncated(x, e, False, index, stream, numbers),
-        rejection.truncated(y, e + plane, True, index, stream, numbers),
-    )
+def _each(draw: Any) -> Any:
+    """Return the elements that `rejection.py` makes, each on its own."""
 
+    @function
+    def both(a: Any, b: Any, e: Any, plane: Any, index: Any, stream: Any, numbers: Any) -> Any:
+        first = draw(a, b, e, False, index, stream, numbers)
+        return first, draw(a, b, e + plane, True, index, stream, numbers)
 
-@function
-def _tail_pair(a, b, e, plane, index, stream, numbers):
-    return (
-        rejection.tail(e, False, index, stream, numbers),
-        rejection.tail(e + plane, True, index, stream, numbers),
-    )
-
-
-@function
-def _integer_pair(a, b, e, plane, index, stream, numbers):
-    return (
-        rejection.whole_number(a, e, False, index, stream, numbers),
-        rejection.whole_number(b, e + plane, True, index, stream, numbers),
-    )
+    return both
 
 
 @function
@@ -129,10 +115,10 @@ KERNELS = {
     "uniform": _kernels_of(_plain(draws.uniform), "uniform"),
     "normal": _kernels_of(_plain(draws.normal), "normal"),
     "exponential": _kernels_of(_plain(draws.exponential), "exponential"),
-    "truncated": _kernels_of(_truncated_pair, "truncated"),
-    "tail": _kernels_of(_tail_pair, "tail"),
+    "truncated": _kernels_of(_each(rejection.truncated), "truncated"),
+    "tail": _kernels_of(_each(rejection.tail), "tail"),
     "bernoulli": _kernels_of(_plain(draws.bernoulli), "bernoulli", (4,)),
-    "integers": _kernels_of(_integer_pair, "integers", (8,)),
+    "integers": _kernels_of(_each(rejection.whole_number), "integers", (8,)),
 }
 
 
