@@ -66,41 +66,33 @@ def _put4(out, i, whole, a, b, c, d):
 def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[int, Any]:
     """Return the kernels that fill an array, from any `start` to any end, by elements' size."""
 
-    @function
-    def eight(counter, stream, numbers):
-        """Return what an even counter and the next one give: four in each plane."""
-        index = counter & ~uint64(COUNTERS - 1)
-        e = 2 * (counter - index)
-        w0, w1, w2, w3 = counter_words(counter, stream)
-        v0, v1, v2, v3 = counter_words(counter + uint64(1), stream)
-        plane = uint64(2 * COUNTERS)
-        a0, b0 = both(w1, w3, e, plane, index, stream, numbers)
-        a1, b1 = both(w0, w2, e + uint64(1), plane, index, stream, numbers)
-        a2, b2 = both(v1, v3, e + uint64(2), plane, index, stream, numbers)
-        a3, b3 = both(v0, v2, e + uint64(3), plane, index, stream, numbers)
-        return a0, a1, a2, a3, b0, b1, b2, b3
-
-    @function
-    def two(counter, stream, numbers):
-        """Return what a counter gives: one in each plane."""
-        index = counter & ~uint64(COUNTERS - 1)
-        w0, w1, w2, w3 = counter_words(counter, stream)
-        a, b = uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
-        return both(a, b, counter - index, uint64(COUNTERS), index, stream, numbers)
-
     def fill32(out, start, whole, stream, numbers):
-        counter = start // (4 * COUNTERS) * COUNTERS + 2 * cuda.grid(1)
-        i = counter // COUNTERS * (4 * COUNTERS) + 2 * (counter % COUNTERS) - start
+        """A thread makes what an even counter and the next one give: four in each plane."""
+        place = start // (4 * COUNTERS) * COUNTERS + 2 * cuda.grid(1)
+        i = place // COUNTERS * (4 * COUNTERS) + 2 * (place % COUNTERS) - start
         if i < out.size:
-            a0, a1, a2, a3, b0, b1, b2, b3 = eight(uint64(counter), stream, numbers)
+            counter = uint64(place)
+            index = counter & ~uint64(COUNTERS - 1)
+            e, plane = 2 * (counter - index), uint64(2 * COUNTERS)
+            w0, w1, w2, w3 = counter_words(counter, stream)
+            v0, v1, v2, v3 = counter_words(counter + uint64(1), stream)
+            a0, b0 = both(w1, w3, e, plane, index, stream, numbers)
+            a1, b1 = both(w0, w2, e + uint64(1), plane, index, stream, numbers)
+            a2, b2 = both(v1, v3, e + uint64(2), plane, index, stream, numbers)
+            a3, b3 = both(v0, v2, e + uint64(3), plane, index, stream, numbers)
             _put4(out, i, whole, a0, a1, a2, a3)
             _put4(out, i + 2 * COUNTERS, whole, b0, b1, b2, b3)
 
     def fill64(out, start, whole, stream, numbers):
-        counter = start // (2 * COUNTERS) * COUNTERS + cuda.grid(1)
-        i = counter // COUNTERS * (2 * COUNTERS) + counter % COUNTERS - start
+        """A thread makes what a counter gives: one in each plane."""
+        place = start // (2 * COUNTERS) * COUNTERS + cuda.grid(1)
+        i = place // COUNTERS * (2 * COUNTERS) + place % COUNTERS - start
         if i < out.size:
-            a, b = two(uint64(counter), stream, numbers)
+            counter = uint64(place)
+            index = counter & ~uint64(COUNTERS - 1)
+            w0, w1, w2, w3 = counter_words(counter, stream)
+            one, two = uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
+            a, b = both(one, two, counter - index, uint64(COUNTERS), index, stream, numbers)
             if i >= 0:
                 out[i] = a
             if 0 <= i + COUNTERS < out.size:
