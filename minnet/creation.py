@@ -321,12 +321,7 @@ def full_like(
 
 @composite(where="Tensor")
 def new_tensor(
-    input: Tensor,
-    data: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return a new tensor with a copy of the data, in this tensor's dtype unless one is given.
 
@@ -362,11 +357,7 @@ def new_full(
 
 @composite(where="Tensor", aliases="new_empty")
 def new_zeros(
-    input: Tensor,
-    *size: Any,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return zeros, in this tensor's dtype unless one is given.
 
@@ -380,11 +371,7 @@ def new_zeros(
 
 @composite(where="Tensor")
 def new_ones(
-    input: Tensor,
-    *size: Any,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return ones, in this tensor's dtype unless one is given.
 

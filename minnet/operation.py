@@ -40,7 +40,7 @@ from minnet import dtypes, graph, kernels
 from minnet.graph import Node
 from minnet.mode import Mode, enable_grad, mode
 from minnet.size import ints
-from minnet.variable import Variable, edge, refresh, viewed, wrap, writable
+from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
 
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
@@ -156,7 +156,8 @@ class Operation:
         self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
         self.label = None if callable(node) else node  # None until somebody asks
         self.named_by = [place - BEFORE for place in by_constants or ()]
-        self.positional = len(self.names) - len(named.split())
+        self.named = named.split()
+        self.positional = len(self.names) - len(self.named)
         # By position, what is read for an input's gradient.
         self._reads: Any = reads
         if variadic:
@@ -168,7 +169,8 @@ class Operation:
         self._remade = {inputs[name] for name in remade.split()}
         # Which inputs gradients flow to.
         self.flows = [d is not None for d in derivatives]
-        self.flows = self.flows or [True] * (0 if variadic else len(self._reads))
+        if not derivatives and (joint or fused):
+            self.flows = [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
         self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
         self.savings: dict[Any, Any] = {}
@@ -219,6 +221,13 @@ class Operation:
         if not recorded:
             found = tuple(None if g is None else g.array for g in found)
         return dict(zip(wanted, found, strict=True))
+
+    def result_shape(self, shapes: list[tuple[int, ...]], constants: tuple[Any, ...]) -> Any:
+        """Return the shape of the result, or those of several, by what the declaration says."""
+        if self.shape is None:
+            return np.broadcast_shapes(*shapes)
+        given = dict(zip(self.names[self.tensors :], constants, strict=True), shapes=shapes)
+        return self.shape(*[given[name] for name in inspect.signature(self.shape).parameters])
 
     def operand(self, x: Any, position: int) -> Any:
         """Return what a value takes for an argument that is no tensor.
@@ -365,7 +374,7 @@ def apply(
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
     if into is None:
         out = wrap(result)
-        if operation.view and (operation.view is True or np.may_share_memory(out.array, found[0])):
+        if operation.view and (operation.view is True or _is_view(out.array, found[0])):
             made = "" if mode.enabled else "no_grad"
             viewed(out, inputs[0], operation.function, constants, made)
     else:
@@ -394,6 +403,11 @@ def apply(
                 node.sends = [send for send in sends if send[2]]  # the base has the other zeros
             take_history(into, node)
     return out
+
+
+def _is_view(array: Any, of: Any) -> bool:
+    base = array.base
+    return base is not None and (base is of or base is of.base)
 
 
 def _recorded(
@@ -480,10 +494,9 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
 
     If the tensor is a view, its base's history changes, and by that its own.
     """
-    before = x._node
     view = x._view
     if view is None:
-        x._node, x._slot, x._requires_grad = node, slot, False
+        renew(x, node, slot)
     else:
         base, old = view.base, edge(view.base)
         a, part = base.array, x.array
@@ -494,13 +507,8 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
         node = Node(
             copied, copied.node, sends, [None, None, view.path, None, None, None], (view.path,)
         )
-        base._node, base._slot, base._requires_grad = node, 0, False
+        renew(base, node, 0)
         refresh(x)
-    if before is not None and before.retain:  # now of the new value's gradient
-        for slot, reference in tuple(before.retain.items()):
-            if reference() is x:
-                del before.retain[slot]
-                x._node.retain = {**(x._node.retain or {}), x._slot: reference}
 
 
 def in_place(x: Any, out: Any) -> Any:
@@ -703,7 +711,7 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     if with_flag:
         extra.append(inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD,
                                        default=False, annotation="bool"))  # fmt: skip
-    call.__signature__ = _signature(value, star, extra, takes_out)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(value, star, extra, takes_out, declared.named)  # type: ignore[attr-defined]
     return call
 
 
@@ -713,7 +721,11 @@ def _dress(function: Any, like: Any) -> None:
 
 
 def _signature(
-    like: Any, star: str | None, extra: Sequence[inspect.Parameter], takes_out: bool
+    like: Any,
+    star: str | None,
+    extra: Sequence[inspect.Parameter],
+    takes_out: bool,
+    named: Sequence[str] = (),
 ) -> inspect.Signature:
     """Return the signature of the function that users call."""
     signature = inspect.signature(like)
@@ -722,13 +734,14 @@ def _signature(
         if p.name == "keep":
             continue
         kind = p.VAR_POSITIONAL if p.name == star else p.kind
+        kind = p.KEYWORD_ONLY if p.name in named else kind
         found.append(p.replace(kind=kind, default=p.empty if p.name == star else p.default))
     positional = [p for p in found if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    named = [p for p in found if p not in positional]
+    others = [p for p in found if p not in positional]
     if takes_out:
-        named.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
+        others.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
                                        annotation="Tensor | None"))  # fmt: skip
-    return signature.replace(parameters=[*positional, *extra, *named])
+    return signature.replace(parameters=[*positional, *extra, *others])
 
 
 def _in_place_of(declared: Operation) -> Callable[..., Any]:
@@ -752,7 +765,9 @@ def _in_place_of(declared: Operation) -> Callable[..., Any]:
     if not declared.writes:
         call.__name__ = call.__qualname__ = f"{declared.name}_"
         call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
-    call.__signature__ = _signature(declared.value, declared.star, (), False)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(
+        declared.value, declared.star, (), False, declared.named
+    )  # type: ignore[attr-defined]
     return call
 
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from minnet import creation as creation  # declares methods
 from minnet import devices, dtypes, functional, graph, kernels, printing
 from minnet.functional import shape as shapes
 from minnet.graph import RemovableHook
-from minnet.operation import exported, operation
+from minnet.methods import Methods
+from minnet.operation import operation
 from minnet.size import Size, ints
 from minnet.variable import Hooks, Variable, register_tensor, wrap
 
 _OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
 
 
-class Tensor(Variable):
+class Tensor(Methods, Variable):
     """A multi-dimensional array that can remember how it was computed.
 
     It speaks torch's names: `x.sum().backward()` fills `.grad` of the leaves it came from. Make one
@@ -581,7 +581,4 @@ def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
     return tensor
 
 
-for _name, _function in exported("Tensor").items():
-    if _name not in vars(Tensor):
-        setattr(Tensor, _name, _function)
 register_tensor(Tensor)

@@ -21,14 +21,7 @@ class Variable:
 
     # Slots: an attribute with a default in the class takes Python three times as long to read.
     __slots__ = (
-        "__weakref__",
-        "_counter",
-        "_grad",
-        "_hooks",
-        "_node",
-        "_requires_grad",
-        "_slot",
-        "_view",
+        "__weakref__", "_counter", "_grad", "_hooks", "_node", "_requires_grad", "_slot", "_view",
         "array",
     )  # fmt: skip
     array: np.ndarray
@@ -97,10 +90,10 @@ class View:
     """
 
     __slots__ = ("base", "made", "origin", "path")
-
-    def __init__(self, base: Variable, path: tuple[tuple[Any, tuple[Any, ...]], ...], made: str):
-        self.base, self.path, self.made = base, path, made
-        self.origin = edge(base)
+    base: Variable
+    path: tuple[tuple[Any, tuple[Any, ...]], ...]
+    made: str  # "several" by an operation with several results, "no_grad" without a history, or ""
+    origin: Node | Variable | None
 
 
 class Hooks:
@@ -114,7 +107,7 @@ class Hooks:
 
 
 def edge(x: Variable) -> Node | Variable | None:
-    """Return where a gradient of `x` goes: to its node, to `x` itself if it is a leaf, or nowhere."""
+    """Return where a gradient of `x` goes: its node, `x` itself if it is a leaf, or nowhere."""
     if x._view is not None:
         refresh(x)
     return x._node or (x if x._requires_grad else None)
@@ -133,19 +126,35 @@ def refresh(x: Variable) -> None:
             y = function(y, *constants)
     if y._node is not None:
         y._node.label = "AsStridedBackward0"  # as torch, whatever the path
-    x._node, x._slot, x._requires_grad = y._node, y._slot, False
+    renew(x, y._node, y._slot)
     view.origin = origin
+
+
+def renew(x: Variable, node: Any, slot: int) -> None:
+    """Give a tensor another history. If it retains its gradient, it is now the new value's."""
+    before = x._node
+    x._node, x._slot, x._requires_grad = node, slot, False
+    if before is None or not before.retain or node is None:
+        return
+    for old, reference in tuple(before.retain.items()):
+        if reference() is x:
+            del before.retain[old]
+            node.retain = {**(node.retain or {}), slot: reference}
 
 
 def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any, ...],
            made: str) -> None:  # fmt: skip
     """Note that `out` shares the memory of `source`, by `function(source, *constants)`."""
-    base, path = source, ()
-    if source._view is not None:
-        base, path = source._view.base, source._view.path
-        made = made or source._view.made
-    out._counter = source._counter or source.counter()
-    out._view = View(base, (*path, (function, constants)), made)
+    # As `wrap`, without another call. The version counter is the base's, when somebody asks.
+    out._view = view = _allocate(View)
+    parent = source._view
+    if parent is None:
+        view.base, view.path, view.made = source, ((function, constants),), made
+    else:
+        view.base, view.path = parent.base, (*parent.path, (function, constants))
+        view.made = made or parent.made
+    base = view.base
+    view.origin = base._node or (base if base._requires_grad else None)
 
 
 def described(shape: tuple[int, ...], dtype: np.dtype) -> str:

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FILES = ("fill", "gather", "loss", "matmul", "optimize", "pointwise", "reduce")
+FILES = ("fill", "gather", "indexing", "loss", "matmul", "optimize", "pointwise", "reduce")
 TARGETS = ((7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0))
 
 
@@ -44,11 +44,11 @@ def listed() -> Iterator[Listed]:
     singles, doubles = types.float32[::1], types.float64[::1]
     stream = types.UniTuple(types.uint64, 2)
     fills = {
-        "uniform": (fill._uniform, 3),
-        "normal": (fill._normal, 2),
-        "exponential": (fill._exponential, 1),
-        "truncated": (fill._truncated, 4),
-        "tail": (fill._tail, 8),
+        "uniform": (fill.KERNELS["uniform"], 3),
+        "normal": (fill.KERNELS["normal"], 2),
+        "exponential": (fill.KERNELS["exponential"], 1),
+        "truncated": (fill.KERNELS["truncated"], 4),
+        "tail": (fill.KERNELS["tail"], 8),
     }
     for name, (kernels, count) in fills.items():
         for array in (singles, doubles):
@@ -58,10 +58,10 @@ def listed() -> Iterator[Listed]:
             yield Listed(f"fill {name}{8 * size}", kernels[size], arguments, 64)
     words = types.UniTuple(types.uint32, 1)
     arguments = (singles, types.int64, types.boolean, stream, words)
-    yield Listed("fill bernoulli32", fill._bernoulli[4], arguments, 64)
+    yield Listed("fill bernoulli32", fill.KERNELS["bernoulli"][4], arguments, 64)
     numbers = types.UniTuple(types.uint64, 3)
     arguments = (types.int64[::1], types.int64, types.boolean, stream, numbers)
-    yield Listed("fill integers64", fill._integers[8], arguments, 64)
+    yield Listed("fill integers64", fill.KERNELS["integers"][8], arguments, 64)
 
     for name, formula in FORMULAS.items():
         count = len(formula.numbers)
@@ -122,13 +122,11 @@ def listed() -> Iterator[Listed]:
         start = (real, size, table)
         arguments = (*start, types.UniTuple(real, 3))
         yield Listed(f"optimize sgd{name}", optimize._sgd, arguments, 64)
-        arguments = (*start, types.UniTuple(real, 5), flag, flag)
-        yield Listed(f"optimize momentum{name}", optimize._sgd_momentum, arguments, 64)
-        arguments = (*start, types.UniTuple(real, 9), flag)
+        arguments = (*start, types.UniTuple(real, 7))
+        yield Listed(f"optimize momentum{name}", optimize._momentum, arguments, 64)
+        arguments = (*start, types.UniTuple(real, 9))
         yield Listed(f"optimize adam{name}", optimize._adam, arguments, 64)
-        yield Listed(f"gather rows{name}", gather._rows, (rows, targets, rows), 64)
     yield Listed("loss check", loss._check, (targets, size, size, targets, doubles), 64)
-    yield Listed("gather check", gather._check, (targets, size, targets), 64)
     images = types.uint8[:, ::1]
     arguments = (images, targets, types.float32, types.float32, types.float32[:, ::1])
     yield Listed("gather scaled", gather._scaled, arguments, 64)
@@ -170,7 +168,8 @@ def of_numpy() -> Iterator[Listed]:
         arguments = (shape, target[::1], at, source[::1], at)
         run = elementwise._kernel("copy", 1)
         yield Listed(f"elementwise copy {source} {target}", run, arguments, 64)
-    places = types.int64[:, :, ::1]
+    indices, places = types.int64[::1], types.int64[:, :, ::1]
+    yield Listed("indexing check", indexing._check, (indices, types.int64, indices), 64)
     for kind in (types.float32, types.float64, types.int64, types.boolean):
         cube = kind[:, :, ::1]
         arguments = (cube, types.int64, places)
@@ -179,8 +178,7 @@ def of_numpy() -> Iterator[Listed]:
         yield Listed(f"ordering extreme {kind}", ordering._extreme, arguments, 64)
         yield Listed(f"ordering along {kind}", ordering._along, (cube, places, cube), 64)
         yield Listed(f"ordering put_along {kind}", ordering._put_along, (cube, places, cube), 64)
-        arguments = (cube, types.int64[::1], cube, types.int64[::1])
-        yield Listed(f"indexing rows {kind}", indexing._rows, arguments, 64)
+        yield Listed(f"indexing rows {kind}", indexing._rows, (cube, indices, cube), 64)
 
 
 def without_a_device() -> None:
@@ -290,6 +288,15 @@ def everything() -> dict[str, dict[str, dict[str, Any]]]:
     return {name: {t: job.result() for t, job in jobs.items()} for name, jobs in found.items()}
 
 
+def every(value: Any) -> Iterator[Any]:
+    """Yield what a value is, or what is in it, if it is a dict of dicts or of others."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from every(inner)
+    else:
+        yield value
+
+
 def unlisted() -> list[str]:
     """Return the names of kernels in this package's files that `listed` does not have."""
     import minnet.kernels.cuda as package
@@ -301,8 +308,7 @@ def unlisted() -> list[str]:
     for name in FILES:
         module = import_module(f"{package.__name__}.{name}")
         for attribute, value in vars(module).items():
-            several = list(value.values()) if isinstance(value, dict) else [value]
-            for one in several:
+            for one in every(value):
                 if isinstance(one, kind) and not one.targetoptions.get("device"):
                     if one.__module__ == module.__name__ and id(one) not in known:
                         names.append(f"{name}.{attribute}")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minnet.kernels.cpu import fill
+from minnet.kernels import cpu
 
 KNOWN = Path(__file__).parent / "known" / "fills.json"
-STREAM = fill.stream(0x0123456789ABCDEF, 0x1_0000_0007)
+STREAM = cpu.stream(0x0123456789ABCDEF, 0x1_0000_0007)
 N = 70_001  # beyond the size from which fills run in parallel, and not a multiple of anything
 START = 12_345
 
@@ -44,10 +44,10 @@ def cases():
     """Yield the name, the function, its arguments and the dtype of each fill."""
     for dtype in dtypes():
         for name, (function, args) in FLOATS.items():
-            yield f"{name}, {np.dtype(dtype).name}", getattr(fill, function), args, dtype
-    yield "bernoulli", fill.bernoulli, (0.3,), np.float32
+            yield f"{name}, {np.dtype(dtype).name}", getattr(cpu, function), args, dtype
+    yield "bernoulli", cpu.bernoulli, (0.3,), np.float32
     for name, bounds in INTEGERS.items():
-        yield f"integers, {name}", fill.integers, bounds, np.int64
+        yield f"integers, {name}", cpu.integers, bounds, np.int64
 
 
 def fills():
@@ -56,7 +56,7 @@ def fills():
         out = np.empty(N, dtype)
         function(out, STREAM, *args, start=START)
         yield name, out
-    yield "permutation", fill.permutation(N, STREAM)
+    yield "permutation", cpu.permutation(N, STREAM)
 
 
 def digests():

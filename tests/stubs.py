@@ -59,6 +59,8 @@ def qualified(annotation: str, hidden: set[str]) -> str:
 def signature(name: str, function: Callable[..., Any], method: bool, hidden: set[str]) -> str:
     """Return the stub of a function, or of a method, whose first parameter is the tensor."""
     given = list(parameters(function, hidden))
+    if name.startswith("__"):
+        given = given[:2]  # what Python's operators give
     if method:
         given[0] = "self"
         if len(given) > 1 and given[1] == "*" and len(given) == 2:
@@ -95,8 +97,8 @@ def reference() -> str:
     lines = [
         "# Operations",
         "",
-        "Generated from the declarations by `python tests/stubs.py`. A method takes the tensor as its",
-        "first argument; a name with `_` is the form that changes the tensor in place.",
+        "Generated from the declarations by `python tests/stubs.py`. A method takes the tensor as",
+        "its first argument; a name with `_` is the form that changes the tensor in place.",
         "",
         "| operation | names | what it does |",
         "| --- | --- | --- |",
@@ -111,7 +113,8 @@ def reference() -> str:
                 shown += [f"`{prefix}{name}`" for name in (d.name, *d.aliases)]
                 if d.in_place is not None and where != "minnet":
                     shown.append(f"`{prefix}{d.name}_`")
-        call = f"{d.name}{inspect.signature(d.function).replace(return_annotation=inspect.Signature.empty)}"
+        bare = inspect.signature(d.function).replace(return_annotation=inspect.Signature.empty)
+        call = f"{d.name}{bare}"
         first = (d.function.__doc__ or "").strip().split("\n")[0].replace("|", "\\|")
         call = call.replace("'", "").replace("|", "\\|")
         lines.append(f"| `{call}` | {', '.join(shown)} | {first} |")

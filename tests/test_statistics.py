@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minnet.kernels.cpu import fill
+from minnet.kernels import cpu
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def parts(name, total, dtype, *args, draw=0):
     """Yield a fill of `total` elements in parts, in float64."""
     buffer = np.empty(PART, dtype)
     for start in range(0, total, PART):
-        getattr(fill, name)(buffer, fill.stream(2026, draw), *args, start=start)
+        getattr(cpu, name)(buffer, cpu.stream(2026, draw), *args, start=start)
         yield buffer.astype(np.float64) if dtype != np.float64 else buffer
 
 
@@ -80,7 +80,7 @@ def test_far_tails_of_the_normal():
 @pytest.mark.parametrize("bit", [0, 7, 16, 31])
 def test_bits_of_words_are_fair_and_neighbours_independent(bit):
     words = np.empty(PART, np.int64)
-    fill.integers(words, fill.stream(2026, 2), -(2**63), 2**63)
+    cpu.integers(words, cpu.stream(2026, 2), -(2**63), 2**63)
     bits = (words.view(np.uint32) >> bit) & 1
     for x in (bits, bits[:-1] ^ bits[1:], bits[:-2048] ^ bits[2048:]):
         assert stats.binomtest(int(x.sum()), x.size).pvalue > SMALL_P
@@ -91,7 +91,7 @@ def test_integers_are_equally_likely(low, high):
     found = np.zeros(high - low, np.int64)
     whole = np.empty(PART, np.int64)
     for start in range(0, 10**8, PART):
-        fill.integers(whole, fill.stream(2026, 3), low, high, start=start)
+        cpu.integers(whole, cpu.stream(2026, 3), low, high, start=start)
         found += np.bincount(whole - low, minlength=high - low)
     assert stats.chisquare(found).pvalue > SMALL_P
 
@@ -105,9 +105,9 @@ def test_bernoulli_has_its_share():
 
 def test_two_draws_two_seeds_and_two_planes_are_independent():
     first, second, third = np.empty((3, PART))
-    fill.normal(first, fill.stream(2026, 4), 0.0, 1.0)
-    fill.normal(second, fill.stream(2026, 5), 0.0, 1.0)
-    fill.normal(third, fill.stream(2027, 4), 0.0, 1.0)
+    cpu.normal(first, cpu.stream(2026, 4), 0.0, 1.0)
+    cpu.normal(second, cpu.stream(2026, 5), 0.0, 1.0)
+    cpu.normal(third, cpu.stream(2027, 4), 0.0, 1.0)
     pairs = [
         (first, second),
         (first, third),

@@ -39,7 +39,7 @@ class Saved:
         if isinstance(target, Variable) and target.array is array:
             return target
         x = wrap(array)
-        x._version = self.counter
+        x._counter = self.counter
         if type(target) is Node:
             x._node, x._slot = target, slot
         elif target is not None:
@@ -106,12 +106,12 @@ class FunctionCtx:
 class _Custom:
     """What a node asks of its operation, for a `Function`."""
 
-    quiet, keeps = False, "context"
-    joint_reads = (-1,)  # the context
+    quiet, keeps, fits = False, "context", False
     same = operation.Operation.same
 
     def __init__(self, cls: Any, arguments: int, fills: bool, frees: bool):
         self.cls, self.arguments, self.fills, self.frees = cls, arguments, fills, frees
+        self.joints = ((self.joint, lambda values: values[-1:]),) * 2  # which read the context
 
     def joint(self, V: Any, dy: Any, wanted: Sequence[int], ctx: FunctionCtx) -> dict[int, Any]:
         node = ctx._node()
@@ -251,7 +251,7 @@ class Function:
 def wrap_again(x: Any) -> Any:
     """Return another tensor on the same memory."""
     again = wrap(x.array)
-    again._version = x.counter()
+    again._counter = x.counter()
     return again
 
 

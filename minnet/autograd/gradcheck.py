@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from minnet.graph import grad
-from minnet.mode import no_grad
 from minnet.variable import Variable, wrap
 
 
@@ -30,19 +29,16 @@ def _outputs(y: Any) -> list[Any]:
 def _numeric(func: Callable[..., Any], inputs: Sequence[Any], x: Any, eps: float) -> list[Any]:
     """Return for each result the matrix of its derivatives by x, (elements of x, of the result)."""
     columns: list[list[Any]] = []
-    with no_grad():
-        values = x.array
-        for at in np.ndindex(values.shape):
-            before = values[at].copy()
-            values[at] = before + eps
-            above = [np.array(y.array) for y in _outputs(func(*inputs))]
-            values[at] = before - eps
-            below = [np.array(y.array) for y in _outputs(func(*inputs))]
-            values[at] = before
-            columns.append(
-                [(a - b).reshape(-1) / (2 * eps) for a, b in zip(above, below, strict=True)]
-            )
-        n = len(_outputs(func(*inputs)))
+    values = x.array
+    for at in np.ndindex(values.shape):
+        before = values[at].copy()
+        values[at] = before + eps
+        above = [np.array(y.array) for y in _outputs(func(*inputs))]
+        values[at] = before - eps
+        below = [np.array(y.array) for y in _outputs(func(*inputs))]
+        values[at] = before
+        columns.append([(a - b).reshape(-1) / (2 * eps) for a, b in zip(above, below, strict=True)])
+    n = len(_outputs(func(*inputs)))
     return [np.array([column[i] for column in columns]) for i in range(n)]
 
 

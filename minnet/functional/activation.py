@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from math import pi, sqrt
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.functional.arithmetic import floating
+from minnet.functional.arithmetic import abs, add, div, floating
 from minnet.operation import Tensor, composite, operation
 
 TWO_BY_SQRT_PI = 1.1283791670955126
@@ -88,10 +89,13 @@ def _taking(function: Any, *names: str) -> Any:
     return function
 
 
-# Elementary functions: integers become floating point.
+# Elementary functions: integers become floating point. The kernels make NumPy warn of nothing, as
+# products in derivatives do.
+
+elementary = partial(operation, inplace="minnet Tensor", quiet="value")
 
 
-@operation("ExpBackward0", lambda V, dy, result: V.mul(dy, result), inplace="minnet Tensor")
+@elementary("ExpBackward0", lambda V, dy, result: V.mul(dy, result))
 def exp(input: Tensor) -> Tensor:
     """Return e to the power of each element.
 
@@ -104,9 +108,7 @@ def exp(input: Tensor) -> Tensor:
     return kernels.of(input).exp(input)
 
 
-@operation(
-    "Expm1Backward0", lambda V, dy, result: V.mul(dy, V.add(result, 1)), inplace="minnet Tensor"
-)
+@elementary("Expm1Backward0", lambda V, dy, result: V.mul(dy, V.add(result, 1)))
 def expm1(input: Tensor) -> Tensor:
     """Return e**x - 1 of each element, accurate near 0.
 
@@ -119,7 +121,7 @@ def expm1(input: Tensor) -> Tensor:
     return kernels.of(input).expm1(input)
 
 
-@operation("LogBackward0", lambda V, dy, input: V.div(dy, input), inplace="minnet Tensor")
+@elementary("LogBackward0", lambda V, dy, input: V.div(dy, input))
 def log(input: Tensor) -> Tensor:
     """Return the natural logarithm: -inf at 0, NaN below.
 
@@ -132,9 +134,7 @@ def log(input: Tensor) -> Tensor:
     return kernels.of(input).log(input)
 
 
-@operation(
-    "Log1PBackward0", lambda V, dy, input: V.div(dy, V.add(input, 1)), inplace="minnet Tensor"
-)
+@elementary("Log1PBackward0", lambda V, dy, input: V.div(dy, V.add(input, 1)))
 def log1p(input: Tensor) -> Tensor:
     """Return log(1 + x) of each element, accurate near 0.
 
@@ -147,7 +147,7 @@ def log1p(input: Tensor) -> Tensor:
     return kernels.of(input).log1p(input)
 
 
-@operation("SinBackward0", lambda V, dy, input: V.mul(dy, V.cos(input)), inplace="minnet Tensor")
+@elementary("SinBackward0", lambda V, dy, input: V.mul(dy, V.cos(input)))
 def sin(input: Tensor) -> Tensor:
     """Return the sine of each element, an angle in radians.
 
@@ -160,9 +160,7 @@ def sin(input: Tensor) -> Tensor:
     return kernels.of(input).sin(input)
 
 
-@operation(
-    "CosBackward0", lambda V, dy, input: V.mul(dy, V.neg(V.sin(input))), inplace="minnet Tensor"
-)
+@elementary("CosBackward0", lambda V, dy, input: V.mul(dy, V.neg(V.sin(input))))
 def cos(input: Tensor) -> Tensor:
     """Return the cosine of each element, an angle in radians.
 
@@ -179,7 +177,7 @@ def _erf_slope(V: Any, dy: Any, input: Any) -> Any:
     return V.mul(dy, V.mul(V.exp(V.neg(V.mul(input, input))), TWO_BY_SQRT_PI))
 
 
-@operation("ErfBackward0", _erf_slope, inplace="minnet Tensor")
+@elementary("ErfBackward0", _erf_slope)
 def erf(input: Tensor) -> Tensor:
     """Return the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to each element.
 
@@ -313,12 +311,49 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, True) if inplace else hardtanh(input, 0.0, 6.0)
 
 
+@pointwise(
+    "HardswishBackward0",
+    lambda V, dy, x: V.ifelse(V.lt(V.abs(x), 3), V.div(dy, 3), 0.0),
+    where="F",
+    inplace=True,
+)
+def hardswish(input: Tensor) -> Tensor:
+    """Return x relu6(x + 3) / 6. The derivative is 0 at -3 and 1 at 3.
+
+    Howard and others 2019, "Searching for MobileNetV3".
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.hardswish(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3333,  1.6667])
+    """
+    return _kernels(input, "hardswish_cpu").hardswish(input)
+
+
+@pointwise("HardsigmoidBackward0", where="F", inplace=True)
+def hardsigmoid(input: Tensor) -> Tensor:
+    """Return relu6(x + 3) / 6. The derivative at -3 and at 3 is 0.
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.hardsigmoid(minnet.tensor([-1.0, 2.0]))
+        tensor([0.3333, 0.8333])
+    """
+    return _kernels(input, "hardsigmoid_cpu").hardsigmoid(input)
+
+
 # Smooth activations
 
 
 @pointwise(
     "EluBackward0",
-    lambda V, dy, x, alpha: V.ifelse(V.le(x, 0), V.elu_backward(dy, x, alpha), 0.0),
+    lambda V, dy, x, alpha: V.ifelse(V.lt(x, 0), V.elu_backward(dy, x, alpha), 0.0),
     where="F",
     inplace=True,
 )
@@ -339,9 +374,33 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     return _kernels(input, "elu_cpu").elu(input, alpha)
 
 
+def _celu_bend(V: Any, dy: Any, x: Any, alpha: float) -> Any:
+    return V.ifelse(V.lt(x, 0), V.celu_backward(V.div(dy, alpha), x, alpha), 0.0)
+
+
+@pointwise("CeluBackward0", _celu_bend, where="minnet F", inplace="minnet F", out=False)
+def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return x where x > 0, else `alpha` (e**(x / `alpha`) - 1), whose slope at 0 is 1.
+
+    Barron 2017, "Continuously differentiable exponential linear units".
+
+    Raises:
+        RuntimeError: if `alpha` is 0.
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.celu(minnet.tensor([-1.0, 2.0]), 2.0)
+        tensor([-0.7869,  2.0000])
+    """
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _kernels(input, "elu_cpu").celu(input, alpha)
+
+
 @pointwise(
     "EluBackward0",
-    lambda V, dy, x: V.ifelse(V.le(x, 0), V.selu_backward(dy, x), 0.0),
+    lambda V, dy, x: V.ifelse(V.lt(x, 0), V.selu_backward(dy, x), 0.0),
     where="minnet F",
     inplace="minnet F",
     out=False,
@@ -462,3 +521,38 @@ def logsigmoid(input: Tensor) -> Tensor:
         tensor([-1.3133, -0.1269])
     """
     return _kernels(input, "log_sigmoid_cpu").logsigmoid(input)
+
+
+def _mish_bend(V: Any, dy: Any, x: Any) -> Any:
+    t, s = V.tanh(V.softplus(x)), V.sigmoid(x)
+    rest = V.mul(x, V.rsub(V.mul(s, V.add(V.mul(t, 2), 1)), 1))
+    return V.mul(V.mul(V.tanh_backward(dy, t), s), V.add(rest, 2))
+
+
+@pointwise("MishBackward0", _mish_bend, where="F", inplace=True)
+def mish(input: Tensor) -> Tensor:
+    """Return x tanh(softplus(x)).
+
+    Misra 2019, "Mish: a self regularized non-monotonic activation function".
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.mish(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3034,  1.9440])
+    """
+    return _kernels(input, "mish_cpu").mish(input)
+
+
+@composite(where="F")
+def softsign(input: Tensor) -> Tensor:
+    """Return x / (1 + |x|).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.softsign(minnet.tensor([-1.0, 3.0]))
+        tensor([-0.5000,  0.7500])
+    """
+    return div(input, add(abs(input), 1))

@@ -241,7 +241,7 @@ def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
 @operation(
     lambda other: "RemainderBackward" + ("0" if type(other) in _NUMBERS else "1"),
     lambda V, dy: dy,
-    lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, "floor")),
+    lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, rounding_mode="floor")),
     operators="__mod__ __imod__",
     inplace=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,36 +14,34 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
-from minnet.operation import Number, Tensor, composite, operation, zero
+from minnet.operation import Number, Tensor, apply, composite, operation, zero
 from minnet.size import Size, axis, ints
 from minnet.variable import Variable, described, wrap, writable
 
 
-def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
-    """Return sizes with -1 filled in."""
-    invalid = RuntimeError(f"shape '{list(given)}' is invalid for input of size {numel}")
+def _sizes(numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
+    """Return sizes with -1 filled in.
+
+    Raises:
+        RuntimeError: if they do not fit.
+    """
+    total, least = math.prod(given), min(given, default=0)
+    if least >= 0 and total == numel:
+        return given
     if given.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
-    if builtins.any(n < -1 for n in given):
+    if least < -1:
         raise RuntimeError(
-            f"invalid shape dimension {min(given)} at index {given.index(min(given))} of shape "
-            f"{list(given)}"
+            f"invalid shape dimension {least} at index {given.index(least)} of shape {list(given)}"
         )
-    rest = 1
-    for n in given:
-        rest *= 1 if n == -1 else n
-    if -1 in given:
-        if rest == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(given)} because the "
-                "unspecified dimension size -1 can be any value and is ambiguous"
-            )
-        if numel % rest:
-            raise invalid
-        return tuple(numel // rest if n == -1 else n for n in given)
-    if rest != numel:
-        raise invalid
-    return given
+    if least == -1 and not total:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(given)} because the unspecified "
+            "dimension size -1 can be any value and is ambiguous"
+        )
+    if least == -1 and not numel % total:
+        return tuple([numel // -total if n == -1 else n for n in given])
+    raise RuntimeError(f"shape '{list(given)}' is invalid for input of size {numel}")
 
 
 @operation(
@@ -66,7 +65,7 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
         tensor([[0, 1, 2],
                 [3, 4, 5]])
     """
-    return input.reshape(_sizes(input.shape, input.size, shape))
+    return input.reshape(_sizes(input.size, shape))
 
 
 @operation("", view=True, where="", quiet=True)
@@ -157,7 +156,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     middle = 1
     for n in shape[start : end + 1]:
         middle *= n
-    return reshape(input, (*shape[:start], middle, *shape[end + 1 :]))
+    return apply(reshape.operation, (input,), ((*shape[:start], middle, *shape[end + 1 :]),))
 
 
 @composite
@@ -175,7 +174,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """
     shape = input.array.shape
     d = axis(dim, len(shape))
-    return reshape(input, (*shape[:d], *_sizes(shape, shape[d], ints(sizes)), *shape[d + 1 :]))
+    return reshape(input, (*shape[:d], *_sizes(shape[d], ints(sizes)), *shape[d + 1 :]))
 
 
 def _order(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
@@ -289,7 +288,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
         >>> minnet.unsqueeze(minnet.zeros(2, 3), -1).shape
         torch.Size([2, 3, 1])
     """
-    return input[(*_before(axis(dim, input.ndim + 1)), None, ...)]
+    d, shape = axis(dim, input.ndim + 1), input.shape
+    return input.reshape((*shape[:d], 1, *shape[d:]))
 
 
 def _before(dim: int) -> tuple[slice, ...]:
@@ -566,12 +566,16 @@ def _section_keys(input: Any, sections: Any, dim: int) -> Iterator[Any]:
         start = stop
 
 
+def _as_views(keys: Iterator[Any]) -> Iterator[Any]:
+    return ((sliced, (key,)) for key in keys)
+
+
 @operation(
     lambda sections: f"Split{'' if isinstance(sections, int) else 'WithSizes'}Backward0",
     lambda V, dy, dim: V.cat(dy, dim),
     several=True,
     view=True,
-    parts=lambda *given: ((sliced, (key,)) for key in _section_keys(*given)),
+    parts=lambda *given: _as_views(_section_keys(*given)),
     where="",
     quiet=True,
 )
@@ -650,7 +654,7 @@ def _row_keys(input: Any, dim: int) -> Iterator[Any]:
     lambda V, dy, dim: V.stack(dy, dim),
     several=True,
     view=True,
-    parts=lambda *given: ((sliced, (key,)) for key in _row_keys(*given)),
+    parts=lambda *given: _as_views(_row_keys(*given)),
     out=False,
     quiet=True,
 )
@@ -667,7 +671,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if not input.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return [input[key] for key in _row_keys(input, dim)]
+    return tuple([input[key] for key in _row_keys(input, dim)])
 
 
 @composite
@@ -941,9 +945,10 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
         tensor([[1., 7.],
                 [2., 7.]])
     """
-    view, selection = parsed(key)
+    view, selection = ((key, ...), None) if type(key) is int else parsed(key)
     if not isinstance(value, Variable):
         value = wrap(np.asarray(value))
+    array = input.array if view is None else sliced.operation.value(input.array, view)
     shape = value.array.shape
     if shape and shape[0] == 1:  # torch takes any number of dims of size 1 before the others
         value = reshape(value, tuple(itertools.dropwhile(lambda n: n == 1, shape)))
@@ -955,11 +960,10 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
             put_(part, value, _lasting(selection))
         return
     writable(input)
-    array = input.array if view is None else sliced.operation.value(input.array, view)
-    with np.errstate(all="ignore"):
-        if selection is None:
-            copy_.operation.value(array, value.array)
-        else:
+    if selection is None:
+        copy_.operation.value(array, value.array)
+    else:
+        with np.errstate(all="ignore"):
             put_.operation.value(array, value.array, selection)
     input.bump()
 
@@ -986,12 +990,16 @@ def put_(input: Tensor, values: Tensor | Number, key: tuple[Any, ...]) -> Tensor
     return input
 
 
-@operation("torch::autograd::CopyBackwards", zero, lambda V, dy: dy, where="")
+@operation("torch::autograd::CopyBackwards", zero, lambda V, dy: dy, where="", quiet=True)
 def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
     """Set the elements to those of `src`, broadcast and cast."""
     try:
-        if np.ndim(src) <= input.ndim:
-            input[...] = src
+        if getattr(src, "ndim", 0) <= input.ndim:
+            if getattr(src, "dtype", None) == input.dtype:
+                input[...] = src
+            else:
+                with np.errstate(all="ignore"):
+                    input[...] = src
             return input
     except ValueError:  # of the shapes, as below
         pass
@@ -1003,6 +1011,7 @@ def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
     zero,
     lambda V, dy: dy,
     where="Tensor",
+    quiet=True,
 )
 def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     """Set all elements to one value, and return the tensor.
@@ -1015,13 +1024,18 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
         >>> minnet.empty(2).fill_(3)
         tensor([3., 3.])
     """
-    if np.ndim(value):
-        raise RuntimeError(
-            "fill_ only supports 0-dimension value tensor but got tensor with "
-            f"{np.ndim(value)} dimensions."
-        )
-    number = value.item() if kernels.is_array(value) else value
-    input.fill(np.asarray(number).astype(input.dtype))
+    if kernels.is_array(value):
+        if value.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.ndim} dimensions."
+            )
+        value = value.item()
+    if input.dtype.kind == "f" and -1e9 < value < 1e9:  # as nearly always, and no warning
+        input.fill(value)
+        return input
+    with np.errstate(all="ignore"):
+        input.fill(np.asarray(value).astype(input.dtype))
     return input
 
 

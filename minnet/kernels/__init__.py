@@ -7,6 +7,7 @@ their type, and is the one place that does.
 from __future__ import annotations
 
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,18 @@ def of(array: Any) -> Any:
         with forks.loading:
             _modules[np.ndarray] = import_module("minnet.kernels.cpu")
         return _modules[np.ndarray]
+
+
+def functions_of(*modules: Any) -> dict[str, Any]:
+    """Return the public functions that modules define: what a device's package has of them."""
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    }
 
 
 def register(kind: type, module: Any) -> None:

@@ -11,11 +11,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import float32, int32, types, uint32, uint64
-from numba.extending import overload
+from numba import float32, int32, uint32, uint64
 
 from minnet.kernels.jit import device
-from minnet.kernels.numeric import like, log_fraction, sincos_turn32, sincos_turn64, value
+from minnet.kernels.numeric import by_size, like, log_fraction, sincos_turn, value
 from minnet.kernels.simd import fma
 
 UNIT = (2.0**-24, 2.0**-53)  # by which `whole` lies in [0, 1)
@@ -24,20 +23,10 @@ COUNTED_BITS = (32.0, 53.0)  # of the whole numbers that `counted` returns
 LEAST_EXPONENTIAL = (2.0**-25, 2.0**-54)
 
 
-def whole(word: Any) -> Any:
-    """Return the high bits of a word as a float: a whole number below 1 / UNIT."""
-
-
-@overload(whole, jit_options={"error_model": "numpy"})
-def _whole_by_type(word: Any) -> Any:
-    return _whole32 if word == types.uint32 else _whole64
-
-
 def _whole32(word: Any) -> Any:
     return float32(int32(word >> uint32(8)))  # AVX2 converts signed integers only
 
 
-@device
 def _whole53(word: Any) -> Any:
     # AVX2 has no conversion of 64-bit integers: the halves are put into fractions, and joined.
     high = value(word >> uint64(43) | uint64(0x4530000000000000))  # 2**84 + high * 2**32
@@ -45,17 +34,8 @@ def _whole53(word: Any) -> Any:
     return high - (2.0**84 + 2.0**52) + low
 
 
-def _whole64(word: Any) -> Any:
-    return _whole53(word)
-
-
-def counted(word: Any) -> Any:
-    """Return a word as a float in [1, 2**COUNTED_BITS]: its high bits as a whole number, plus 1."""
-
-
-@overload(counted, jit_options={"error_model": "numpy"})
-def _counted_by_type(word: Any) -> Any:
-    return _counted32 if word == types.uint32 else _counted64
+# The high bits of a word as a float: a whole number below 1 / UNIT.
+whole = by_size(_whole32, _whole53)
 
 
 def _counted32(word: Any) -> Any:
@@ -67,24 +47,11 @@ def _counted32(word: Any) -> Any:
 
 
 def _counted64(word: Any) -> Any:
-    return _whole53(word) + 1.0
+    return whole(word) + 1.0
 
 
-def _sincos_turn(word: Any) -> Any:
-    """Return the sine and cosine of a word's share of a whole turn."""
-
-
-@overload(_sincos_turn, jit_options={"error_model": "numpy"})
-def _sincos_turn_by_type(word: Any) -> Any:
-    return _sincos_turn_single if word == types.uint32 else _sincos_turn_double
-
-
-def _sincos_turn_single(word: Any) -> Any:
-    return sincos_turn32(word)
-
-
-def _sincos_turn_double(word: Any) -> Any:
-    return sincos_turn64(word)
+# A word as a float in [1, 2**COUNTED_BITS]: its high bits as a whole number, plus 1.
+counted = by_size(_counted32, _counted64)
 
 
 @device
@@ -101,7 +68,7 @@ def normal(a: Any, b: Any, mean: Any, std: Any) -> Any:
     6.66 standard deviations, and the logarithm is never that of 0.
     """
     r = math.sqrt(log_fraction(counted(a), COUNTED_BITS, -2.0))
-    sin, cos = _sincos_turn(b)
+    sin, cos = sincos_turn(b)
     return fma(r, cos * std, mean), fma(r, sin * std, mean)
 
 

@@ -136,6 +136,33 @@ def hardtanh_backward(dy: Any, x: Any, low: Any, high: Any) -> Any:
     return like(x, 0.0) if (x <= like(x, low)) | (x >= like(x, high)) else dy
 
 
+@formula(MOVING)
+def hardswish(x: Any) -> Any:
+    """Return x times x + 3 held within [0, 6], divided by 6."""
+    return x * held(x + like(x, 3.0), 0.0, 6.0) / like(x, 6.0)
+
+
+@formula(MOVING)
+def hardswish_backward(dy: Any, x: Any) -> Any:
+    """Return dy times the slope: 0 at -3 and below, 1 at 3 and above."""
+    three = like(x, 3.0)
+    inner = dy * (x / three + like(x, 0.5))
+    above = inner if x < three else dy
+    return like(x, 0.0) if x <= -three else above
+
+
+@formula(MOVING)
+def hardsigmoid(x: Any) -> Any:
+    """Return x + 3 held within [0, 6], divided by 6."""
+    return held(x + like(x, 3.0), 0.0, 6.0) / like(x, 6.0)
+
+
+@formula(MOVING)
+def hardsigmoid_backward(dy: Any, x: Any) -> Any:
+    """Return dy / 6 where -3 < x < 3. The derivative at both ends is 0."""
+    return dy * like(x, 1 / 6) if abs(x) < like(x, 3.0) else like(x, 0.0)
+
+
 # Exponential units
 
 
@@ -150,6 +177,20 @@ def elu(x: Any, alpha: Any) -> Any:
 def elu_backward(dy: Any, x: Any, alpha: Any) -> Any:
     """Return dy where x > 0, else dy alpha e**x. The derivative at 0 is alpha."""
     below = exp(x) * like(x, alpha)
+    return dy * (below if x <= like(x, 0.0) else like(x, 1.0))
+
+
+@formula(COMPUTING)
+def celu(x: Any, alpha: Any) -> Any:
+    """Return x where x > 0, else alpha (e**(x / alpha) - 1)."""
+    below = like(x, alpha) * expm1(x / like(x, alpha))
+    return below if x <= like(x, 0.0) else x
+
+
+@formula(COMPUTING)
+def celu_backward(dy: Any, x: Any, alpha: Any) -> Any:
+    """Return dy where x > 0, else dy e**(x / alpha)."""
+    below = exp(x / like(x, alpha))
     return dy * (below if x <= like(x, 0.0) else like(x, 1.0))
 
 
@@ -240,6 +281,29 @@ def silu_backward(dy: Any, x: Any) -> Any:
     one = like(x, 1.0)
     s = sigmoid(x)
     return dy * s * (one + product(x, one - s))
+
+
+MISH_ONE = 20.0  # above, the tanh of `mish` is 1
+
+
+@formula(2 * COMPUTING)
+def mish(x: Any) -> Any:
+    """Return x tanh(log(1 + e**x))."""
+    two = like(x, 2.0)
+    e = exp(like(x, MISH_ONE) if x > like(x, MISH_ONE) else x)
+    n = product(e, e + two)
+    return x * (n / (n + two))
+
+
+@formula(2 * COMPUTING)
+def mish_backward(dy: Any, x: Any) -> Any:
+    one, two = like(x, 1.0), like(x, 2.0)
+    low = like(x, MISH_ONE) if x > like(x, MISH_ONE) else x
+    e = exp(low)
+    n = product(e, e + two)
+    below = n + two
+    share = e * (one + e) / below / below
+    return dy * (n / below + product(like(x, 4.0) * low, share))
 
 
 # Losses: all arguments are float32, or all are float64.

@@ -40,6 +40,7 @@ INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # Python never c
 # Nanoseconds of work. A parallel launch costs about 3 us under omp and tbb, and about 100 us under
 # workqueue (measured); it has to save several times that. The first launch tells the layer.
 WORTH_A_LAUNCH = {"omp": 20_000, "tbb": 20_000, "workqueue": 400_000, "unknown": 20_000}
+LEAST_WORK = 20_000  # below, the layer need not be asked
 
 # How often a thread of GNU's OpenMP looks whether there is work before it sleeps: about 0.2 ms, the
 # time between two launches of a small network's step. By default it is 300,000, and where another
@@ -113,7 +114,9 @@ class Kernel:
         return self.serial(*args)
 
     def over(self, work: float) -> Callable[..., Any]:
-        return self.parallel if self._has_prange and work >= least_work() else self.serial
+        if work < LEAST_WORK or not self._has_prange or work < least_work():
+            return self.serial
+        return self.parallel
 
     def parallel(self, *args: Any) -> Any:
         """Run with all threads, or serially where entering the threads is not safe."""

@@ -8,32 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from numba import int64, uint32, uint64
-from numba.extending import overload
 
 from minnet.kernels.draws import COUNTED_BITS, counted, normal, whole
 from minnet.kernels.jit import device
-from minnet.kernels.numeric import like, log_fraction
+from minnet.kernels.numeric import by_size, like, log_fraction
 from minnet.kernels.philox import ATTEMPTS, COUNTERS, RETRY, halves, philox4x32
 from minnet.kernels.simd import fma
-
-
-def _place(x: Any, e: Any) -> Any:
-    """Return the counter of a run that element e, of the size of x, takes its words from."""
-
-
-def _own_words(x: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    """Return the two words of element e's counter that its place in the run takes."""
-
-
-@overload(_place, jit_options={"error_model": "numpy"})
-def _place_by_type(x: Any, e: Any) -> Any:
-    return _place32 if x.bitwidth == 32 else _place64
-
-
-@overload(_own_words, jit_options={"error_model": "numpy"})
-def _own_words_by_type(x: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
-    return _own_words32 if x.bitwidth == 32 else _own_words64
-
 
 # A lane is 8 bytes, and a plane's elements come one after another.
 
@@ -53,6 +33,12 @@ def _own_words32(x: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
 
 def _own_words64(x: Any, e: Any, w0: Any, w1: Any, w2: Any, w3: Any) -> Any:
     return uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
+
+
+# Of element e, of the size of x: the counter of its run that it takes its words from, and the two
+# of the counter's words that are its own.
+_place = by_size(_place32, _place64)
+_own_words = by_size(_own_words32, _own_words64)
 
 
 @device

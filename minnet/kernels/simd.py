@@ -156,8 +156,8 @@ def outside(typingctx: Any, like: Any, address: Any, low: Any, high: Any) -> Any
         vector = ir.VectorType(scalar, MASK)
         x = builder.load(builder.inttoptr(args[1], vector.as_pointer()))
         x.align = itemsize_of(scalar)
-        below = builder.fcmp_unordered("<", x, _splat(builder, args[2], vector))
-        above = builder.fcmp_unordered(">", x, _splat(builder, args[3], vector))
+        below = builder.fcmp_unordered("<", x, splat(builder, args[2], vector))
+        above = builder.fcmp_unordered(">", x, splat(builder, args[3], vector))
         return builder.bitcast(builder.or_(below, above), INT64)
 
     return types.uint64(like, types.intp, like, like), codegen
@@ -183,18 +183,18 @@ ROWS_A_POINTER = 3
 ROWS_AHEAD = 8  # of B that are fetched before their turn
 
 
-def _define(module: Any, name: str, arguments: int) -> tuple[Any, bool]:
-    """Return a function on integers in this module, and whether it is new and has to be filled."""
+def define(module: Any, name: str, arguments: list[Any]) -> tuple[Any, bool]:
+    """Return a function of such arguments in a module, and whether it is new and to be filled."""
     if name in module.globals:
         return module.globals[name], False
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT64] * arguments), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     function.attributes.add("nounwind")
     return function, True
 
 
-def _splat(builder: Any, element: Any, vector: Any) -> Any:
+def splat(builder: Any, element: Any, vector: Any) -> Any:
     """Return a vector with the element in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, element, INT32(0))
@@ -216,7 +216,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     """Return the function of one tile: C = A B, or C += A B, as a chain of fmas over k."""
     size = itemsize_of(scalar)
     vector = ir.VectorType(scalar, vector_bytes() // size)
-    function, new = _define(module, f"minnet.tile.f{8 * size}.{rows}x{vectors}", 9)
+    function, new = define(module, f"minnet.tile.f{8 * size}.{rows}x{vectors}", [INT64] * 9)
     if not new:
         return function
     depth, a, a_row, a_k, b, b_k, c, c_row, resume = function.args
@@ -282,7 +282,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
     results = []
     for r in range(rows):
         element = read(a_pointers[r // ROWS_A_POINTER], scalar, offsets[r % ROWS_A_POINTER])
-        spread = _splat(builder, element, vector)
+        spread = splat(builder, element, vector)
         for v in range(vectors):
             results.append(builder.call(fused, [spread, b_row[v], sums[r * vectors + v]]))
     for node, x in zip(sums, results, strict=True):
@@ -302,21 +302,7 @@ def _tile(module: Any, scalar: Any, rows: int, vectors: int) -> Any:
 
 
 @intrinsic
-def tile(
-    typingctx: Any,
-    like: Any,
-    rows: Any,
-    vectors: Any,
-    depth: Any,
-    a: Any,
-    a_row: Any,
-    a_k: Any,
-    b: Any,
-    b_k: Any,
-    c: Any,
-    c_row: Any,
-    resume: Any,
-) -> Any:
+def tile(typingctx, like, rows, vectors, depth, a, a_row, a_k, b, b_k, c, c_row, resume):
     """Compute `rows` x `vectors` vectors of C = A B, and of C += A B where `resume` is not 0.
 
     `rows` is one of TILE_HEIGHTS, `vectors` at most TILE_VECTORS, `depth` at least 1. Each element
@@ -347,7 +333,7 @@ def _transpose(module: Any, scalar: Any) -> Any:
     size = itemsize_of(scalar)
     lanes, group = vector_bytes() // size, 16 // size  # shuffles are cheap within 16 bytes
     vector = ir.VectorType(scalar, lanes)
-    function, new = _define(module, f"minnet.transpose.f{8 * size}", 5)
+    function, new = define(module, f"minnet.transpose.f{8 * size}", [INT64] * 5)
     if not new:
         return function
     source, stride, count, target, pitch = function.args

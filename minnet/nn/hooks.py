@@ -119,7 +119,7 @@ def _watch(
     outs = _watched([values[k] for k in flowing], called)
     watched = list(values)
     for k, out in zip(flowing, outs, strict=True):
-        out._version = values[k].counter()
+        out._counter = values[k].counter()
         watched[k] = out
     return tuple(watched)
 

@@ -7,11 +7,11 @@ import pytest
 from naive import fill as naive
 from scipy import stats
 
-from minnet.kernels import parameters
+from minnet.kernels import cpu, fills
 from minnet.kernels.cpu import fill
 
 SEED, DRAW = 0x0123456789ABCDEF, 0x1_0000_0007
-STREAM = fill.stream(SEED, DRAW)
+STREAM = cpu.stream(SEED, DRAW)
 REALS = [np.float32, np.float64]
 RUN = {np.float32: 4096, np.float64: 2048}
 
@@ -26,7 +26,7 @@ FLOAT_FILLS = {
 
 def filled(name, n, real, *args, start=0):
     out = np.full(n, np.nan, real)
-    getattr(fill, name)(out, STREAM, *args, start=start)
+    getattr(cpu, name)(out, STREAM, *args, start=start)
     return out
 
 
@@ -92,7 +92,7 @@ def test_a_strided_view_gets_the_bits_of_a_contiguous_array(name, real):
     for make in (lambda: np.zeros((70, 60), real).T, lambda: np.zeros((120, 210), real)[::2, ::3]):
         view = make()
         around = view.base.sum()
-        getattr(fill, name)(view, STREAM, *args)
+        getattr(cpu, name)(view, STREAM, *args)
         np.testing.assert_array_equal(view, expected)
         assert around == 0 and np.count_nonzero(view.base) == np.count_nonzero(expected)
 
@@ -129,7 +129,7 @@ def test_parallel_integers_equal_serial_ones():
 
 @pytest.mark.parametrize("n", [1, 9, 48, 400, 2047, 2048, 4095, 4096, 9999])
 def test_both_loops_of_uniforms_give_the_same_bits(n):
-    numbers = parameters.uniform(np.dtype(np.float32), -0.3, 1.7)
+    numbers = fills._uniform_numbers(np.dtype(np.float32), -0.3, 1.7)
     one, two = np.zeros((2, n), np.float32)
     fill._uniform(one, 4096 - 77, STREAM, numbers)
     fill._uniform32(two, 4096 - 77, STREAM, numbers)
@@ -162,14 +162,14 @@ def test_empty_fill_is_a_no_op():
 
 def test_bernoulli_equals_its_twin():
     out = np.empty(5000, np.float32)
-    fill.bernoulli(out, STREAM, 0.3)
+    cpu.bernoulli(out, STREAM, 0.3)
     for element in [0, 1, 1023, 1024, 4095, 4096, 4999]:
         assert out[element] == naive.bernoulli(SEED, DRAW, element, 0.3)
     for p in (0.0, 1.0):
-        fill.bernoulli(out, STREAM, p)
+        cpu.bernoulli(out, STREAM, p)
         np.testing.assert_array_equal(out, np.float32(p))
     whole = np.empty(5000, np.int64)
-    fill.bernoulli(whole, STREAM, 0.3)
+    cpu.bernoulli(whole, STREAM, 0.3)
     assert set(whole) == {0, 1} and abs(whole.mean() - 0.3) < 0.03
 
 
@@ -178,7 +178,7 @@ def test_bernoulli_equals_its_twin():
 )
 def test_integers_equal_their_twin(low, high):
     out = np.empty(2100, np.int64)
-    fill.integers(out, STREAM, low, high)
+    cpu.integers(out, STREAM, low, high)
     for element in [0, 1, 1023, 1024, 2047, 2048, 2099]:
         assert out[element] == naive.integer(SEED, DRAW, element, low, high)
     assert low <= out.min() and out.max() < high
@@ -186,7 +186,7 @@ def test_integers_equal_their_twin(low, high):
 
 def test_integers_are_equally_likely():
     out = np.empty(70_000, np.int64)
-    fill.integers(out, STREAM, -3, 4)
+    cpu.integers(out, STREAM, -3, 4)
     counts = np.bincount(out + 3, minlength=7)
     assert stats.chisquare(counts).pvalue > 1e-3
 
@@ -197,7 +197,7 @@ def test_permutation_equals_its_twin(n):
 
 
 def test_permutations_are_equally_likely():
-    orders = [tuple(fill.permutation(4, fill.stream(SEED, d))) for d in range(4800)]
+    orders = [tuple(fill.permutation(4, cpu.stream(SEED, d))) for d in range(4800)]
     counts = np.unique(
         [o[0] * 64 + o[1] * 16 + o[2] * 4 + o[3] for o in orders], return_counts=True
     )[1]
@@ -250,11 +250,11 @@ def test_truncated_normal_law(real, a, b):
 
 
 def test_draws_and_seeds_give_different_numbers():
-    streams = [fill.stream(s, d) for s in (0, 1, 1 << 32) for d in (0, 1, 1 << 32)]
+    streams = [cpu.stream(s, d) for s in (0, 1, 1 << 32) for d in (0, 1, 1 << 32)]
     fills = []
     for stream in streams:
         out = np.empty(64)
-        fill.uniform(out, stream, 0.0, 1.0)
+        cpu.uniform(out, stream, 0.0, 1.0)
         fills.append(out)
     for i, x in enumerate(fills):
         for y in fills[:i]:
@@ -323,7 +323,7 @@ def test_a_fill_in_pieces_is_the_fill_in_one(make, monkeypatch):
     expected = filled("normal", 4200, np.float64, 0.0, 1.0, start=5)
     monkeypatch.setattr(fill, "PIECE", 100)
     out, calls = make(), []
-    fill.normal(out, STREAM, 0.0, 1.0, 5, lambda done, total: calls.append((done, total)))
+    cpu.normal(out, STREAM, 0.0, 1.0, 5, lambda done, total: calls.append((done, total)))
     np.testing.assert_array_equal(out.ravel(), expected)
     assert calls[-1] == (4200, 4200) and len(calls) >= 42
     assert [done for done, _ in calls] == sorted({done for done, _ in calls})
@@ -337,17 +337,17 @@ def test_an_exception_in_progress_stops_the_fill(monkeypatch):
 
     out = np.zeros(5000, np.float32)
     with pytest.raises(KeyboardInterrupt):
-        fill.normal(out, STREAM, 0.0, 1.0, 0, stop)
+        cpu.normal(out, STREAM, 0.0, 1.0, 0, stop)
     assert out[:1000].all() and not out[1000:].any()
 
 
 def test_a_strided_or_half_fill_takes_little_memory_of_its_own():
     import tracemalloc
 
-    fill.normal(np.empty(10, np.float32), STREAM, 0.0, 1.0)  # loads the kernel
+    cpu.normal(np.empty(10, np.float32), STREAM, 0.0, 1.0)  # loads the kernel
     for out in (np.empty((1 << 23, 2), np.float32)[:, 0], np.empty(1 << 23, np.float16)):
         tracemalloc.start()
-        fill.normal(out, STREAM, 0.0, 1.0)
+        cpu.normal(out, STREAM, 0.0, 1.0)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 3 * 4 * fill.PIECE < out.nbytes * 2
@@ -355,7 +355,7 @@ def test_a_strided_or_half_fill_takes_little_memory_of_its_own():
 
 def test_a_memmap_is_filled_in_place(tmp_path):
     out = np.memmap(tmp_path / "weights", np.float32, "w+", shape=(3, 5000))
-    fill.normal(out, STREAM, 0.0, 1.0)
+    cpu.normal(out, STREAM, 0.0, 1.0)
     out.flush()
     expected = filled("normal", 15_000, np.float32, 0.0, 1.0)
     np.testing.assert_array_equal(np.fromfile(tmp_path / "weights", np.float32), expected)
@@ -364,7 +364,7 @@ def test_a_memmap_is_filled_in_place(tmp_path):
 def test_integers_that_are_often_drawn_again_equal_their_twin():
     span = (1 << 63) + 1  # almost half of the words give a product that is refused
     out = np.empty(2048, np.int64)
-    fill.integers(out, STREAM, -(1 << 62), span - (1 << 62))
+    cpu.integers(out, STREAM, -(1 << 62), span - (1 << 62))
     for element in [*range(20), 1023, 1024, 2047]:
         expected = naive.integer(SEED, DRAW, element, -(1 << 62), span - (1 << 62))
         assert out[element] == expected
@@ -377,8 +377,8 @@ def test_a_permutation_longer_than_a_run_equals_its_twin():
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.bool_])
 def test_bernoulli_is_the_same_in_every_dtype(dtype):
     ones, other = np.empty(5000, np.float32), np.empty(5000, dtype)
-    fill.bernoulli(ones, STREAM, 0.3)
-    fill.bernoulli(other, STREAM, 0.3)
+    cpu.bernoulli(ones, STREAM, 0.3)
+    cpu.bernoulli(other, STREAM, 0.3)
     np.testing.assert_array_equal(other, ones.astype(dtype))
 
 

@@ -31,21 +31,15 @@ def _log_normal(x, out):
 
 
 @kernel
-def _turn32(words, sin, cos):
+def _turn(words, sin, cos):
     for i in range(words.size):
-        sin[i], cos[i] = numeric.sincos_turn32(words[i])
-
-
-@kernel
-def _turn64(words, sin, cos):
-    for i in range(words.size):
-        sin[i], cos[i] = numeric.sincos_turn64(words[i])
+        sin[i], cos[i] = numeric.sincos_turn(words[i])
 
 
 def sincos_turn(words):
-    real, run = (np.float32, _turn32) if words.dtype == np.uint32 else (np.float64, _turn64)
+    real = np.float32 if words.dtype == np.uint32 else np.float64
     sin, cos = np.empty(words.shape, real), np.empty(words.shape, real)
-    run(words, sin, cos)
+    _turn(words, sin, cos)
     return sin, cos
 
 
@@ -222,10 +216,10 @@ def test_log_of_every_power_of_two_uniform_is_finite_and_exact_at_one():
 @pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64") or vector_bytes() < 32, reason="reads AVX"
 )
-@pytest.mark.parametrize("name", ["exp", "log_normal", "log", "tanh", "erf", "sincos_turn32"])
+@pytest.mark.parametrize("name", ["exp", "log_normal", "log", "tanh", "erf", "sincos_turn"])
 def test_a_loop_over_a_float32_function_vectorises(name):
     function = getattr(numeric, name)
-    if name == "sincos_turn32":
+    if name == "sincos_turn":
 
         def loop(x, sin, cos):
             for i in range(x.size):

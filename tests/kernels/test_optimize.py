@@ -6,6 +6,7 @@ import naive.optimize as naive
 import numpy as np
 import pytest
 
+from minnet.kernels import cpu
 from minnet.kernels.cpu import optimize
 
 equal = np.testing.assert_array_equal
@@ -29,7 +30,7 @@ def test_sgd_has_the_bits_of_its_twin(dtype, momentum, weight_decay):
         options = (0.1, momentum, dampening, weight_decay, nesterov, first, maximize)
         expected, expected_buf = naive.sgd_step(p, g, buf, *options)
         before = g.copy()
-        optimize.sgd_step([(p, g, buf)], *options)
+        cpu.sgd_step([(p, g, buf)], *options)
         equal(p, expected)
         equal(buf, expected_buf)
         equal(g, before)
@@ -50,27 +51,27 @@ def test_adam_has_the_bits_of_its_twin(dtype, betas, amsgrad):
         options = (0.01, *betas, 1e-8, weight_decay, step, decoupled, maximize)
         expected = naive.adam_step(p, g, m, v, highest, *options)
         rows = [(p, g, m, v) if highest is None else (p, g, m, v, highest)]
-        optimize.adam_step(rows, *options[:6], amsgrad, *options[6:])
+        cpu.adam_step(rows, *options[:6], amsgrad, *options[6:])
         for got, twin in zip((p, m, v, highest), expected, strict=True):
             equal(got, twin)
 
 
 def test_arrays_of_any_shape_are_updated_in_place():
     p, g = np.ones((2, 3, 4), np.float32), np.ones((2, 3, 4), np.float32)
-    optimize.sgd_step([(p, g)], 0.5)
+    cpu.sgd_step([(p, g)], 0.5)
     equal(p, np.full((2, 3, 4), 0.5, np.float32))
     p, g = np.ones((), np.float32), np.ones((), np.float32)
-    optimize.adam_step([(p, g, np.zeros_like(p), np.zeros_like(p))], 0.5, 0.9, 0.99, 0, 0, 1)
+    cpu.adam_step([(p, g, np.zeros_like(p), np.zeros_like(p))], 0.5, 0.9, 0.99, 0, 0, 1)
     np.testing.assert_allclose(p, 0.5, rtol=1e-6)
     nothing = np.empty((0, 3), np.float32)
-    optimize.sgd_step([(nothing, nothing)], 0.5)
-    optimize.sgd_step([], 0.5)
+    cpu.sgd_step([(nothing, nothing)], 0.5)
+    cpu.sgd_step([], 0.5)
 
 
 def test_a_nan_gradient_spreads_to_its_element_alone():
     p, g, m, v, highest = arrays(np.float32, 10)
     g[3] = np.nan
-    optimize.adam_step([(p, g, m, v, highest)], 0.01, 0.9, 0.999, 1e-8, 0.0, 1, amsgrad=True)
+    cpu.adam_step([(p, g, m, v, highest)], 0.01, 0.9, 0.999, 1e-8, 0.0, 1, amsgrad=True)
     for array in (p, m, v, highest):
         equal(np.flatnonzero(np.isnan(array)), [3])
 
@@ -82,15 +83,15 @@ MANY = (1, 0, optimize.BLOCK - 1, optimize.BLOCK, 7, 0, 2 * optimize.BLOCK + 3, 
 @pytest.mark.parametrize("form", ["serial", "parallel"])
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_all_parameters_in_one_call_have_the_bits_of_each_alone(amsgrad, form, monkeypatch):
-    for name in ("_sgd", "_sgd_momentum", "_adam"):
+    for name in ("_sgd", "_momentum", "_adam", "_amsgrad"):
         run = getattr(getattr(optimize, name), form)
         monkeypatch.setattr(getattr(optimize, name), "over", lambda work, run=run: run)
     together = [arrays(np.float32, n, seed) for seed, n in enumerate(MANY)]
     alone = [[x.copy() for x in row] for row in together]
-    optimize.sgd_step([row[:2] for row in together], 0.1, weight_decay=0.01)
-    optimize.sgd_step([row[:3] for row in together], 0.1, 0.9, weight_decay=0.01, nesterov=True)
+    cpu.sgd_step([row[:2] for row in together], 0.1, weight_decay=0.01)
+    cpu.sgd_step([row[:3] for row in together], 0.1, 0.9, weight_decay=0.01, nesterov=True)
     options = (0.01, 0.9, 0.999, 1e-8, 0.01, 3)
-    optimize.adam_step([row if amsgrad else row[:4] for row in together], *options, amsgrad)
+    cpu.adam_step([row if amsgrad else row[:4] for row in together], *options, amsgrad)
     for row, (p, g, m, v, highest) in zip(together, alone, strict=True):
         p, _ = naive.sgd_step(p, g, None, 0.1, 0, 0, 0.01, False, False, False)
         p, m = naive.sgd_step(p, g, m, 0.1, 0.9, 0, 0.01, True, False, False)
@@ -109,5 +110,5 @@ def test_parameters_that_share_memory_are_updated_one_after_the_other():
         expected[part], _ = naive.sgd_step(
             expected[part], g, None, 0.1, 0, 0, 0.5, False, False, False
         )
-    optimize.sgd_step(rows, 0.1, weight_decay=0.5)
+    cpu.sgd_step(rows, 0.1, weight_decay=0.5)
     equal(memory, expected)

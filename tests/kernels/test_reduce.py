@@ -7,6 +7,7 @@ from elementary import exp, log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minnet.kernels import cpu
 from minnet.kernels.cpu import reduce
 from minnet.kernels.jit import kernel
 
@@ -34,20 +35,20 @@ SHAPES += [(2, 65, 3), (1, 64, 128), (1, 9000, 2), (1, 3, 1500), (4, 1, 9)]
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_sum_has_the_bits_of_the_documented_order(shape, dtype):
     x = numbers(*shape, dtype=dtype)
-    same_bits(reduce.sum(x, 1), naive.total(x))
-    same_bits(reduce.mean(x, 1), naive.total(x, shape[1]))
+    same_bits(cpu.sum(x, 1), naive.total(x))
+    same_bits(cpu.mean(x, 1), naive.total(x, shape[1]))
 
 
 def test_the_order_shows_in_the_bits():
     # Otherwise the test above could not fail.
     x = numbers(1, 4096, 1, dtype=np.float64)
-    assert reduce.sum(x) != np.add.accumulate(x.ravel())[-1]
+    assert cpu.sum(x) != np.add.accumulate(x.ravel())[-1]
 
 
 def test_a_float32_sum_is_rounded_once():
     x = np.array([2**24, 1, 1, -(2**24)] * 100, np.float32)
-    assert reduce.sum(x) == 200
-    assert reduce.mean(np.full(3_000_000, 0.1, np.float32)) == np.float32(0.1)
+    assert cpu.sum(x) == 200
+    assert cpu.mean(np.full(3_000_000, 0.1, np.float32)) == np.float32(0.1)
 
 
 @settings(deadline=None, max_examples=60)
@@ -62,7 +63,7 @@ def test_any_axes_of_any_shape_sum_as_numpy_says(shape, data, keepdims):
     x = np.asarray(x)[..., ::-1] if shape else np.asarray(x)
     axes = data.draw(st.sets(st.integers(-len(shape), len(shape) - 1))) if shape else set()
     axes = tuple({a % len(shape) for a in axes})
-    got = reduce.sum(x, axes, keepdims)
+    got = cpu.sum(x, axes, keepdims)
     expected = np.sum(x, axes, keepdims=keepdims)
     equal(got, expected)
     assert got.dtype == np.float32 and got.shape == np.shape(expected)
@@ -71,42 +72,42 @@ def test_any_axes_of_any_shape_sum_as_numpy_says(shape, data, keepdims):
 
 def test_without_axes_everything_is_summed():
     x = numbers(3, 4, 5)
-    same_bits(reduce.sum(x), naive.total(x.reshape(1, -1, 1)).reshape(()))
-    assert reduce.sum(x, keepdims=True).shape == (1, 1, 1)
+    same_bits(cpu.sum(x), naive.total(x.reshape(1, -1, 1)).reshape(()))
+    assert cpu.sum(x, keepdims=True).shape == (1, 1, 1)
 
 
 def test_apart_axes_are_summed_as_one_row():
     x = numbers(6, 7, 8)
     moved = np.ascontiguousarray(x.transpose(1, 0, 2)).reshape(7, 48, 1)
-    same_bits(reduce.sum(x, (0, 2)), naive.total(moved)[:, 0])
+    same_bits(cpu.sum(x, (0, 2)), naive.total(moved)[:, 0])
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int32, np.int64])
 def test_integers_sum_in_int64(dtype):
     x = np.full((3, 200), 200).astype(dtype)
-    got = reduce.sum(x, 1)
+    got = cpu.sum(x, 1)
     assert got.dtype == np.int64
     equal(got, np.full(3, int(x[0, 0]) * 200))
 
 
 def test_sums_of_nothing():
-    assert reduce.sum(np.zeros((0,), np.float32)) == 0
-    equal(reduce.sum(np.zeros((0, 3), np.float32), 0), np.zeros(3))
-    assert np.isnan(reduce.mean(np.zeros((0,), np.float32)))
-    assert reduce.sum(np.zeros((0, 3), np.float32), 1).shape == (0,)
+    assert cpu.sum(np.zeros((0,), np.float32)) == 0
+    equal(cpu.sum(np.zeros((0, 3), np.float32), 0), np.zeros(3))
+    assert np.isnan(cpu.mean(np.zeros((0,), np.float32)))
+    assert cpu.sum(np.zeros((0, 3), np.float32), 1).shape == (0,)
 
 
 @pytest.mark.parametrize("shape", [(64, 128), (1, 1), (5, 1), (4097, 3), (0, 3), (7, 1500)])
 def test_sum_rows_is_the_sum_over_the_first_axis(shape):
     x = numbers(*shape)
-    same_bits(reduce.sum_rows(x), naive.total(x[None])[0] if x.size else np.zeros(3, np.float32))
-    same_bits(reduce.sum_rows(np.asfortranarray(x)), reduce.sum_rows(x))
+    same_bits(cpu.sum_rows(x), naive.total(x[None])[0] if x.size else np.zeros(3, np.float32))
+    same_bits(cpu.sum_rows(np.asfortranarray(x)), cpu.sum_rows(x))
 
 
 def test_infinities_and_nan_go_through_a_sum():
     inf = np.inf
     x = np.array([[inf, 1], [inf, -inf], [np.nan, 1]], np.float32)
-    equal(reduce.sum(x, 1), np.array([inf, np.nan, np.nan], np.float32))
+    equal(cpu.sum(x, 1), np.array([inf, np.nan, np.nan], np.float32))
 
 
 ROWS = [(1, 1), (64, 10), (300, 10), (3, 63), (3, 64), (5, 200), (2, 5000)]
@@ -120,15 +121,15 @@ def test_softmax_and_its_kin_have_the_bits_of_their_twins(shape, dtype):
     x[0] *= 20
     if shape[1] > 2:
         x[-1, 1] = -np.inf
-    y, log_y = reduce.softmax(x, 1), reduce.log_softmax(x, 1)
+    y, log_y = cpu.softmax(x, 1), cpu.log_softmax(x, 1)
     same_bits(y, naive.softmax(x, exp))
     same_bits(log_y, naive.log_softmax(x, exp, log))
-    same_bits(reduce.logsumexp(x, 1), naive.logsumexp(x, exp, log))
+    same_bits(cpu.logsumexp(x, 1), naive.logsumexp(x, exp, log))
     dy = rng.standard_normal(shape).astype(dtype)
-    same_bits(reduce.softmax_backward(dy, y, 1), naive.softmax_backward(dy, y))
+    same_bits(cpu.softmax_backward(dy, y, 1), naive.softmax_backward(dy, y))
     log_y = np.maximum(log_y, -50)  # the twin of fma is for finite numbers
     twin = naive.log_softmax_backward(dy[:4], log_y[:4], exp)
-    same_bits(reduce.log_softmax_backward(dy, log_y, 1)[:4], twin)
+    same_bits(cpu.log_softmax_backward(dy, log_y, 1)[:4], twin)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -142,14 +143,12 @@ def test_softmax_is_as_accurate_as_its_input_allows(dtype):
     # x - max(x) is rounded, by half a unit in its last place; exp, sum and division add a few more.
     few = 3 if dtype == np.float32 else 8  # a sum of float64 is not wider than its terms
     bound = np.finfo(dtype).eps * (below / 2 + few)
-    assert (np.abs(reduce.softmax(x, 1) - p) <= bound * p).all()
+    assert (np.abs(cpu.softmax(x, 1) - p) <= bound * p).all()
     log_p = np.log(p)
     bound = np.finfo(dtype).eps * (1.5 * np.abs(log_p) + few)
-    assert (np.abs(reduce.log_softmax(x, 1) - log_p) <= bound).all()
+    assert (np.abs(cpu.log_softmax(x, 1) - log_p) <= bound).all()
     total = np.log(np.exp(wide).sum(1))
-    assert (
-        np.abs(reduce.logsumexp(x, 1) - total) <= np.finfo(dtype).eps * (np.abs(total) + 1)
-    ).all()
+    assert (np.abs(cpu.logsumexp(x, 1) - total) <= np.finfo(dtype).eps * (np.abs(total) + 1)).all()
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, (0, 2), (1, 2)])
@@ -163,37 +162,37 @@ def test_softmax_runs_along_any_axis(axis):
     def back(rows):
         return np.moveaxis(rows.reshape(moved.shape), range(-len(axes), 0), axes)
 
-    y, dy = reduce.softmax(x, axis), rng.standard_normal(x.shape).astype(np.float32)
-    same_bits(y, np.ascontiguousarray(back(reduce.softmax(rows, 1))))
+    y, dy = cpu.softmax(x, axis), rng.standard_normal(x.shape).astype(np.float32)
+    same_bits(y, np.ascontiguousarray(back(cpu.softmax(rows, 1))))
     assert y.flags.c_contiguous
     np.testing.assert_allclose(y.sum(axis), 1, rtol=1e-6)
-    got = reduce.softmax_backward(dy, y, axis)
+    got = cpu.softmax_backward(dy, y, axis)
     expected = (dy - (dy * y).sum(axis, keepdims=True)) * y
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
-    log_y = reduce.log_softmax(x, axis)
-    got = reduce.log_softmax_backward(dy, log_y, axis)
+    log_y = cpu.log_softmax(x, axis)
+    got = cpu.log_softmax_backward(dy, log_y, axis)
     expected = dy - np.exp(log_y) * dy.sum(axis, keepdims=True)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
     wide = np.log(np.exp(x.astype(np.float64)).sum(axis))
-    np.testing.assert_allclose(reduce.logsumexp(x, axis), wide, rtol=1e-6, atol=1e-6)
-    assert reduce.logsumexp(x, axis, True).shape == x.sum(axis, keepdims=True).shape
+    np.testing.assert_allclose(cpu.logsumexp(x, axis), wide, rtol=1e-6, atol=1e-6)
+    assert cpu.logsumexp(x, axis, True).shape == x.sum(axis, keepdims=True).shape
 
 
 def test_softmax_of_infinities_and_nan():
     inf, nan = np.inf, np.nan
     x = np.array([[inf, 0], [-inf, -inf], [nan, 0], [-inf, 0], [1e30, -1e30]], np.float32)
     y = np.array([[nan, nan], [nan, nan], [nan, nan], [0, 1], [1, 0]], np.float32)
-    equal(reduce.softmax(x, 1), y)
+    equal(cpu.softmax(x, 1), y)
     log_y = np.array([[nan, nan]] * 3 + [[-inf, 0], [0, -2e30]], np.float32)
-    equal(reduce.log_softmax(x, 1), log_y)
-    equal(reduce.logsumexp(x, 1), np.array([inf, -inf, nan, 0, 1e30], np.float32))
+    equal(cpu.log_softmax(x, 1), log_y)
+    equal(cpu.logsumexp(x, 1), np.array([inf, -inf, nan, 0, 1e30], np.float32))
 
 
 def test_softmax_of_nothing():
     x = np.zeros((3, 0), np.float32)
-    assert reduce.softmax(x, 1).shape == reduce.log_softmax(x, 0).shape == (3, 0)
-    equal(reduce.logsumexp(x, 1), np.full(3, -np.inf, np.float32))
-    assert reduce.logsumexp(np.zeros((0, 3), np.float32), 1).shape == (0,)
+    assert cpu.softmax(x, 1).shape == cpu.log_softmax(x, 0).shape == (3, 0)
+    equal(cpu.logsumexp(x, 1), np.full(3, -np.inf, np.float32))
+    assert cpu.logsumexp(np.zeros((0, 3), np.float32), 1).shape == (0,)
 
 
 def test_threads_change_no_bit():
@@ -207,7 +206,7 @@ def test_threads_change_no_bit():
         run.parallel(x, *rest, other)
         equal(out, other)
     x = np.random.default_rng(6).standard_normal((700, 37)).astype(np.float32)
-    y = reduce.softmax(x, 1)
+    y = cpu.softmax(x, 1)
     for run, args, shape in [
         (reduce._softmax, (x,), x.shape),
         (reduce._log_softmax, (x,), x.shape),
@@ -231,4 +230,4 @@ def test_a_whole_line_is_summed_as_an_axis_is():
     for x in (line, line[:4097], line[:4096], line[:1], line[:0]):  # on three levels, two, one
         out = np.empty(1, np.float32)
         summed(x, out)
-        equal(out[0], reduce.sum(x))
+        equal(out[0], cpu.sum(x))

@@ -132,3 +132,42 @@ def silu(x):
 def silu_backward(dy, x):
     s = sigmoid(x)
     return dy * s * (1 + x * (1 - s))
+
+
+def mish(x):
+    e = exp(np.where(x > 20, x.dtype.type(20), x))
+    n = e * (e + 2)
+    return x * (n / (n + 2))
+
+
+def mish_backward(dy, x):
+    low = np.where(x > 20, x.dtype.type(20), x)
+    e = exp(low)
+    n = e * (e + 2)
+    share = e * (1 + e) / (n + 2) / (n + 2)
+    return dy * (n / (n + 2) + 4 * low * share)
+
+
+def hardswish(x):
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def hardswish_backward(dy, x):
+    slope = np.where(x < 3, x / 3 + x.dtype.type(0.5), x.dtype.type(1))
+    return np.where(x <= -3, x.dtype.type(0), dy * slope)
+
+
+def hardsigmoid(x):
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def hardsigmoid_backward(dy, x):
+    return np.where(abs(x) < 3, dy * x.dtype.type(1 / 6), x.dtype.type(0))
+
+
+def celu(x, alpha=1.5):
+    return np.where(x <= 0, x.dtype.type(alpha) * expm1(x / x.dtype.type(alpha)), x)
+
+
+def celu_backward(dy, x, alpha=1.5):
+    return dy * np.where(x <= 0, exp(x / x.dtype.type(alpha)), x.dtype.type(1))

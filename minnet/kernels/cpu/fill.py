@@ -10,34 +10,23 @@ A fill takes the key and the draw as the tuple `stream`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import int64, prange, uint64
 
-from minnet.kernels import draws, parameters
+from minnet.kernels import draws, rejection
 from minnet.kernels.cpu.words import uniforms, words
-from minnet.kernels.jit import Kernel, block, kernel, named
+from minnet.kernels.fills import Progress
+from minnet.kernels.jit import block, kernel, named
 from minnet.kernels.numeric import bits, like
-from minnet.kernels.parameters import computing
 from minnet.kernels.philox import ATTEMPTS, COUNTERS, RUN_BYTES, Stream
-from minnet.kernels.philox import stream as stream
-from minnet.kernels.rejection import (
-    log_acceptance,
-    log_unit,
-    multiplied,
-    proposed,
-    scaled,
-    words_of,
-)
 from minnet.kernels.simd import MASK, address, fma, lowest, outside
 
 # Elements that go through a buffer at once, and between two calls of `progress`.
 PIECE = 1 << 20
-
-Progress = Callable[[int, int], Any]
 
 
 # One run: `out` is its memory, `index` its first counter. `width` counters are computed, fewer than
@@ -136,7 +125,7 @@ def _normal_again(out, fresh, pending, n, index, attempt, stream, mean, std):
     half = out.size // 2
     for i in range(n):
         e = pending[i]
-        radius, angle = words_of(out[0], e, index, attempt, stream)
+        radius, angle = rejection.words_of(out[0], e, index, attempt, stream)
         x, y = draws.normal(radius, angle, mean, std)
         fresh[i] = x if e < half else y
 
@@ -177,11 +166,11 @@ def _tail_again(out, fresh, pending, n, index, attempt, stream, low, high, scale
     half = out.size // 2
     for i in range(n):
         e = pending[i]
-        first, second = words_of(out[0], e, index, 2 * attempt, stream)
-        z = proposed(first if e < half else second, low, scale, rate)
-        first, second = words_of(out[0], e, index, 2 * attempt + 1, stream)
-        chance = log_unit(first if e < half else second)
-        keep = z <= high and chance <= log_acceptance(z, low, high, rate)
+        first, second = rejection.words_of(out[0], e, index, 2 * attempt, stream)
+        z = rejection.proposed(first if e < half else second, low, scale, rate)
+        first, second = rejection.words_of(out[0], e, index, 2 * attempt + 1, stream)
+        chance = rejection.log_unit(first if e < half else second)
+        keep = z <= high and chance <= rejection.log_acceptance(z, low, high, rate)
         fresh[i] = z if keep else like(z, np.nan)
 
 
@@ -213,7 +202,7 @@ def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
     """Turn words into whole numbers, and say whether one has to be drawn again."""
     again = False
     for i in range(out.size):
-        out[i], rest = scaled(uint64(out[i]), low, span)
+        out[i], rest = rejection.scaled(uint64(out[i]), low, span)
         again |= rest < least
     return again
 
@@ -222,11 +211,9 @@ def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
 def _scaled_again(out, used, index, stream, low, span, least):
     for start in (0, COUNTERS):
         for e in range(start, start + used):
-            for attempt in range(ATTEMPTS):
-                first, second = words_of(out[0], e, index, attempt, stream)
-                out[e], rest = scaled(first if start == 0 else second, low, span)
-                if rest >= least:
-                    break
+            first, second = rejection.words_of(out[0], e, index, 0, stream)
+            word = first if start == 0 else second
+            out[e] = rejection.whole_number(word, e, start > 0, index, stream, (low, span, least))
 
 
 @block
@@ -257,45 +244,47 @@ def _permutation(out, stream):
     for i in range(n - 1):
         if i % size == 0:
             words(lanes.ctypes.data, uint64(i // 2), COUNTERS, stream)
-        high, _ = multiplied(lanes[i % size], uint64(n - i))
+        high, _ = rejection.multiplied(lanes[i % size], uint64(n - i))
         j = i + int64(high)
         out[i], out[j] = out[j], out[i]
 
 
 # Any length, any start, any strides, any dtype
 
+# By the name that `fills.py` knows, with the nanoseconds of an element.
+KERNELS = {
+    "uniform": (_uniform, 0.6),
+    "normal": (_normal, 1.0),
+    "exponential": (_exponential, 0.9),
+    "truncated": (_truncated, 2.5),
+    "tail": (_tail, 20.0),
+    "bernoulli": (_bernoulli, 0.6),
+    "integers": (_integers, 2.0),
+}
 
-def _fill(
-    filling: Kernel,
-    out: np.ndarray,
-    dtype: Any,
-    start: int,
+
+def fill_by(
+    name: str, out: np.ndarray, dtype: Any, stream: Stream, numbers: tuple[Any, ...], start: int,
     progress: Progress | None,
-    cost: float,
-    stream: Stream,
-    args: tuple[Any, ...],
-) -> None:
-    """Fill `out` with the elements [start, start + out.size) of a conceptual tensor.
+) -> None:  # fmt: skip
+    """Fill `out` by a kernel with the elements [start, start + out.size) of a conceptual tensor.
 
     Memory of the computing `dtype` in row order is written in place; other memory a piece at a
-    time, through a buffer. `cost` is the nanoseconds of an element.
+    time, through a buffer.
     """
-    if out.dtype == dtype and out.flags.c_contiguous:
-        flat = np.asarray(out).reshape(-1)
-        if progress is None:
-            filling.over(cost * flat.size)(flat, start, stream, args)
-            return
-        for done, piece in _pieces(flat):
-            filling.over(cost * piece.size)(piece, start + done, stream, args)
+    run, cost = KERNELS[name]
+    if run is _uniform and dtype is np.float32:
+        run = _uniform32
+    direct = out.dtype == dtype and out.flags.c_contiguous
+    whole = np.asarray(out).reshape(-1) if direct else np.asarray(out)
+    for done, piece in [(0, whole)] if direct and progress is None else _pieces(whole):
+        elements = piece if direct else np.empty(piece.size, dtype)
+        run.over(cost * piece.size)(elements, start + done, stream, numbers)
+        if not direct:
+            with np.errstate(over="ignore"):  # float16 rounds large numbers to infinity, as torch
+                piece[...] = elements.reshape(piece.shape)
+        if progress is not None:
             progress(done + piece.size, out.size)
-        return
-    with np.errstate(over="ignore"):  # float16 rounds large numbers to infinity, as torch does
-        for done, piece in _pieces(np.asarray(out)):
-            buffer = np.empty(piece.size, dtype)
-            filling.over(cost * buffer.size)(buffer, start + done, stream, args)
-            piece[...] = buffer.reshape(piece.shape)
-            if progress is not None:
-                progress(done + piece.size, out.size)
 
 
 def _pieces(out: np.ndarray, before: int = 0) -> Iterator[tuple[int, np.ndarray]]:
@@ -312,92 +301,6 @@ def _pieces(out: np.ndarray, before: int = 0) -> Iterator[tuple[int, np.ndarray]
     rows = PIECE // inner
     for i in range(0, len(out), rows):
         yield before + i * inner, out[i : i + rows]
-
-
-def uniform(
-    out: np.ndarray,
-    stream: Stream,
-    low: float,
-    high: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with U[low, high): one fma, and never the upper end."""
-    numbers = parameters.uniform(out.dtype, low, high)
-    real = computing(out.dtype)
-    filling = _uniform if real is np.float64 else _uniform32
-    _fill(filling, out, real, start, progress, 0.6, stream, numbers)
-
-
-def normal(
-    out: np.ndarray,
-    stream: Stream,
-    mean: float,
-    std: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with N(mean, std²)."""
-    real = computing(out.dtype)
-    _fill(_normal, out, real, start, progress, 1.0, stream, (real(mean), real(std)))
-
-
-def exponential(
-    out: np.ndarray,
-    stream: Stream,
-    rate: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with exponential draws of mean 1 / rate, all above 0."""
-    real = computing(out.dtype)
-    _fill(_exponential, out, real, start, progress, 0.9, stream, (real(1 / rate),))
-
-
-def trunc_normal(
-    out: np.ndarray,
-    stream: Stream,
-    mean: float,
-    std: float,
-    a: float,
-    b: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with N(mean, std²) truncated to [a, b].
-
-    Each element is drawn by rejection on its own; see `parameters.truncated`.
-    """
-    normals, numbers = parameters.truncated(out.dtype, mean, std, a, b)
-    filling, cost = (_truncated, 2.5) if normals else (_tail, 20.0)
-    _fill(filling, out, computing(out.dtype), start, progress, cost, stream, numbers)
-
-
-def bernoulli(
-    out: np.ndarray,
-    stream: Stream,
-    p: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill an array with 1 with probability `p` (to 2⁻³²), else 0: the same in every dtype."""
-    numbers = parameters.bernoulli(p)
-    if not numbers:
-        out[...] = 0
-        return
-    _fill(_bernoulli, out, np.float32, start, progress, 0.6, stream, numbers)
-
-
-def integers(
-    out: np.ndarray,
-    stream: Stream,
-    low: int,
-    high: int,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill an array with whole numbers from [low, high), all equally likely."""
-    _fill(_integers, out, np.int64, start, progress, 2.0, stream, parameters.integers(low, high))
 
 
 def permutation(n: int, stream: Stream) -> np.ndarray:

@@ -87,7 +87,7 @@ def rows(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     source, target = x.reshape(-1).view(np.uint8), out.reshape(-1).view(np.uint8)
     size = source.size // len(x)
     wrong = _rows.over(BYTE_NS * out.nbytes)(source, len(x), size, indices, target)
-    in_bounds(wrong, len(x))
+    _in_bounds(wrong, len(x))
     return out
 
 
@@ -106,10 +106,10 @@ def scaled_rows(x: np.ndarray, indices: np.ndarray, mean: float, std: float) -> 
     source = x.reshape(len(x), -1)
     target = out.reshape(len(indices), source.shape[1])
     wrong = _scaled.over(SCALE_NS * out.size)(source, indices, *numbers, target)
-    in_bounds(wrong, len(x))
+    _in_bounds(wrong, len(x))
     return out
 
 
-def in_bounds(wrong: int, n: int) -> None:
+def _in_bounds(wrong: int, n: int) -> None:
     if wrong:
         raise IndexError(f"index {wrong} is out of bounds for axis 0 with size {n}")

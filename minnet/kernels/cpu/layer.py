@@ -12,7 +12,7 @@ from numba import carray
 from minnet.kernels import formulas
 from minnet.kernels.cpu.matmul import block_of, product_block
 from minnet.kernels.cpu.reduce import line_sum
-from minnet.kernels.jit import block
+from minnet.kernels.jit import block, device
 from minnet.kernels.numeric import sigmoid, tanh
 from minnet.kernels.simd import pointer
 
@@ -47,21 +47,28 @@ def _activate_backward(activation, dy, y):
             dy[i] = formulas.sigmoid_backward(dy[i], y[i])
 
 
+@device
+def _lines(task, tall, wide, rows, columns, size):
+    """Return the places of a block's rows, from the first to before the last, and their length."""
+    i, m, j, n = block_of(task, tall, wide, rows, columns, size)
+    if n == columns:
+        m, n = 1, m * n  # short rows are none of their own
+    first = i * columns + j
+    return first, first + m * columns, n
+
+
 @block
 def layer_block(task, tall, wide, samples, inputs, outputs, x, w, bias, y, activation):
     """Compute a block of y = activation(x Wᵀ + bias); `x`, `w` and `y` are addresses."""
     size, zero = bias.itemsize, bias.dtype.type(0)
-    row = outputs * size
     product_block(
         task, tall, wide, samples, inputs, outputs,
-        x, inputs * size, size, w, size, inputs * size, bias, y, row, 0,
+        x, inputs * size, size, w, size, inputs * size, bias, y, outputs * size, 0,
     )  # fmt: skip
     if activation:
-        i, m, j, n = block_of(task, tall, wide, samples, outputs, size)
-        if n == outputs:
-            m, n = 1, m * n  # short rows are none of their own
-        for r in range(i, i + m):
-            _activate(activation, carray(pointer(zero, y + r * row + j * size), n))
+        first, last, n = _lines(task, tall, wide, samples, outputs, size)
+        for at in range(first, last, outputs):
+            _activate(activation, carray(pointer(zero, y + at * size), n))
 
 
 @block
@@ -107,10 +114,7 @@ def layer_backward_block(
             dy, row, size, w, wide_row, size, no_bias, dx, wide_row, 0,
         )  # fmt: skip
         if below:
-            i, m, j, n = block_of(task, tall, wide, samples, inputs, size)
-            if n == inputs:
-                m, n = 1, m * n
-            for r in range(i, i + m):
-                at = r * wide_row + j * size
-                part = carray(pointer(zero, dx + at), n)
-                _activate_backward(below, part, carray(pointer(zero, x + at), n))
+            first, last, n = _lines(task, tall, wide, samples, inputs, size)
+            for at in range(first, last, inputs):
+                part = carray(pointer(zero, dx + at * size), n)
+                _activate_backward(below, part, carray(pointer(zero, x + at * size), n))

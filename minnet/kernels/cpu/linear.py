@@ -13,10 +13,11 @@ import numpy as np
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.layer import NONE, layer_backward_block, layer_block
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, matmul
-from minnet.kernels.cpu.mlp import NOTHING, kept_of, mlp, mlp_backward
-from minnet.kernels.cpu.reduce import BLOCK, sum_rows
+from minnet.kernels.cpu.mlp import NOTHING, _kept_of, mlp, mlp_backward
+from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import kernel, least_work
+from minnet.kernels.reductions import sum_rows
 from minnet.kernels.simd import address
 
 
@@ -87,7 +88,7 @@ def linear_backward(
     no_matrix, no_bias = NOTHING[dtype]
     if (need_dx + need_dw) * fmas / FMAS_A_NANOSECOND >= least_work():
         needs = need_dx, need_dw, need_db and here
-        dx, dw, db = mlp_backward(dy, kept_of(x, w), [i for i in range(3) if needs[i]])
+        dx, dw, db = mlp_backward(dy, _kept_of(x, w), [i for i in range(3) if needs[i]])
     else:
         dx = empty((samples, inputs), dtype) if need_dx else no_matrix
         dw = empty((outputs, inputs), dtype) if need_dw else no_matrix

@@ -132,10 +132,10 @@ def check_target(target: np.ndarray, classes: int, ignore: int) -> int:
         IndexError: if one of the others is not in [0, classes).
     """
     wrong, count = _check(target, classes, ignore)
-    return in_bounds(wrong, count, ignore)
+    return _in_bounds(wrong, count, ignore)
 
 
-def in_bounds(wrong: int, count: int, ignore: int) -> int:
+def _in_bounds(wrong: int, count: int, ignore: int) -> int:
     if wrong != ignore:
         raise IndexError(f"Target {wrong} is out of bounds.")
     return count
@@ -165,7 +165,7 @@ def cross_entropy(
         wrong, count = _check(target, x.shape[1], ignore)
         if code:
             value = total(loss.reshape(1, -1, 1), count if code == MEAN else 1.0)
-    return value.reshape(()) if code else loss, (e, inverse), in_bounds(wrong, count, ignore)
+    return value.reshape(()) if code else loss, (e, inverse), _in_bounds(wrong, count, ignore)
 
 
 def cross_entropy_backward(

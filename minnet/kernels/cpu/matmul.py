@@ -92,22 +92,7 @@ def _pack(zero, size, depth, columns, b, b_k, b_column, panels, pitch):
 
 @block
 def _task(
-    zero,
-    size,
-    scratch,
-    rows,
-    depth,
-    columns,
-    a,
-    a_row,
-    a_k,
-    b,
-    b_k,
-    b_column,
-    c,
-    c_row,
-    kc,
-    resume,
+    zero, size, scratch, rows, depth, columns, a, a_row, a_k, b, b_k, b_column, c, c_row, kc, resume
 ):
     """Compute C = A B for one block of C, or C += A B if `resume` is 1.
 
@@ -172,6 +157,7 @@ def _task(
                     # Not one of 2 rows at the end, which would wait for its own chains.
                     if height <= high - i and (grouped or high - i != height + 2):
                         break
+                first = source + i // TILE_ROWS * step + i % TILE_ROWS * row
                 for j in range(0, columns, width):
                     vectors = (min(width, columns - j) + lanes - 1) // lanes
                     if pack_b:
@@ -179,19 +165,9 @@ def _task(
                     else:
                         panel, panel_row = b + k0 * b_k + j * size, b_k
                     tile(
-                        zero,
-                        height,
-                        vectors,
-                        kn,
-                        source + i // TILE_ROWS * step + i % TILE_ROWS * row,
-                        row,
-                        along,
-                        panel,
-                        panel_row,
-                        to + (i0 + i) * to_row + j * size,
-                        to_row,
-                        k0 + resume,
-                    )
+                        zero, height, vectors, kn, first, row, along, panel, panel_row,
+                        to + (i0 + i) * to_row + j * size, to_row, k0 + resume,
+                    )  # fmt: skip
                 i += height
     if ragged:
         for i in range(rows):
@@ -212,22 +188,7 @@ def block_of(task, tall, wide, rows, columns, size):
 
 @block
 def product_block(
-    task,
-    tall,
-    wide,
-    rows,
-    depth,
-    columns,
-    a,
-    a_row,
-    a_k,
-    b,
-    b_k,
-    b_column,
-    bias,
-    c,
-    c_row,
-    resume,
+    task, tall, wide, rows, depth, columns, a, a_row, a_k, b, b_k, b_column, bias, c, c_row, resume
 ):
     """Compute block `task` of the `tall` x `wide` blocks of C = A B + bias.
 
@@ -248,23 +209,11 @@ def product_block(
     for top in range(i, i + m, MANY_ROWS):
         for left in range(j, j + n, MANY_COLUMNS // size):
             _task(
-                zero,
-                size,
-                scratch,
-                min(MANY_ROWS, i + m - top),
-                depth,
-                min(MANY_COLUMNS // size, j + n - left),
-                a + top * a_row,
-                a_row,
-                a_k,
-                b + left * b_column,
-                b_k,
-                b_column,
-                c + top * c_row + left * size,
-                c_row,
-                kc,
-                resume,
-            )
+                zero, size, scratch,
+                min(MANY_ROWS, i + m - top), depth, min(MANY_COLUMNS // size, j + n - left),
+                a + top * a_row, a_row, a_k, b + left * b_column, b_k, b_column,
+                c + top * c_row + left * size, c_row, kc, resume,
+            )  # fmt: skip
     if bias.size:
         part = bias[j : j + n]
         for r in range(i, i + m):  # arrays, so that the loop vectorises
@@ -275,42 +224,14 @@ def product_block(
 
 @kernel(parallel=True)
 def _matmul(
-    a,
-    a_row,
-    a_k,
-    b,
-    b_k,
-    b_column,
-    depth,
-    bias,
-    out,
-    out_row,
-    rows,
-    columns,
-    tall,
-    wide,
-    resume,
+    a, a_row, a_k, b, b_k, b_column, depth, bias, out, out_row, rows, columns, tall, wide, resume
 ):
     """Compute `tall` x `wide` blocks of C. `a`, `b` and `out` are where the matrices begin."""
     for task in prange(tall * wide):
         product_block(
-            int64(task),
-            tall,
-            wide,
-            rows,
-            depth,
-            columns,
-            address(a),
-            a_row,
-            a_k,
-            address(b),
-            b_k,
-            b_column,
-            bias,
-            address(out),
-            out_row,
-            resume,
-        )
+            int64(task), tall, wide, rows, depth, columns,
+            address(a), a_row, a_k, address(b), b_k, b_column, bias, address(out), out_row, resume,
+        )  # fmt: skip
 
 
 @device
@@ -371,7 +292,7 @@ def grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
     return tall, threads // tall
 
 
-def ordered(
+def _ordered(
     a: np.ndarray,
     b: np.ndarray,
     bias: np.ndarray | None = None,
@@ -396,19 +317,8 @@ def ordered(
     elif a.flags.forc and b.flags.forc:
         _small.serial(a, b, bias, out, int(accumulate))
         return out
-    run(
-        *_origin(a),
-        *_origin(b),
-        depth,
-        bias,
-        out[0],
-        out.strides[0],
-        rows,
-        columns,
-        tall,
-        wide,
-        int(accumulate),
-    )
+    target, resume = (out[0], out.strides[0]), int(accumulate)
+    run(*_origin(a), *_origin(b), depth, bias, *target, rows, columns, tall, wide, resume)
     return out
 
 
@@ -425,7 +335,7 @@ def matmul(
     and the bias are added to `out`.
     """
     if engine.get_matmul() != "blas":
-        return ordered(a, b, bias, out, accumulate)
+        return _ordered(a, b, bias, out, accumulate)
     if out is None:
         out = empty((a.shape[0], b.shape[1]), a.dtype)
     if accumulate:

@@ -32,7 +32,7 @@ import numpy as np
 from numba import float32, float64, int32, int64, uint32, uint64
 
 from minnet.kernels.cpu import pointwise
-from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.jit import Kernel, block, device, kernel, named
 from minnet.kernels.numeric import bits, log, log1p, sincos, value
 from minnet.kernels.simd import fma
 
@@ -150,83 +150,75 @@ def _skip(state, count):
 
 
 @device
+def _one(words: Any, i: Any) -> Any:
+    return words[i]
+
+
+@device
+def _two(words: Any, i: Any) -> Any:
+    return (uint64(words[2 * i]) << uint64(32)) | uint64(words[2 * i + 1])
+
+
+@device
 def _unit32(word: Any) -> Any:
     """Return a uint32 as a float32 in [0, 1): its 24 low bits."""
     return float32(int32(word & uint32(0xFFFFFF))) * float32(2.0**-24)
 
 
 @device
-def _pair(high: Any, low: Any) -> Any:
-    return (uint64(high) << uint64(32)) | uint64(low)
+def _unit64(word: Any) -> Any:
+    """Return a uint64 as a float64 in [0, 1): its 53 low bits."""
+    return float64(int64(word & uint64((1 << 53) - 1))) * float64(2.0**-53)
 
 
-@device
-def _unit64(high: Any, low: Any) -> Any:
-    """Return two uint32 as a float64 in [0, 1): the 53 low bits."""
-    return float64(int64(_pair(high, low) & uint64((1 << 53) - 1))) * float64(2.0**-53)
+# Fills of a contiguous array. An element is a function of one word, a uint32, or of two, a uint64.
 
 
-# Fills of a contiguous array
+def _filling(word: Any, function: Any) -> Kernel:
+    words = 1 if word is _one else 2
+    count = BATCH // words
+    number = device(function)
 
-
-@kernel
-def _uniform32(out, state, low, span, high):
-    buffer = np.empty(BATCH, np.uint32)
-    for start in range(0, out.size, BATCH):
-        part = out[start : start + BATCH]
-        _draw(state, buffer[: part.size])
-        for i in range(part.size):
-            x = fma(_unit32(buffer[i]), span, low)
-            part[i] = low if x == high else x
-
-
-@kernel
-def _uniform64(out, state, low, span, high):
-    buffer = np.empty(BATCH, np.uint32)
-    for start in range(0, out.size, WORDS):
-        part = out[start : start + WORDS]
-        _draw(state, buffer[: 2 * part.size])
-        for i in range(part.size):
-            x = fma(_unit64(buffer[2 * i], buffer[2 * i + 1]), span, low)
-            part[i] = low if x == high else x
-
-
-@kernel
-def _bernoulli(out, state, p):
-    buffer = np.empty(BATCH, np.uint32)
-    for start in range(0, out.size, WORDS):
-        part = out[start : start + WORDS]
-        _draw(state, buffer[: 2 * part.size])
-        for i in range(part.size):
-            part[i] = 1 if _unit64(buffer[2 * i], buffer[2 * i + 1]) < p else 0
-
-
-@kernel
-def _exponential(out, state, scale):
-    buffer = np.empty(BATCH, np.uint32)
-    for start in range(0, out.size, WORDS):
-        part = out[start : start + WORDS]
-        _draw(state, buffer[: 2 * part.size])
-        for i in range(part.size):
-            part[i] = scale * log1p(-_unit64(buffer[2 * i], buffer[2 * i + 1]))
-
-
-@kernel
-def _integers(out, state, low, span, wide):
-    """Whole numbers from [low, low + span); a span of 0 stands for 2**64."""
-    buffer = np.empty(BATCH, np.uint32)
-    for start in range(0, out.size, WORDS):
-        part = out[start : start + WORDS]
-        if wide:
-            _draw(state, buffer[: 2 * part.size])
+    def fill(out, state, *numbers):
+        buffer = np.empty(BATCH, np.uint32)
+        for start in range(0, out.size, count):
+            part = out[start : start + count]
+            _draw(state, buffer[: words * part.size])
             for i in range(part.size):
-                word = _pair(buffer[2 * i], buffer[2 * i + 1])
-                part[i] = low + int64(word if span == uint64(0) else word % span)
-        else:
-            _draw(state, buffer[: part.size])
-            narrow = uint32(span)
-            for i in range(part.size):
-                part[i] = low + int64(buffer[i] % narrow)
+                part[i] = number(word(buffer, i), *numbers)
+
+    return kernel(named(fill, function.__name__))
+
+
+def _uniform32(word, low, span, high):
+    x = fma(_unit32(word), span, low)
+    return low if x == high else x
+
+
+def _uniform64(word, low, span, high):
+    x = fma(_unit64(word), span, low)
+    return low if x == high else x
+
+
+def _bernoulli(word, p):
+    return 1 if _unit64(word) < p else 0
+
+
+def _exponential(word, scale):
+    return scale * log1p(-_unit64(word))
+
+
+def _integers(word, low, span):
+    return low + int64(word % uint32(span))
+
+
+def _wide_integers(word, low, span):
+    return low + int64(word if span == uint64(0) else word % span)  # 0 is 2**64
+
+
+_fill_uniform32, _fill_uniform64 = _filling(_one, _uniform32), _filling(_two, _uniform64)
+_fill_bernoulli, _fill_exponential = _filling(_two, _bernoulli), _filling(_two, _exponential)
+_fill_integers, _fill_wide = _filling(_one, _integers), _filling(_two, _wide_integers)
 
 
 @kernel
@@ -249,7 +241,7 @@ def _long_permutation(out, state):
     buffer = np.empty(2, np.uint32)
     for i in range(out.size):
         _draw(state, buffer)
-        z = int64(_pair(buffer[0], buffer[1]) % uint64(i + 1))
+        z = int64(_two(buffer, 0) % uint64(i + 1))
         out[i] = i
         out[i], out[z] = out[z], out[i]
 
@@ -268,7 +260,7 @@ def _normal_pairs(out, state, mean, std):
             z = waiting[1]
         else:
             _draw(state, buffer)
-            u1, u2 = _unit64(buffer[0], buffer[1]), _unit64(buffer[2], buffer[3])
+            u1, u2 = _unit64(_two(buffer, 0)), _unit64(_two(buffer, 1))
             r = math.sqrt(float64(-2.0) * log1p(-u2))
             sin, cos = sincos(float64(2.0 * math.pi) * u1)
             waiting[0], waiting[1] = 1.0, r * sin
@@ -375,9 +367,7 @@ def _normal_blocks64(out, state, mean, std):
         for first in range(0, part.size, 16):
             words = buffer[2 * first : 2 * first + 32]
             for i in range(8):
-                u1 = _unit64(words[2 * i], words[2 * i + 1])
-                u2 = _unit64(words[2 * i + 16], words[2 * i + 17])
-                x, y = _normal_pair64(u1, u2)
+                x, y = _normal_pair64(_unit64(_two(words, i)), _unit64(_two(words, i + 8)))
                 part[first + i] = fma(x, std, mean)
                 part[first + 8 + i] = fma(y, std, mean)
 
@@ -385,8 +375,8 @@ def _normal_blocks64(out, state, mean, std):
 # Any array
 
 
-def _fill(array: np.ndarray, progress: Progress, fill: Callable[[np.ndarray], Any]) -> None:
-    """Fill an array by calls of `fill` on its elements, in the order in which they lie in memory.
+def _fill(array: np.ndarray, progress: Progress, fill: Kernel, *arguments: Any) -> None:
+    """Fill an array by calls of a kernel on its elements, in the order in which they lie in memory.
 
     Floats of 16 bits are drawn as float32 and rounded.
     """
@@ -400,11 +390,11 @@ def _fill(array: np.ndarray, progress: Progress, fill: Callable[[np.ndarray], An
         ordered.reshape(-1) if direct else np.empty(array.size, np.float32 if half else array.dtype)
     )
     if progress is None or flat.size <= PIECE:
-        fill(flat)
+        fill(flat, *arguments)
     else:
         for start in range(0, flat.size, PIECE):
             part = flat[start : start + PIECE]
-            fill(part)
+            fill(part, *arguments)
             progress(start + part.size, flat.size)
     if not direct:
         ordered[...] = flat.reshape(ordered.shape)
@@ -430,8 +420,8 @@ def uniform(
     """Fill a float array with U[low, high): one fma, and `low` in place of the upper end."""
     real = _real(array.dtype)
     a, b = real(low), real(high)
-    fill = _uniform64 if real is np.float64 else _uniform32
-    _fill(array, progress, lambda part: fill(part, state, a, b - a, b))
+    fill = _fill_uniform64 if real is np.float64 else _fill_uniform32
+    _fill(array, progress, fill, state, a, b - a, b)
     if _is_half(array.dtype):
         array[array == array.dtype.type(high)] = array.dtype.type(low)
 
@@ -441,8 +431,7 @@ def normal(
 ) -> None:
     """Fill a float array with N(mean, std²)."""
     if array.size < 16 or not array.flags.c_contiguous:
-        pairs = (state, np.float64(mean), np.float64(std))
-        _fill(array, progress, lambda part: _normal_pairs(part, *pairs))
+        _fill(array, progress, _normal_pairs, state, np.float64(mean), np.float64(std))
         return
     real = _real(array.dtype)
     blocks = _normal_blocks64 if real is np.float64 else _normal_blocks32
@@ -450,11 +439,11 @@ def normal(
     flat = array.reshape(-1)
     rest = flat.size % 16
     report = progress and (lambda done, total: progress(done + rest * (done == total), flat.size))
-    _fill(flat[: flat.size - rest], report, lambda part: blocks(part, *args))
+    _fill(flat[: flat.size - rest], report, blocks, *args)
     if rest:
         if not _is_half(array.dtype):  # torch has drawn their uniforms
             _skip(state, rest * array.itemsize // 4)
-        _fill(flat[-16:], None, lambda part: blocks(part, *args))
+        _fill(flat[-16:], None, blocks, *args)
 
 
 def trunc_normal(
@@ -502,36 +491,30 @@ def _normal_cdf(x: float) -> float:
 
 def bernoulli(array: np.ndarray, state: np.ndarray, p: float, progress: Progress = None) -> None:
     """Fill an array with 1 with probability `p`, else 0."""
-    _fill(array, progress, lambda part: _bernoulli(part, state, np.float64(p)))
+    _fill(array, progress, _fill_bernoulli, state, np.float64(p))
 
 
 def exponential(
     array: np.ndarray, state: np.ndarray, rate: float, progress: Progress = None
 ) -> None:
     """Fill a float array with numbers of density rate · exp(-rate · x)."""
-    scale = np.float64(-1.0 / rate)
-    _fill(array, progress, lambda part: _exponential(part, state, scale))
+    _fill(array, progress, _fill_exponential, state, np.float64(-1.0 / rate))
 
 
 def integers(
     array: np.ndarray, state: np.ndarray, low: int, high: int, progress: Progress = None
 ) -> None:
     """Fill an array with whole numbers from [low, high)."""
-    _whole(array, state, low, high - low, high - low >= 1 << 28, progress)
+    span = high - low
+    fill = _fill_wide if span >= 1 << 28 else _fill_integers
+    _fill(array, progress, fill, state, np.int64(low), np.uint64(span % (1 << 64)))
 
 
 def integers32(
     array: np.ndarray, state: np.ndarray, low: int, high: int, progress: Progress = None
 ) -> None:
     """Fill an array with whole numbers from [low, high), each of one word; at most 2**31."""
-    _whole(array, state, low, high - low, False, progress)
-
-
-def _whole(
-    array: np.ndarray, state: np.ndarray, low: int, span: int, wide: bool, progress: Progress
-) -> None:
-    args = (state, np.int64(low), np.uint64(span % (1 << 64)), wide)
-    _fill(array, progress, lambda part: _integers(part, *args))
+    _fill(array, progress, _fill_integers, state, np.int64(low), np.uint64(high - low))
 
 
 def permutation(n: int, state: np.ndarray) -> np.ndarray:
@@ -544,5 +527,5 @@ def permutation(n: int, state: np.ndarray) -> np.ndarray:
 def word64(state: np.ndarray) -> int:
     """Return the next two words as one whole number below 2**64."""
     out = np.empty(1, np.int64)
-    _integers(out, state, np.int64(0), np.uint64(0), True)
+    _fill_wide(out, state, np.int64(0), np.uint64(0))
     return int(out.view(np.uint64)[0])

@@ -18,6 +18,7 @@ import numpy as np
 from numba import carray, int64, prange
 
 from minnet.kernels.buffers import empty
+from minnet.kernels.cpu import pointwise
 from minnet.kernels.cpu.layer import (
     NONE,
     RELU,
@@ -27,7 +28,6 @@ from minnet.kernels.cpu.layer import (
     layer_block,
 )
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid
-from minnet.kernels.cpu.pointwise import relu_backward, sigmoid_backward, tanh_backward
 from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import NotAccepted, block, device, kernel, least_work
@@ -35,7 +35,6 @@ from minnet.kernels.simd import address, pointer
 from minnet.kernels.threads import get_num_threads
 
 CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
-BACKWARD_OF = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
 
 # What stands for no matrix and no bias.
 NOTHING = {dtype: [np.empty((0, 0), dtype), NO_BIAS[dtype]] for dtype in NO_BIAS}
@@ -225,7 +224,7 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[np.ndarray, Ke
     return y, ([x, *parameters], steps, sizes, names, hidden, y)
 
 
-def kept_of(x: np.ndarray, w: np.ndarray) -> Kept:
+def _kept_of(x: np.ndarray, w: np.ndarray) -> Kept:
     """Return what `mlp_backward` reads of one layer without an activation."""
     steps = np.zeros((1, COLUMNS), np.int64)
     steps[0, X], steps[0, W] = x.ctypes.data, w.ctypes.data
@@ -246,7 +245,7 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
     way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
     plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
     if names[-1] is not None:
-        dy = BACKWARD_OF[names[-1]](dy, y)
+        dy = getattr(pointwise, f"{names[-1]}_backward")(dy, y)
     elif not dy.flags.carray:
         dy = dy.copy()
     first = max(min(wanted) - 1, 0) // 2

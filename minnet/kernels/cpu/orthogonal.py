@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from minnet.kernels.cpu.matmul import ordered as matmul
+from minnet.kernels.cpu.matmul import _ordered as matmul
 from minnet.kernels.cpu.reduce import row_dot
 from minnet.kernels.jit import kernel
 from minnet.kernels.simd import fma

@@ -14,8 +14,6 @@ width, the number of threads or the machine:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,8 +27,6 @@ from minnet.kernels.simd import flat, fma
 BLOCK = 4096  # elements of a reduced axis that one thread adds up, at most
 COLUMNS = 1024  # columns that are added side by side: 8 KiB of float64, which stay in the L1 cache
 CHUNK = 2048  # elements whose exponentials are taken in one flat loop, however short the rows are
-
-Axes = int | Sequence[int] | None
 
 
 @device
@@ -199,31 +195,20 @@ def _logsumexp(x, out):
         out[row] = log(row_sum(part)) + high
 
 
-def normalized(axes: Axes, ndim: int) -> tuple[int, ...]:
-    """Return the axes in rising order, counted from the first."""
-    if axes is None:
-        return tuple(range(ndim))
-    if isinstance(axes, (int, np.integer)):
-        axes = (axes,)
-    return tuple(sorted(axis + ndim if axis < 0 else axis for axis in axes))
+# By the name that `reductions.py` knows, with the nanoseconds of one thread for an element.
+KERNELS = {
+    "softmax": (_softmax, 1.5),
+    "log_softmax": (_log_softmax, 1.5),
+    "softmax_backward": (_softmax_backward, 0.5),
+    "log_softmax_backward": (_log_softmax_backward, 1.0),
+    "logsumexp": (_logsumexp, 1.5),
+}
 
 
-def outer_n_inner(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """Return x as (outer, n, inner), n over the reduced axes; a copy where it must be."""
-    adjacent = not axes or axes[-1] - axes[0] == len(axes) - 1
-    if not adjacent:
-        x = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
-        axes = tuple(range(x.ndim - len(axes), x.ndim))
-    first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
-    shape = x.shape
-    view = (math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:]))
-    return np.ascontiguousarray(x).reshape(view)
-
-
-def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> list[int]:
-    if keepdims:
-        return [1 if axis in axes else n for axis, n in enumerate(shape)]
-    return [n for axis, n in enumerate(shape) if axis not in axes]
+def reduce_rows(name: str, x: np.ndarray, *others: np.ndarray) -> None:
+    """Run a kernel on arrays of (rows, n), of which the last is the result."""
+    run, cost = KERNELS[name]
+    run.over(cost * x.size)(x, *others)
 
 
 def total(x: np.ndarray, divisor: float) -> np.ndarray:
@@ -246,81 +231,3 @@ def total(x: np.ndarray, divisor: float) -> np.ndarray:
         if last:
             return out.reshape(outer, inner)
         x, n = out, blocks
-
-
-def sum(x: np.ndarray, axes: Axes = None, keepdims: bool = False) -> np.ndarray:
-    """Return the sum over some axes, or all. Integers and booleans add up in int64."""
-    axes = normalized(axes, x.ndim)
-    if x.dtype.kind in "biu":
-        return np.asarray(np.sum(x, axis=axes, dtype=np.int64, keepdims=keepdims))
-    return total(outer_n_inner(x, axes), 1).reshape(reduced_shape(x.shape, axes, keepdims))
-
-
-def mean(x: np.ndarray, axes: Axes = None, keepdims: bool = False) -> np.ndarray:
-    """Return the mean over some axes, or all: the float64 sum, divided, rounded once."""
-    axes = normalized(axes, x.ndim)
-    view = outer_n_inner(x, axes)
-    return total(view, view.shape[1]).reshape(reduced_shape(x.shape, axes, keepdims))
-
-
-def sum_rows(dy: np.ndarray) -> np.ndarray:
-    """Return the sum of the rows of a matrix, (N, O) -> (O,): the gradient of a bias."""
-    return sum(dy, 0)
-
-
-def rows_of(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """Return x as (rows, n), where n runs over the given axes; a copy unless they are the last."""
-    k = x.ndim - len(axes)
-    moved = x if axes[:1] == (k,) else np.moveaxis(x, axes, range(k, x.ndim))
-    n = math.prod(moved.shape[k:])
-    return np.ascontiguousarray(moved).reshape(-1 if n else 0, n)
-
-
-def _along(run: Any, axes: Axes, *arrays: np.ndarray, cost: float) -> np.ndarray:
-    """Run a kernel on arrays of one shape as (rows, n); return its result in their shape."""
-    x = arrays[0]
-    axes = normalized(axes, x.ndim)
-    if x.size == 0:
-        return np.empty(x.shape, x.dtype)
-    rows = [rows_of(array, axes) for array in arrays]
-    result = np.empty_like(rows[0])
-    run.over(cost * x.size)(*rows, result)
-    if axes[:1] == (x.ndim - len(axes),):
-        return result.reshape(x.shape)
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    out = np.empty(x.shape, x.dtype)
-    moved = out.transpose(*kept, *axes)
-    moved[...] = result.reshape(moved.shape)
-    return out
-
-
-def softmax(x: np.ndarray, axis: Axes) -> np.ndarray:
-    """Return exp(x - m) / sum(exp(x - m)) along an axis, where m is the maximum."""
-    return _along(_softmax, axis, x, cost=1.5)
-
-
-def log_softmax(x: np.ndarray, axis: Axes) -> np.ndarray:
-    """Return (x - m) - log(sum(exp(x - m))) along an axis, where m is the maximum."""
-    return _along(_log_softmax, axis, x, cost=1.5)
-
-
-def softmax_backward(dy: np.ndarray, y: np.ndarray, axis: Axes) -> np.ndarray:
-    """Return (dy - sum(dy * y)) * y, where y is the result of `softmax`."""
-    return _along(_softmax_backward, axis, dy, y, cost=0.5)
-
-
-def log_softmax_backward(dy: np.ndarray, y: np.ndarray, axis: Axes) -> np.ndarray:
-    """Return dy - exp(y) * sum(dy), where y is the result of `log_softmax`."""
-    return _along(_log_softmax_backward, axis, dy, y, cost=1.0)
-
-
-def logsumexp(x: np.ndarray, axes: Axes = None, keepdims: bool = False) -> np.ndarray:
-    """Return log(sum(exp(x - m))) + m over some axes, or all, where m is the maximum."""
-    axes = normalized(axes, x.ndim)
-    shape = reduced_shape(x.shape, axes, keepdims)
-    rows = rows_of(x, axes)
-    if x.size == 0:
-        return np.full(shape, -np.inf, x.dtype)
-    out = np.empty(len(rows), rows.dtype)
-    _logsumexp.over(1.5 * x.size)(rows, out)
-    return out.reshape(shape)

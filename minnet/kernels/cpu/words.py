@@ -16,9 +16,18 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minnet.kernels import philox
-from minnet.kernels.simd import LINE, POINTER, emit_prefetch, fma_function, vector_bytes
+from minnet.kernels.simd import (
+    INT32,
+    INT64,
+    LINE,
+    POINTER,
+    define,
+    emit_prefetch,
+    fma_function,
+    splat,
+    vector_bytes,
+)
 
-INT32, INT64 = ir.IntType(32), ir.IntType(64)
 LANES = vector_bytes() // 8
 # Independent vectors of counters in the loop, to hide the latency of the multiplication: as many as
 # fit into the registers. AVX-512 and NEON have 32, AVX and SSE 16.
@@ -43,14 +52,6 @@ def _constant(x: int, like: Any) -> Any:
     return ir.Constant(VECTOR, [x] * LANES) if _varies(like) else INT64(x)
 
 
-def _spread(builder: Any, x: Any, vector: Any = VECTOR) -> Any:
-    """Return a vector with x in every lane."""
-    undefined = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(undefined, x, INT32(0))
-    lanes = ir.Constant(ir.VectorType(INT32, vector.count), [0] * vector.count)
-    return builder.shuffle_vector(first, undefined, lanes)
-
-
 def _product(builder: Any, word: Any, multiplier: Any) -> Any:
     word = builder.and_(word, _constant(0xFFFFFFFF, word))
     return builder.mul(word, _constant(int(multiplier), word))
@@ -60,21 +61,21 @@ def _high(builder: Any, product: Any, word: Any, key: Any) -> Any:
     """Return the high half of a product, combined with another word and a round's key."""
     half = _constant(32, product)
     if _varies(product) and _varies(word):
-        both = builder.xor(word, _spread(builder, key))
+        both = builder.xor(word, splat(builder, key, VECTOR))
         return builder.xor(builder.lshr(product, half), both)
     if _varies(product):
         # Combined before the shift, which shows LLVM that the upper half of the result is empty.
         both = builder.shl(builder.xor(word, key), INT64(32))
-        return builder.lshr(builder.xor(product, _spread(builder, both)), half)
+        return builder.lshr(builder.xor(product, splat(builder, both, VECTOR)), half)
     high = builder.lshr(product, half)
     if _varies(word):
-        return builder.xor(word, _spread(builder, builder.xor(high, key)))
+        return builder.xor(word, splat(builder, builder.xor(high, key), VECTOR))
     return builder.xor(high, builder.xor(builder.and_(word, INT64(0xFFFFFFFF)), key))
 
 
 def _lane(builder: Any, product: Any, word: Any, key: Any) -> Any:
     """Return both words that the last round makes of a product: the lane."""
-    both = builder.xor(word, _spread(builder, key))
+    both = builder.xor(word, splat(builder, key, VECTOR))
     return builder.xor(product, builder.shl(both, _constant(32, both)))
 
 
@@ -82,7 +83,7 @@ def _uniform(builder: Any, lane: Any, low: Any, scale: Any, last: Any) -> Any:
     """Return what `draws.uniform` makes of both halves of a lane."""
     high_bits = builder.lshr(builder.bitcast(lane, WORDS), ir.Constant(WORDS, [8] * 2 * LANES))
     whole = builder.sitofp(high_bits, SINGLES)
-    low, scale, last = (_spread(builder, x, SINGLES) for x in (low, scale, last))
+    low, scale, last = (splat(builder, x, SINGLES) for x in (low, scale, last))
     x = builder.call(fma_function(builder.module, SINGLES), [whole, scale, low])
     return builder.select(builder.fcmp_ordered("<", x, last), x, last)
 
@@ -90,14 +91,10 @@ def _uniform(builder: Any, lane: Any, low: Any, scale: Any, last: Any) -> Any:
 def _run(module: Any, finish: Any = None) -> Any:
     """Return the function of `words`, on integers; or that of what `finish` makes of the lanes."""
     name = "minnet.words" if finish is None else f"minnet.words.{finish.__name__}"
-    if name in module.globals:
-        return module.globals[name]
     numbers = [] if finish is None else [ir.FloatType()] * 3
-    kind = ir.FunctionType(ir.VoidType(), [INT64] * 8 + numbers)
-    function = ir.Function(module, kind, name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    function.attributes.add("nounwind")
+    function, new = define(module, name, [INT64] * 8 + numbers)
+    if not new:
+        return function
     address, width, k0, k1, c0, c1, c2, c3, *rest = function.args
     # One more chain beside a finish, which gives the processor something to do while they wait.
     chain_count = CHAINS if finish is None else CHAINS + 1
@@ -111,7 +108,7 @@ def _run(module: Any, finish: Any = None) -> Any:
         keys.append((k0, k1))
         k0 = builder.and_(builder.add(k0, INT64(int(philox.WEYL_0))), low)
         k1 = builder.and_(builder.add(k1, INT64(int(philox.WEYL_1))), low)
-    start = builder.add(_spread(builder, c0), ir.Constant(VECTOR, list(range(LANES))))
+    start = builder.add(splat(builder, c0, VECTOR), ir.Constant(VECTOR, list(range(LANES))))
     limit = philox.COUNTERS - step
     last = builder.add(start, _constant(limit, start))
     builder.branch(loop)

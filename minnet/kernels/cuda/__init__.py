@@ -1,62 +1,29 @@
-"""The kernels of the GPU: what `kernels.of` returns for an array of the device."""
+"""The kernels of the GPU: what `kernels.of` returns for an array of the device.
 
-from minnet.kernels.cuda.fill import (
-    bernoulli,
-    exponential,
-    integers,
-    normal,
-    permutation,
-    stream,
-    trunc_normal,
-    uniform,
-)
-from minnet.kernels.cuda.gather import (
-    rows,
-    scaled_rows,
-)
-from minnet.kernels.cuda.host_only import (
-    digits,
-    mersenne_twister,
-)
-from minnet.kernels.cuda.linear import (
+They are the functions without an underscore in these files, and those that both devices share.
+"""
+
+from minnet.kernels import fills, functions_of, philox, reductions, updates
+from minnet.kernels.cuda import (
+    fill,
+    gather,
+    host_only,
     linear,
-    linear_backward,
-)
-from minnet.kernels.cuda.loss import (
-    bce_with_logits,
-    bce_with_logits_backward,
-    check_target,
-    cross_entropy,
-    cross_entropy_backward,
-    squared_error,
-    squared_error_backward,
-)
-from minnet.kernels.cuda.matmul import (
+    loss,
     matmul,
-)
-from minnet.kernels.cuda.mlp import (
     mlp,
-    mlp_backward,
+    optimize,
+    orthogonal,
+    pointwise,
+    reduce,
 )
-from minnet.kernels.cuda.optimize import (
-    adam_step,
-    sgd_step,
-)
-from minnet.kernels.cuda.orthogonal import (
-    gram_schmidt_rows,
-    random_rows,
-)
-from minnet.kernels.cuda.pointwise import FUNCTIONS
-from minnet.kernels.cuda.reduce import (
-    log_softmax,
-    log_softmax_backward,
-    logsumexp,
-    mean,
-    softmax,
-    softmax_backward,
-    sum,
-    sum_rows,
-    total,
+from minnet.kernels.cuda.host_only import mersenne_twister
+
+globals().update(functions_of(fills, philox, reductions, updates))
+globals().update(
+    functions_of(
+        fill, gather, host_only, linear, loss, matmul, mlp, optimize, orthogonal, pointwise, reduce
+    )
 )
 
-globals().update(FUNCTIONS)
+globals().update(pointwise.FUNCTIONS)

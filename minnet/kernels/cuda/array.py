@@ -8,9 +8,11 @@ so, and never a silent copy to the host.
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,39 +65,18 @@ class Array(NDArrayOperatorsMixin):
         """Where the elements are."""
         return devices.CUDA
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.layout.shape
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        return self.layout.strides
-
-    @property
-    def ndim(self) -> int:
-        return self.layout.ndim
-
-    @property
-    def size(self) -> int:
-        return self.layout.size
-
-    @property
-    def itemsize(self) -> int:
-        return self.layout.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        return self.layout.nbytes
+    shape = property(attrgetter("layout.shape"))
+    strides = property(attrgetter("layout.strides"))
+    ndim = property(attrgetter("layout.ndim"))
+    size = property(attrgetter("layout.size"))
+    itemsize = property(attrgetter("layout.itemsize"))
+    nbytes = property(attrgetter("layout.nbytes"))
+    ctypes = property(attrgetter("layout.ctypes"), doc="What has the address as `.data`.")
 
     @property
     def flags(self) -> Flags:
         flags = self.layout.flags
         return Flags(flags.c_contiguous, flags.f_contiguous, flags.writeable)
-
-    @property
-    def ctypes(self) -> Any:
-        """What has the address as `.data`."""
-        return self.layout.ctypes
 
     def __len__(self) -> int:
         return len(self.layout)
@@ -239,23 +220,8 @@ class Array(NDArrayOperatorsMixin):
 
         return numpy_functions.call(function, args, kwargs)
 
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return np.sum(self, axis, dtype, keepdims=keepdims)
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.all(self, axis, keepdims=keepdims)
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.any(self, axis, keepdims=keepdims)
-
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.argmax(self, axis, keepdims=keepdims)
-
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return np.argmin(self, axis, keepdims=keepdims)
-
-    def take(self, indices: Any, axis: int) -> Any:
-        return np.take(self, indices, axis)
+    sum, all, any = np.sum, np.all, np.any
+    argmax, argmin, take = np.argmax, np.argmin, np.take
 
     # Other libraries
 
@@ -306,9 +272,7 @@ def empty(shape: int | Sequence[int], dtype: Any) -> Array:
     """
     dtype = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    size = dtype.itemsize
-    for n in shape:
-        size *= n
+    size = dtype.itemsize * math.prod(shape)
     block = memory.take(size)
     return Array(block, block.layout[:size].view(dtype).reshape(shape))
 
@@ -352,14 +316,8 @@ def as_array(holder: Any) -> Array:
     stream = interface.get("stream")
     if stream not in (None, 1):  # another order of work than ours: wait until it is through
         memory.wait_for(stream)
-    return of_memory(
-        holder,
-        address,
-        interface["shape"],
-        interface.get("strides"),
-        interface["typestr"],
-        read_only,
-    )
+    shape, strides = interface["shape"], interface.get("strides")
+    return of_memory(holder, address, shape, strides, interface["typestr"], read_only)
 
 
 def of_memory(
@@ -372,26 +330,16 @@ def of_memory(
 ) -> Array:
     """Return an array on memory that `owner` has. Strides are in bytes; None is row order."""
     dtype = np.dtype(dtype)
-    shape = tuple(shape)
-    if strides is None:
-        strides = _row_order(shape, dtype.itemsize)
-    empty_ = 0 in shape
-    reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)] if not empty_ else []
-    low = sum(r for r in reach if r < 0)
-    size = 0 if empty_ else sum(abs(r) for r in reach) + dtype.itemsize
+    low, size = 0, dtype.itemsize * math.prod(shape)
+    if size and strides is not None:
+        reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
+        low = sum(r for r in reach if r < 0)
+        size = sum(abs(r) for r in reach) + dtype.itemsize
     block = memory.foreign(address + low, size, owner)
-    layout = np.ndarray(shape, dtype, block.layout, -low, tuple(strides))
+    layout = np.ndarray(shape, dtype, block.layout, -low, strides)
     if read_only:
         layout.flags.writeable = False
     return Array(block, layout)
-
-
-def _row_order(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    strides, step = [], itemsize
-    for n in reversed(shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
 
 
 def unsupported(name: str) -> NotImplementedError:

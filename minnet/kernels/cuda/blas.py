@@ -41,19 +41,7 @@ def product(x: Any, a_by_k: bool, y: Any, b_by_k: bool, k: int, out: Any, add: b
     real = out.dtype.type
     one, kept = np.array(1, real), np.array(add, real)
     run = cublas.sgemm if real is np.float32 else cublas.dgemm
-    run(
-        handle,
-        TRANSPOSED if b_by_k else PLAIN,
-        PLAIN if a_by_k else TRANSPOSED,
-        n,
-        m,
-        k,
-        one.ctypes.data,
-        y.ctypes.data,
-        y.shape[1],
-        x.ctypes.data,
-        x.shape[1],
-        kept.ctypes.data,
-        out.ctypes.data,
-        n,
-    )
+    first, second = (y.ctypes.data, y.shape[1]), (x.ctypes.data, x.shape[1])
+    forms = TRANSPOSED if b_by_k else PLAIN, PLAIN if a_by_k else TRANSPOSED
+    result = kept.ctypes.data, out.ctypes.data, n
+    run(handle, *forms, n, m, k, one.ctypes.data, *first, *second, *result)

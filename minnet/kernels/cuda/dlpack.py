@@ -51,20 +51,19 @@ _Managed._fields_ = (
     ("deleter", _Deleter),
 )
 
-_python = ctypes.pythonapi
 _Destructor = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_new_capsule = _python.PyCapsule_New
-_new_capsule.restype = ctypes.py_object
-_new_capsule.argtypes = (ctypes.c_void_p, ctypes.c_char_p, _Destructor)
-_pointer_of = _python.PyCapsule_GetPointer
-_pointer_of.restype = ctypes.c_void_p
-_pointer_of.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
-_is_named = _python.PyCapsule_IsValid
-_is_named.restype = ctypes.c_int
-_is_named.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
-_set_name = _python.PyCapsule_SetName
-_set_name.restype = ctypes.c_int
-_set_name.argtypes = (ctypes.py_object, ctypes.c_char_p)
+
+
+def _python(name: str, result: Any, *arguments: Any) -> Any:
+    """Return a function of Python's C interface, of these types."""
+    return ctypes.PYFUNCTYPE(result, *arguments)((name, ctypes.pythonapi))
+
+
+_NAMED = ctypes.c_void_p, ctypes.c_char_p
+_new_capsule = _python("PyCapsule_New", ctypes.py_object, *_NAMED, _Destructor)
+_pointer_of = _python("PyCapsule_GetPointer", ctypes.c_void_p, *_NAMED)
+_is_named = _python("PyCapsule_IsValid", ctypes.c_int, *_NAMED)
+_set_name = _python("PyCapsule_SetName", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
 
 # What has been handed out and not yet given back: the structures, and the arrays on whose memory
 # they are.

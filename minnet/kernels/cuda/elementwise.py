@@ -17,7 +17,7 @@ import numpy as np
 from minnet import kernels
 from minnet.kernels import numeric
 from minnet.kernels.cuda.array import Array, empty, from_host, unsupported, upload
-from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda
+from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda, function
 from minnet.kernels.jit import device
 from minnet.kernels.numeric import like
 
@@ -25,16 +25,6 @@ WHOLE = 2.0**52  # above, every float is whole
 MOST_BLOCKS = 1 if SIMULATED else 4096  # a thread takes several elements where there are more
 
 # What one element is computed by
-
-
-@device
-def _abs(x: Any) -> Any:
-    return abs(x)
-
-
-@device
-def _sign(x: Any) -> Any:
-    return (x > 0) - (x < 0) if x == x else x
 
 
 # Numba's CUDA has neither NumPy's roots and roundings, nor roundings that return a float.
@@ -71,39 +61,19 @@ def _rint(x: Any) -> Any:
 
 
 @device
-def _maximum(x: Any, y: Any) -> Any:
-    return x if x >= y or x != x else y
-
-
-@device
-def _minimum(x: Any, y: Any) -> Any:
-    return x if x <= y or x != x else y
-
-
-@device
-def _remainder(x: Any, y: Any) -> Any:
-    return x % y
-
-
-@device
 def _clip(x: Any, low: Any, high: Any) -> Any:
     above = x if x >= low or x != x else low
     return above if above <= high or above != above else high
 
 
-@device
-def _select(condition: Any, x: Any, y: Any) -> Any:
-    return x if condition else y
-
-
 FUNCTIONS: dict[Any, Any] = {
     "copy": device(lambda x: x),
-    "where": _select,
+    "where": device(lambda condition, x, y: x if condition else y),
     "clip": _clip,
     np.positive: device(lambda x: x),
     np.negative: device(lambda x: -x),
-    np.absolute: _abs,
-    np.sign: _sign,
+    np.absolute: device(lambda x: abs(x)),
+    np.sign: device(lambda x: (x > 0) - (x < 0) if x == x else x),
     np.square: device(lambda x: x * x),
     np.sqrt: device(lambda x: math.sqrt(x)),
     np.reciprocal: device(lambda x: 1 / x),
@@ -122,10 +92,10 @@ FUNCTIONS: dict[Any, Any] = {
     np.multiply: device(lambda x, y: x * y),
     np.true_divide: device(lambda x, y: x / y),
     np.floor_divide: device(lambda x, y: x // y),
-    np.remainder: _remainder,
+    np.remainder: device(lambda x, y: x % y),
     np.power: device(lambda x, y: x**y),
-    np.maximum: _maximum,
-    np.minimum: _minimum,
+    np.maximum: device(lambda x, y: x if x >= y or x != x else y),
+    np.minimum: device(lambda x, y: x if x <= y or x != x else y),
     np.equal: device(lambda x, y: x == y),
     np.not_equal: device(lambda x, y: x != y),
     np.less: device(lambda x, y: x < y),
@@ -142,54 +112,47 @@ FUNCTIONS: dict[Any, Any] = {
 # The kernels. Each `at` is an operand's first index and its strides in elements.
 
 
+@function
+def _size(shape):
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+@function
+def _places(i, shape, out_at, x_at, y_at, z_at):
+    """Return where element i of a shape is in the result and in up to three operands."""
+    rest, o, a, b, c = i, out_at[0], x_at[0], y_at[0], z_at[0]
+    for d in range(len(shape) - 1, 0, -1):
+        k = rest % shape[d]
+        rest //= shape[d]
+        o += k * out_at[d + 1]
+        a += k * x_at[d + 1]
+        b += k * y_at[d + 1]
+        c += k * z_at[d + 1]
+    return o + rest * out_at[1], a + rest * x_at[1], b + rest * y_at[1], c + rest * z_at[1]
+
+
 @cache
 def _kernel(name: Any, operands: int) -> Any:
     """Return the kernel of an entry of `FUNCTIONS`."""
-    function = FUNCTIONS[name]
+    f = FUNCTIONS[name]
 
     def of_one(shape, out, out_at, x, x_at):
-        size = 1
-        for n in shape:
-            size *= n
-        for i in range(cuda.grid(1), size, cuda.gridsize(1)):
-            rest, o, a = i, out_at[0], x_at[0]
-            for d in range(len(shape) - 1, 0, -1):
-                k = rest % shape[d]
-                rest //= shape[d]
-                o += k * out_at[d + 1]
-                a += k * x_at[d + 1]
-            out[o + rest * out_at[1]] = function(x[a + rest * x_at[1]])
+        for i in range(cuda.grid(1), _size(shape), cuda.gridsize(1)):
+            o, a, _, _ = _places(i, shape, out_at, x_at, x_at, x_at)
+            out[o] = f(x[a])
 
     def of_two(shape, out, out_at, x, x_at, y, y_at):
-        size = 1
-        for n in shape:
-            size *= n
-        for i in range(cuda.grid(1), size, cuda.gridsize(1)):
-            rest, o, a, b = i, out_at[0], x_at[0], y_at[0]
-            for d in range(len(shape) - 1, 0, -1):
-                k = rest % shape[d]
-                rest //= shape[d]
-                o += k * out_at[d + 1]
-                a += k * x_at[d + 1]
-                b += k * y_at[d + 1]
-            out[o + rest * out_at[1]] = function(x[a + rest * x_at[1]], y[b + rest * y_at[1]])
+        for i in range(cuda.grid(1), _size(shape), cuda.gridsize(1)):
+            o, a, b, _ = _places(i, shape, out_at, x_at, y_at, y_at)
+            out[o] = f(x[a], y[b])
 
     def of_three(shape, out, out_at, x, x_at, y, y_at, z, z_at):
-        size = 1
-        for n in shape:
-            size *= n
-        for i in range(cuda.grid(1), size, cuda.gridsize(1)):
-            rest, o, a, b, c = i, out_at[0], x_at[0], y_at[0], z_at[0]
-            for d in range(len(shape) - 1, 0, -1):
-                k = rest % shape[d]
-                rest //= shape[d]
-                o += k * out_at[d + 1]
-                a += k * x_at[d + 1]
-                b += k * y_at[d + 1]
-                c += k * z_at[d + 1]
-            out[o + rest * out_at[1]] = function(
-                x[a + rest * x_at[1]], y[b + rest * y_at[1]], z[c + rest * z_at[1]]
-            )
+        for i in range(cuda.grid(1), _size(shape), cuda.gridsize(1)):
+            o, a, b, c = _places(i, shape, out_at, x_at, y_at, z_at)
+            out[o] = f(x[a], y[b], z[c])
 
     return cuda.jit((of_one, of_two, of_three)[operands - 1])
 
@@ -233,11 +196,11 @@ def _launch(name: Any, out: Array, operands: list[Any]) -> None:
     if not out.size:
         return
     shape = out.shape
-    layouts: list[Any] = [out.layout]
-    for x in operands:
-        layouts.append(np.broadcast_to(x.layout, shape) if isinstance(x, Array) else None)
-    none = (0,) * len(shape)
-    strides = [none if x is None else x.strides for x in layouts]
+    numbers = (0,) * len(shape)
+    strides = [out.strides] + [
+        np.broadcast_to(x.layout, shape).strides if isinstance(x, Array) else numbers
+        for x in operands
+    ]
     sizes, steps = _merged(shape, strides)
     arguments: list[Any] = []
     for x, step in zip([out, *operands], steps, strict=True):

@@ -7,24 +7,20 @@ bytes at a time. In elements of 64 bits it computes one counter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numba import uint64
 
-from minnet.kernels import draws, parameters, rejection
+from minnet.kernels import draws, rejection
 from minnet.kernels.cpu.fill import permutation as permutation_of_host
 from minnet.kernels.cuda.array import Array, empty, from_host
 from minnet.kernels.cuda.driver import THREADS, aligned, blocks, cuda, function, kernel, store4
-from minnet.kernels.parameters import computing
+from minnet.kernels.fills import Progress
+from minnet.kernels.jit import named
 from minnet.kernels.philox import COUNTERS, Stream, counter_words
-from minnet.kernels.philox import stream as stream
 
 # Elements between two calls of `progress`.
 PIECE = 1 << 26
-
-Progress = Callable[[int, int], Any]
 
 # Two words to two elements. `e` is the place of the first in its run, and `e + plane` that of the
 # second; `index` is the run's first counter.
@@ -124,43 +120,40 @@ def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[i
             if 0 <= i + COUNTERS < out.size:
                 out[i + COUNTERS] = b
 
-    fill32.__name__ = fill32.__qualname__ = f"{name}32"
-    fill64.__name__ = fill64.__qualname__ = f"{name}64"
-    return {size: kernel({4: fill32, 8: fill64}[size]) for size in sizes}
+    fills = {4: named(fill32, f"{name}32"), 8: named(fill64, f"{name}64")}
+    return {size: kernel(fills[size]) for size in sizes}
 
 
-_uniform = _kernels_of(_plain(draws.uniform), "uniform")
-_normal = _kernels_of(_plain(draws.normal), "normal")
-_exponential = _kernels_of(_plain(draws.exponential), "exponential")
-_bernoulli = _kernels_of(_plain(draws.bernoulli), "bernoulli", (4,))
-_truncated = _kernels_of(_truncated_pair, "truncated")
-_tail = _kernels_of(_tail_pair, "tail")
-_integers = _kernels_of(_integer_pair, "integers", (8,))
+# By the name that `fills.py` knows.
+KERNELS = {
+    "uniform": _kernels_of(_plain(draws.uniform), "uniform"),
+    "normal": _kernels_of(_plain(draws.normal), "normal"),
+    "exponential": _kernels_of(_plain(draws.exponential), "exponential"),
+    "truncated": _kernels_of(_truncated_pair, "truncated"),
+    "tail": _kernels_of(_tail_pair, "tail"),
+    "bernoulli": _kernels_of(_plain(draws.bernoulli), "bernoulli", (4,)),
+    "integers": _kernels_of(_integer_pair, "integers", (8,)),
+}
 
 
-def _fill(
-    kernels: dict[int, Any],
-    out: Array,
-    dtype: Any,
-    start: int,
+def fill_by(
+    name: str, out: Array, dtype: Any, stream: Stream, numbers: tuple[Any, ...], start: int,
     progress: Progress | None,
-    stream: Stream,
-    numbers: tuple[Any, ...],
-) -> None:
-    """Fill `out` with the elements [start, start + out.size) of a conceptual tensor.
+) -> None:  # fmt: skip
+    """Fill `out` by a kernel with the elements [start, start + out.size) of a conceptual tensor.
 
     Memory of the computing `dtype` in row order is written in place, other memory through a buffer.
     """
     if out.dtype != dtype or not out.flags.c_contiguous:
         buffer = empty(out.shape, dtype)
-        _fill(kernels, buffer, dtype, start, progress, stream, numbers)
+        fill_by(name, buffer, dtype, stream, numbers, start, progress)
         out[...] = buffer
         return
     flat = out.reshape(-1)
     step = PIECE if progress else max(flat.size, 1)
     for done in range(0, flat.size, step):
         piece = flat[done : done + step]
-        _launch(kernels[piece.itemsize], piece, start + done, stream, numbers)
+        _launch(KERNELS[name][piece.itemsize], piece, start + done, stream, numbers)
         if progress:
             cuda.synchronize()
             progress(done + piece.size, flat.size)
@@ -174,91 +167,6 @@ def _launch(run: Any, out: Array, start: int, stream: Stream, numbers: tuple[Any
     threads = counters if out.itemsize == 8 else -(-counters // 2)
     whole = aligned(out) and start % 4 == 0
     run[blocks(threads), THREADS](out.memory, start, whole, stream, numbers)
-
-
-def uniform(
-    out: Array,
-    stream: Stream,
-    low: float,
-    high: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with U[low, high): one fma, and never the upper end."""
-    numbers = parameters.uniform(out.dtype, low, high)
-    _fill(_uniform, out, computing(out.dtype), start, progress, stream, numbers)
-
-
-def normal(
-    out: Array,
-    stream: Stream,
-    mean: float,
-    std: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with N(mean, std²)."""
-    real = computing(out.dtype)
-    _fill(_normal, out, real, start, progress, stream, (real(mean), real(std)))
-
-
-def exponential(
-    out: Array,
-    stream: Stream,
-    rate: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with exponential draws of mean 1 / rate, all above 0."""
-    real = computing(out.dtype)
-    _fill(_exponential, out, real, start, progress, stream, (real(1 / rate),))
-
-
-def trunc_normal(
-    out: Array,
-    stream: Stream,
-    mean: float,
-    std: float,
-    a: float,
-    b: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill a float array with N(mean, std²) truncated to [a, b].
-
-    Each element is drawn by rejection on its own; see `parameters.truncated`.
-    """
-    normals, numbers = parameters.truncated(out.dtype, mean, std, a, b)
-    kernels = _truncated if normals else _tail
-    _fill(kernels, out, computing(out.dtype), start, progress, stream, numbers)
-
-
-def bernoulli(
-    out: Array,
-    stream: Stream,
-    p: float,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill an array with 1 with probability `p` (to 2⁻³²), else 0: the same in every dtype."""
-    numbers = parameters.bernoulli(p)
-    if not numbers:
-        out[...] = 0
-        return
-    _fill(_bernoulli, out, np.float32, start, progress, stream, numbers)
-
-
-def integers(
-    out: Array,
-    stream: Stream,
-    low: int,
-    high: int,
-    start: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Fill an array with whole numbers from [low, high), all equally likely."""
-    numbers = parameters.integers(low, high)
-    _fill(_integers, out, np.int64, start, progress, stream, numbers)
 
 
 def permutation(n: int, stream: Stream) -> Array:

@@ -9,7 +9,9 @@ import numpy as np
 
 from minnet.kernels.cuda import elementwise
 from minnet.kernels.cuda.array import Array, empty, from_host, unsupported
-from minnet.kernels.cuda.driver import THREADS, blocks, cuda
+from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda, kernel, types
+
+CHECKING = 16 if SIMULATED else 512  # threads that check all indices
 
 _ARRAYS = (Array, np.ndarray, list, range)
 
@@ -48,20 +50,46 @@ def _indices(given: Any) -> Array:
     return given.astype(np.int64, copy=False)
 
 
-@cuda.jit
-def _rows(x, indices, out, wrong):
-    """x: (outer, n, inner)  indices: (m,)  out: (outer, m, inner)"""
+@kernel
+def _check(indices, n, found):
+    """Write the first index out of range, and that there is one. One block."""
+    places = cuda.shared.array(CHECKING, types.int64)
+    t = cuda.threadIdx.x
+    place = indices.size
+    for i in range(t, indices.size, CHECKING):
+        if indices[i] >= n or indices[i] < -n:
+            place = min(place, i)
+    places[t] = place
+    cuda.syncthreads()
+    if t == 0:
+        for i in range(1, CHECKING):
+            place = min(place, places[i])
+        if place < indices.size:
+            found[0], found[1] = indices[place], 1
+
+
+@kernel
+def _rows(x, indices, out):
+    """x: (outer, n, inner); indices: (m,), within bounds; out: (outer, m, inner)"""
     n, m, inner = x.shape[1], indices.size, x.shape[2]
     for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        j = i // inner % m
-        k = indices[j]
-        if k < 0:
-            k += n
-        if k < 0 or k >= n:
-            wrong[0] = indices[j]
-            wrong[1] = 1
-        else:
-            out[i // (inner * m), j, i % inner] = x[i // (inner * m), k, i % inner]
+        o, j, column = i // (inner * m), i // inner % m, i % inner
+        row = indices[j]
+        out[o, j, column] = x[o, row + (n if row < 0 else 0), column]
+
+
+def check(indices: Array, axis: int, n: int) -> None:
+    """Check that indices of the device, contiguous and in int64, are within an axis of size n.
+
+    Raises:
+        IndexError: if one is not: the first.
+    """
+    if indices.size:
+        found = from_host(np.zeros(2, np.int64))
+        _check[1, CHECKING](indices.memory, n, found.memory)
+        index, wrong = found.tolist()
+        if wrong:
+            raise _out_of_bounds(index, axis, n)
 
 
 def take(array: Array, indices: Any, axis: int) -> Array:
@@ -72,26 +100,21 @@ def take(array: Array, indices: Any, axis: int) -> Array:
     """
     shape = array.shape
     axis %= max(array.ndim, 1)
-    if not isinstance(indices, Array):
-        host = np.asarray(indices)
-        n = shape[axis]
-        bad = host[(host < -n) | (host >= n)] if host.dtype.kind in "iu" else host[:0]
-        if bad.size:
-            raise _out_of_bounds(bad.flat[0], axis, n)
     at = _indices(indices)
+    flat = at.reshape(-1)
+    if isinstance(indices, Array):
+        check(flat, axis, shape[axis])
+    else:  # told without asking the device
+        host = np.asarray(indices).reshape(-1)
+        for index in host[(host < -shape[axis]) | (host >= shape[axis])][:1]:
+            raise _out_of_bounds(index, axis, shape[axis])
     outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
     out = empty((*shape[:axis], *at.shape, *shape[axis + 1 :]), array.dtype)
-    if not out.size:
-        return out
-    wrong = from_host(np.zeros(2, np.int64))
-    source = array.reshape(outer, shape[axis], inner)
-    target = out.reshape(outer, at.size, inner)
-    grid = min(blocks(out.size), elementwise.MOST_BLOCKS)
-    _rows[grid, THREADS](source.memory, at.reshape(-1).memory, target.memory, wrong.memory)
-    if isinstance(indices, Array):  # those of the host have been looked at
-        index, found = wrong.tolist()
-        if found:
-            raise _out_of_bounds(index, axis, shape[axis])
+    if out.size:
+        source = array.reshape(outer, shape[axis], inner)
+        target = out.reshape(outer, at.size, inner)
+        grid = min(blocks(out.size), elementwise.MOST_BLOCKS)
+        _rows[grid, THREADS](source.memory, flat.memory, target.memory)
     return out
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from minnet.kernels.cuda.array import Array
 from minnet.kernels.cuda.matmul import matmul
-from minnet.kernels.cuda.reduce import sum_rows
+from minnet.kernels.reductions import sum_rows
 
 
 def linear(x: Array, w: Array, bias: Array) -> Array:

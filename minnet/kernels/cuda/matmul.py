@@ -75,7 +75,8 @@ if SIMULATED:  # which starts an operating system's thread for each
 SQUARE = 4 if SIMULATED else 16  # of the tile in float64
 
 
-def _kernel(tile: Tile, a_by_k: bool, b_by_k: bool) -> Any:
+@cache
+def tiled(tile: Tile, a_by_k: bool, b_by_k: bool) -> Any:
     """Return the kernel of a tile where A is (M, K) in memory, or (K, M); B (N, K), or (K, N)."""
     warps, lanes, depth = tile.warps, tile.lanes, tile.depth
     height, width = tile.sums
@@ -219,12 +220,6 @@ def _kernel(tile: Tile, a_by_k: bool, b_by_k: bool) -> Any:
     return kernel(matmul, tile.bounds)
 
 
-@cache
-def tiled(tile: Tile, a_by_k: bool, b_by_k: bool) -> Any:
-    """Return `_kernel` of the same arguments, made once."""
-    return _kernel(tile, a_by_k, b_by_k)
-
-
 @kernel
 def plain(a, b, bias, accumulate, out):
     """In float64, at any strides: a thread for an element, from square tiles in shared memory."""
@@ -300,16 +295,9 @@ def matmul(
     if blocks(columns, tile.columns) * blocks(rows, tile.rows) < multiprocessors():
         tile = SMALL
     grid = blocks(columns, tile.columns), blocks(rows, tile.rows)
-    tiled(tile, a_by_k, b_by_k)[grid, tile.threads](
-        x.reshape(-1).memory,
-        y.reshape(-1).memory,
-        rows,
-        columns,
-        depth,
-        bias.memory,
-        aligned(x, y) and x.shape[1] % 4 == y.shape[1] % 4 == 0,
-        aligned(out) and columns % 4 == 0,
-        accumulate,
-        out.reshape(-1).memory,
-    )
+    run = tiled(tile, a_by_k, b_by_k)[grid, tile.threads]
+    whole = aligned(x, y) and x.shape[1] % 4 == y.shape[1] % 4 == 0
+    whole_out = aligned(out) and columns % 4 == 0
+    left, right, target = (array.reshape(-1).memory for array in (x, y, out))
+    run(left, right, rows, columns, depth, bias.memory, whole, whole_out, accumulate, target)
     return out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class Block:
     def __init__(self, memory: Any, size: int, address: int, owner: Any = None):
         self.memory = memory
         self.size = size
-        self.layout = _at(address, (size,), None, "|u1")
+        self.layout = _at(address, size)
         self.owner = owner
 
     def __del__(self) -> None:
@@ -48,25 +49,13 @@ class Block:
             _kept[self.size].append(self.memory)
 
 
-class _Described:
-    """What NumPy makes an array of: an address and a layout."""
-
-    def __init__(self, interface: dict[str, Any]):
-        self.__array_interface__ = interface
+def _described(address: int, size: int) -> dict[str, Any]:
+    """Return what libraries make an array of bytes of."""
+    return {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
 
 
-def _at(address: int, shape: Any, strides: Any, typestr: str) -> np.ndarray:
-    return np.asarray(
-        _Described(
-            {
-                "data": (address, False),
-                "shape": shape,
-                "strides": strides,
-                "typestr": typestr,
-                "version": 3,
-            }
-        )
-    )
+def _at(address: int, size: int) -> np.ndarray:
+    return np.asarray(SimpleNamespace(__array_interface__=_described(address, size)))
 
 
 def _rounded(size: int) -> int:
@@ -101,17 +90,13 @@ def take(size: int) -> Block:
 
 def _from_driver(size: int) -> Any:
     availability.note_use()
-    try:
-        return _allocate(size)
-    except Exception as error:
-        if not _is_out_of_memory(error):
-            raise
-    give_back()
-    try:
-        return _allocate(size)
-    except Exception as error:
-        if not _is_out_of_memory(error):
-            raise
+    for _ in range(2):
+        try:
+            return _allocate(size)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+        give_back()
     free, total = mem_get_info()
     raise OutOfMemoryError(
         f"CUDA out of memory. Tried to allocate {_named(size)}. GPU 0 has a total capacity of "
@@ -196,15 +181,10 @@ def foreign(address: int, size: int, owner: Any) -> Block:
     """Return the block of memory that `owner` has and keeps as long as the block lives."""
     availability.note_use()
     if SIMULATED:
-        memory = type(cuda.device_array(0, np.uint8))(_at(address, (size,), None, "|u1"))
+        memory = type(cuda.device_array(0, np.uint8))(_at(address, size))
     else:
-        description = {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
-        memory = _from_interface(description, owner)
+        memory = cuda.from_cuda_array_interface(_described(address, size), owner=owner, sync=False)
     return Block(memory, size, address, owner)
-
-
-def _from_interface(description: dict[str, Any], owner: Any) -> Any:
-    return cuda.from_cuda_array_interface(description, owner=owner, sync=False)
 
 
 def numba_array(block: Block, layout: np.ndarray) -> Any:

@@ -8,20 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from minnet.kernels.cuda import pointwise
 from minnet.kernels.cuda.array import Array
 from minnet.kernels.cuda.linear import linear, linear_backward
 from minnet.kernels.cuda.matmul import matmul
-from minnet.kernels.cuda.pointwise import (
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    tanh,
-    tanh_backward,
-)
-
-FORWARD = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
-BACKWARD = {"relu": relu_backward, "tanh": tanh_backward, "sigmoid": sigmoid_backward}
 
 Names = tuple[str | None, ...]
 Kept = tuple[Any, ...]
@@ -29,17 +19,16 @@ Kept = tuple[Any, ...]
 
 def _are_layers(arrays: Sequence[Any]) -> bool:
     x = arrays[0]
-    if type(x) is not Array or x.ndim != 2 or x.dtype.kind != "f":
+    given = [array for array in arrays if array is not None]
+    if not all(type(array) is Array and array.dtype == x.dtype for array in given):
         return False
-    inputs = x.shape[1]
+    if x.ndim != 2 or x.dtype.kind != "f":
+        return False
+    inputs = x.shape[1:]
     for w, bias in zip(arrays[1::2], arrays[2::2], strict=True):
-        if type(w) is not Array or w.dtype != x.dtype or w.shape[1:] != (inputs,):
+        if w.shape[1:] != inputs or (bias is not None and bias.shape != w.shape[:1]):
             return False
-        inputs = w.shape[0]
-        if bias is not None and (
-            type(bias) is not Array or bias.dtype != x.dtype or bias.shape != (inputs,)
-        ):
-            return False
+        inputs = w.shape[:1]
     return True
 
 
@@ -56,7 +45,7 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[Array, Kept] |
     outputs = [arrays[0]]
     for w, bias, name in zip(arrays[1::2], arrays[2::2], names, strict=True):
         y = matmul(outputs[-1], w.T) if bias is None else linear(outputs[-1], w, bias)
-        y = y if name is None else FORWARD[name](y)
+        y = y if name is None else getattr(pointwise, name)(y)
         outputs = [*outputs, y] if keep else [y]
     return outputs[-1], (outputs, arrays[1::2], names)
 
@@ -69,7 +58,7 @@ def mlp_backward(dy: Array, kept: Kept, wanted: Sequence[int]) -> list[Any]:
     for layer in range(len(names) - 1, first - 1, -1):
         name, at = names[layer], 1 + 2 * layer
         if name is not None:
-            dy = BACKWARD[name](dy, outputs[layer + 1])
+            dy = getattr(pointwise, f"{name}_backward")(dy, outputs[layer + 1])
         goes_on = layer > first or 0 in wanted
         dy, gradients[at], gradients[at + 1] = linear_backward(
             dy, outputs[layer], weights[layer], goes_on, at in wanted, at + 1 in wanted

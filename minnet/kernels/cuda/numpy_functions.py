@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,31 +32,15 @@ def call(function: Any, args: Any, kwargs: Any) -> Any:
     return ours(*args, **kwargs)
 
 
-def _in_place_of(*functions: Any) -> Callable[[Any], Any]:
+def _in_place_of(function: Any) -> Callable[[Any], Any]:
     def add(ours: Any) -> Any:
-        for function in functions:
-            _table[function] = ours
+        _table[function] = ours
         return ours
 
     return add
 
 
 # Making: `like=` has led here. The options left over are NumPy's own, such as its `device`.
-
-
-@_in_place_of(np.empty)
-def _empty(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Array:
-    return empty(shape, dtype)
-
-
-@_in_place_of(np.zeros)
-def _zeros(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Array:
-    return _full(shape, 0, dtype)
-
-
-@_in_place_of(np.ones)
-def _ones(shape: Any, dtype: Any = float, order: str = "C", **options: Any) -> Array:
-    return _full(shape, 1, dtype)
 
 
 @_in_place_of(np.full)
@@ -83,7 +68,7 @@ def _array(data: Any, dtype: Any = None, copy: Any = True, order: str = "K", **o
     return array.copy() if array is data and copy else array
 
 
-@_in_place_of(np.asarray, np.asanyarray)
+@_in_place_of(np.asarray)
 def _asarray(data: Any, dtype: Any = None, order: Any = None, **options: Any) -> Array:
     if isinstance(data, Array):
         return data if dtype is None else data.astype(dtype, copy=False)
@@ -91,18 +76,8 @@ def _asarray(data: Any, dtype: Any = None, order: Any = None, **options: Any) ->
 
 
 @_in_place_of(np.empty_like)
-def _empty_like(array: Any, dtype: Any = None, **options: Any) -> Array:
-    return empty(array.shape, array.dtype if dtype is None else dtype)
-
-
-@_in_place_of(np.zeros_like)
-def _zeros_like(array: Any, dtype: Any = None, **options: Any) -> Array:
-    return _full(array.shape, 0, array.dtype if dtype is None else dtype)
-
-
-@_in_place_of(np.ones_like)
-def _ones_like(array: Any, dtype: Any = None, **options: Any) -> Array:
-    return _full(array.shape, 1, array.dtype if dtype is None else dtype)
+def _empty_like(like: Any, dtype: Any = None, shape: Any = None, **options: Any) -> Array:
+    return empty(like.shape if shape is None else shape, dtype or like.dtype)
 
 
 @_in_place_of(np.full_like)
@@ -110,27 +85,7 @@ def _full_like(array: Any, value: Any, dtype: Any = None, **options: Any) -> Arr
     return _full(array.shape, value, array.dtype if dtype is None else dtype)
 
 
-@_in_place_of(np.copy)
-def _copy(array: Any, order: str = "K", subok: bool = False) -> Array:
-    return array.copy()
-
-
 # What an array is
-
-
-@_in_place_of(np.shape)
-def _shape(array: Any) -> tuple[int, ...]:
-    return array.shape
-
-
-@_in_place_of(np.ndim)
-def _ndim(array: Any) -> int:
-    return array.ndim
-
-
-@_in_place_of(np.size)
-def _size(array: Any, axis: int | None = None) -> int:
-    return array.size if axis is None else array.shape[axis]
 
 
 @_in_place_of(np.result_type)
@@ -138,7 +93,7 @@ def _result_type(*values: Any) -> np.dtype:
     return np.result_type(*(x.dtype if isinstance(x, Array) else x for x in values))
 
 
-@_in_place_of(np.may_share_memory, np.shares_memory)
+@_in_place_of(np.may_share_memory)
 def _may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     both = isinstance(a, Array) and isinstance(b, Array)
     return both and np.may_share_memory(a.layout, b.layout)
@@ -157,33 +112,12 @@ def _viewing(function: Any) -> None:
 
 
 for _function in (
-    np.broadcast_to, np.expand_dims, np.squeeze, np.moveaxis, np.swapaxes, np.transpose, np.flip,
-    np.diagonal, np.atleast_1d, np.atleast_2d,
+    np.broadcast_to, np.expand_dims, np.moveaxis, np.flip, np.diagonal, np.atleast_1d, np.atleast_2d
 ):  # fmt: skip
     _viewing(_function)
 
 
-@_in_place_of(np.reshape)
-def _reshape(array: Array, shape: Any, **options: Any) -> Array:
-    return array.reshape(shape)
-
-
-@_in_place_of(np.ravel)
-def _ravel(array: Array, order: str = "C") -> Array:
-    return array.reshape(-1)
-
-
 # Elements
-
-
-@_in_place_of(np.copyto)
-def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if not isinstance(dst, Array):
-        raise kernels.mixed({"cpu", "cuda:0"})
-    if where is True:
-        elementwise.copy(dst, src)
-    else:
-        elementwise.copy(dst, elementwise.where(where, src, dst))
 
 
 @_in_place_of(np.where)
@@ -191,11 +125,6 @@ def _where(condition: Any, *choices: Any) -> Array:
     if not choices:
         raise unsupported("np.where without choices, whose result's size depends on the data,")
     return elementwise.where(condition, *choices)
-
-
-@_in_place_of(np.clip)
-def _clip(x: Any, low: Any, high: Any) -> Array:
-    return elementwise.clip(x, low, high)
 
 
 @_in_place_of(np.round)
@@ -266,16 +195,6 @@ def _triangle(array: Array, k: int, lower: bool) -> Array:
     return elementwise.where(kept, first, second)
 
 
-@_in_place_of(np.tril)
-def _tril(array: Any, k: int = 0) -> Array:
-    return _triangle(array, k, True)
-
-
-@_in_place_of(np.triu)
-def _triu(array: Any, k: int = 0) -> Array:
-    return _triangle(array, k, False)
-
-
 # Reductions. Sums of floats have kernels of their own, in a documented order.
 
 
@@ -313,16 +232,6 @@ def _all(array: Any, axis: Any = None, out: Any = None, keepdims: bool = False) 
     return _count_nonzero(array, axis, keepdims=keepdims) == n
 
 
-@_in_place_of(np.argmax)
-def _argmax(array: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Array:
-    return ordering.extreme(array, axis, keepdims, largest=True)
-
-
-@_in_place_of(np.argmin)
-def _argmin(array: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Array:
-    return ordering.extreme(array, axis, keepdims, largest=False)
-
-
 @_in_place_of(np.take_along_axis)
 def _take_along_axis(array: Any, indices: Any, axis: int = -1) -> Array:
     kernels.one_device((array, indices))
@@ -333,3 +242,19 @@ def _take_along_axis(array: Any, indices: Any, axis: int = -1) -> Array:
 def _put_along_axis(array: Any, indices: Any, values: Any, axis: int) -> None:
     kernels.one_device((array, indices, values))
     ordering.put_along(array, indices, values, axis)
+
+
+_table |= {
+    np.empty: lambda shape, dtype=float, order="C", **options: empty(shape, dtype),
+    np.zeros: lambda shape, dtype=float, order="C", **options: _full(shape, 0, dtype),
+    np.ones: lambda shape, dtype=float, order="C", **options: _full(shape, 1, dtype),
+    np.zeros_like: lambda like, dtype=None, **options: _full_like(like, 0, dtype),
+    np.ones_like: lambda like, dtype=None, **options: _full_like(like, 1, dtype),
+    np.shape: lambda array: array.shape,
+    np.ndim: lambda array: array.ndim,
+    np.clip: elementwise.clip,
+    np.tril: lambda array, k=0: _triangle(array, k, lower=True),
+    np.triu: lambda array, k=0: _triangle(array, k, lower=False),
+    np.argmax: partial(ordering.extreme, largest=True),
+    np.argmin: partial(ordering.extreme, largest=False),
+}

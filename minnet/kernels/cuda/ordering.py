@@ -96,7 +96,9 @@ def total(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         part = out
 
 
-def extreme(x: Array, axis: int | None, keepdims: bool, largest: bool) -> Array:
+def extreme(
+    x: Array, axis: int | None = None, out: None = None, *, keepdims: bool = False, largest: bool
+) -> Array:
     """Return the index of the largest or smallest element along an axis, or of all in row order."""
     shape = x.shape
     if axis is None:
@@ -113,12 +115,12 @@ def extreme(x: Array, axis: int | None, keepdims: bool, largest: bool) -> Array:
     left = x.shape[1]
     while True:
         left = -(-left // SPAN)
-        out = empty((x.shape[0], left, x.shape[2]), np.int64)
-        if out.size:
-            _extreme[_grid(out)](x.memory, largest, first, candidates.memory, SPAN, out.memory)
+        found = empty((x.shape[0], left, x.shape[2]), np.int64)
+        if found.size:
+            _extreme[_grid(found)](x.memory, largest, first, candidates.memory, SPAN, found.memory)
         if left == 1:
-            return out.reshape(result)
-        candidates, first = out, False
+            return found.reshape(result)
+        candidates, first = found, False
 
 
 def along(x: Array, indices: Array, axis: int) -> Array:

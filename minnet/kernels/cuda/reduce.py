@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.kernels.cpu.reduce import BLOCK, LANES, Axes, normalized, reduced_shape
+from minnet.kernels import contiguous
+from minnet.kernels.cpu.reduce import BLOCK, LANES
 from minnet.kernels.cuda.array import Array, empty
 from minnet.kernels.cuda.driver import (
     SIMULATED,
@@ -194,21 +195,22 @@ def _logsumexp(x, e, out):
         out[row] = log(total) + np.float64(high)
 
 
-def outer_n_inner(x: Array, axes: tuple[int, ...]) -> Array:
-    """Return x as (outer, n, inner), n over the reduced axes; a copy where it must be."""
-    if axes and axes[-1] - axes[0] != len(axes) - 1:
-        kept = [axis for axis in range(x.ndim) if axis not in axes]
-        x = x.transpose(*kept, *axes)
-        axes = tuple(range(len(kept), x.ndim))
-    first, last = (axes[0], axes[-1] + 1) if axes else (x.ndim, x.ndim)
-    shape = x.shape
-    view = (math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:]))
-    return contiguous(x).reshape(view)
+# By the name that `reductions.py` knows.
+KERNELS = {
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "softmax_backward": _softmax_backward,
+    "log_softmax_backward": _log_softmax_backward,
+}
 
 
-def contiguous(x: Array) -> Array:
-    """Return x, or a copy in row order."""
-    return x if x.flags.c_contiguous else x.copy()
+def reduce_rows(name: str, x: Array, *others: Array) -> None:
+    """Run a kernel on arrays of (rows, n), of which the last is the result."""
+    if name == "logsumexp":
+        run, others = _logsumexp, (np.empty_like(x), *others)
+    else:
+        run = KERNELS[name]
+    run[len(x), HALF](x.memory, *(array.memory for array in others))
 
 
 def total(x: Array, divisor: Any) -> Array:
@@ -237,78 +239,3 @@ def total(x: Array, divisor: Any) -> Array:
         if last:
             return out.reshape(outer, inner)
         x, n = out, count
-
-
-def sum(x: Array, axes: Axes = None, keepdims: bool = False) -> Array:
-    """Return the sum over some axes, or all. Integers and booleans add up in int64."""
-    if x.dtype.kind in "biu":
-        whole: Any = np.sum(x, axis=axes, dtype=np.int64, keepdims=keepdims)
-        return whole
-    axes = normalized(axes, x.ndim)
-    return total(outer_n_inner(x, axes), 1).reshape(reduced_shape(x.shape, axes, keepdims))
-
-
-def mean(x: Array, axes: Axes = None, keepdims: bool = False) -> Array:
-    """Return the mean over some axes, or all: the float64 sum, divided, rounded once."""
-    axes = normalized(axes, x.ndim)
-    view = outer_n_inner(x, axes)
-    return total(view, view.shape[1]).reshape(reduced_shape(x.shape, axes, keepdims))
-
-
-def sum_rows(dy: Array) -> Array:
-    """Return the sum of the rows of a matrix, (N, O) -> (O,): the gradient of a bias."""
-    return sum(dy, 0)
-
-
-def _along(run: Any, axes: Axes, *arrays: Array) -> Array:
-    """Run a kernel on arrays of one shape as (rows, n); return its result in their shape."""
-    x = arrays[0]
-    axes = normalized(axes, x.ndim)
-    if x.size == 0:
-        return empty(x.shape, x.dtype)
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    order = (*kept, *axes)
-    moved = [array.transpose(*order) for array in arrays]
-    n = math.prod(x.shape[axis] for axis in axes)
-    rows = [contiguous(array).reshape(-1, n) for array in moved]
-    result = empty(rows[0].shape, x.dtype)
-    run[len(result), HALF](*(array.memory for array in rows), result.memory)
-    back = result.reshape(moved[0].shape)
-    return contiguous(back.transpose(*(order.index(axis) for axis in range(x.ndim))))
-
-
-def softmax(x: Array, axis: Axes) -> Array:
-    """Return exp(x - m) / sum(exp(x - m)) along an axis, where m is the maximum."""
-    return _along(_softmax, axis, x)
-
-
-def log_softmax(x: Array, axis: Axes) -> Array:
-    """Return (x - m) - log(sum(exp(x - m))) along an axis, where m is the maximum."""
-    return _along(_log_softmax, axis, x)
-
-
-def softmax_backward(dy: Array, y: Array, axis: Axes) -> Array:
-    """Return (dy - sum(dy * y)) * y, where y is the result of `softmax`."""
-    return _along(_softmax_backward, axis, dy, y)
-
-
-def log_softmax_backward(dy: Array, y: Array, axis: Axes) -> Array:
-    """Return dy - exp(y) * sum(dy), where y is the result of `log_softmax`."""
-    return _along(_log_softmax_backward, axis, dy, y)
-
-
-def logsumexp(x: Array, axes: Axes = None, keepdims: bool = False) -> Array:
-    """Return log(sum(exp(x - m))) + m over some axes, or all, where m is the maximum."""
-    axes = normalized(axes, x.ndim)
-    shape = reduced_shape(x.shape, axes, keepdims)
-    if x.size == 0:
-        out = empty(shape, x.dtype)
-        out[...] = x.dtype.type(-np.inf)
-        return out
-    kept = [axis for axis in range(x.ndim) if axis not in axes]
-    n = math.prod(x.shape[axis] for axis in axes)
-    rows = contiguous(x.transpose(*kept, *axes)).reshape(-1, n)
-    out = empty(len(rows), x.dtype)
-    e = empty(rows.shape, x.dtype)
-    _logsumexp[len(rows), HALF](rows.memory, e.memory, out.memory)
-    return out.reshape(shape)

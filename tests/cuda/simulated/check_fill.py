@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from minnet.kernels.cpu import fill as host
+from minnet.kernels import cpu, cuda
 from minnet.kernels.cuda import fill
 from minnet.kernels.cuda.array import empty, from_host, to_host
 
-STREAM = host.stream(0x0123456789ABCDEF, 0x1_0000_0007)
+STREAM = cpu.stream(0x0123456789ABCDEF, 0x1_0000_0007)
 FLOATS = {
     "uniform": ("uniform", (-0.75, 2.5)),
     "normal": ("normal", (0.5, 1.25)),
@@ -23,8 +23,8 @@ SPANS = [(2048 - 21, 50), (4096 - 8, 24), (3, 1)]
 
 def same(name, args, dtype, start, size):
     expected, found = np.empty(size, dtype), from_host(np.zeros(size, dtype))
-    getattr(host, name)(expected, STREAM, *args, start=start)
-    getattr(fill, name)(found, STREAM, *args, start=start)
+    getattr(cpu, name)(expected, STREAM, *args, start=start)
+    getattr(cuda, name)(found, STREAM, *args, start=start)
     assert to_host(found).tobytes() == expected.tobytes()
 
 
@@ -38,11 +38,11 @@ def test_floats(case, dtype):
 def test_memory_that_is_not_contiguous_or_aligned():
     expected = np.zeros((5, 7), np.float32)
     found = from_host(expected)
-    host.normal(expected[:, 1:4], STREAM, 0.0, 1.0)
-    fill.normal(found[:, 1:4], STREAM, 0.0, 1.0)
+    cpu.normal(expected[:, 1:4], STREAM, 0.0, 1.0)
+    cuda.normal(found[:, 1:4], STREAM, 0.0, 1.0)
     np.testing.assert_array_equal(to_host(found), expected)
-    host.uniform(expected[1], STREAM, 0.0, 1.0)
-    fill.uniform(found[1], STREAM, 0.0, 1.0)
+    cpu.uniform(expected[1], STREAM, 0.0, 1.0)
+    cuda.uniform(found[1], STREAM, 0.0, 1.0)
     np.testing.assert_array_equal(to_host(found), expected)
 
 
@@ -57,16 +57,16 @@ def test_integers(bounds):
 
 
 def test_permutation():
-    expected = host.permutation(3000, STREAM)
-    np.testing.assert_array_equal(to_host(fill.permutation(3000, STREAM)), expected)
+    expected = cpu.permutation(3000, STREAM)
+    np.testing.assert_array_equal(to_host(cuda.permutation(3000, STREAM)), expected)
 
 
 def test_progress_tells_each_piece(monkeypatch):
     monkeypatch.setattr(fill, "PIECE", 16)
     told = []
     out = empty(40, np.float32)
-    fill.uniform(out, STREAM, 0.0, 1.0, start=7, progress=lambda *counts: told.append(counts))
+    cuda.uniform(out, STREAM, 0.0, 1.0, start=7, progress=lambda *counts: told.append(counts))
     assert told == [(16, 40), (32, 40), (40, 40)]
     expected = np.empty(40, np.float32)
-    host.uniform(expected, STREAM, 0.0, 1.0, start=7)
+    cpu.uniform(expected, STREAM, 0.0, 1.0, start=7)
     np.testing.assert_array_equal(to_host(out), expected)

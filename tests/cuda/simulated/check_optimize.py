@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minnet.kernels.cpu import optimize as host
+from minnet.kernels import cpu, cuda
 from minnet.kernels.cuda import optimize
 from minnet.kernels.cuda.array import from_host, to_host
 
@@ -16,8 +16,8 @@ def same(name, width, dtype, steps=({},), sizes=(5, 0, 150, 1)):
     rows = [tuple(abs(rng.standard_normal(n)).astype(dtype) for _ in range(width)) for n in sizes]
     on_device = [tuple(from_host(x) for x in row) for row in rows]
     for options in steps:
-        getattr(host, name)(rows, **options)
-        getattr(optimize, name)(on_device, **options)
+        getattr(cpu, name)(rows, **options)
+        getattr(cuda, name)(on_device, **options)
         for row, other in zip(rows, on_device, strict=True):
             for x, y in zip(row, other, strict=True):
                 np.testing.assert_array_equal(to_host(y), x, strict=True)
@@ -47,8 +47,8 @@ def test_adam(amsgrad, decoupled, dtype):
 def test_parameters_that_share_memory_are_updated_in_turn():
     p, g = np.arange(6.0, dtype=np.float32), np.ones(4, np.float32)
     on_p, on_g = from_host(p), from_host(g)
-    host.sgd_step([(p[:4], g), (p[2:], g)], 0.5, weight_decay=0.5)
-    optimize.sgd_step([(on_p[:4], on_g), (on_p[2:], on_g)], 0.5, weight_decay=0.5)
+    cpu.sgd_step([(p[:4], g), (p[2:], g)], 0.5, weight_decay=0.5)
+    cuda.sgd_step([(on_p[:4], on_g), (on_p[2:], on_g)], 0.5, weight_decay=0.5)
     np.testing.assert_array_equal(to_host(on_p), p)
 
 
@@ -56,6 +56,6 @@ def test_the_table_is_sent_once():
     optimize._tables.clear()
     p, g = from_host(np.ones(3, np.float32)), from_host(np.ones(3, np.float32))
     for _ in range(3):
-        optimize.sgd_step([(p, g)], 0.5)
+        cuda.sgd_step([(p, g)], 0.5)
     assert len(optimize._tables) == 1
     np.testing.assert_array_equal(to_host(p), np.full(3, -0.5, np.float32))

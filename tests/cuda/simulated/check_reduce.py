@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minnet.kernels.cpu import reduce as host
+from minnet.kernels import cpu, cuda
 from minnet.kernels.cuda import reduce
 from minnet.kernels.cuda.array import from_host, to_host
 
@@ -23,37 +23,37 @@ def same(found, expected):
 def test_sums_of_adjacent_elements(dtype):
     for n in (1, 63, 64, 200, 4096 + 70):
         x = numbers((2, n), dtype)
-        same(reduce.sum(from_host(x), 1), host.sum(x, 1))
-        same(reduce.mean(from_host(x)), host.mean(x))
+        same(cuda.sum(from_host(x), 1), cpu.sum(x, 1))
+        same(cuda.mean(from_host(x)), cpu.mean(x))
 
 
 @pytest.mark.parametrize("dtype", REALS)
 def test_sums_over_rows(dtype):
     for shape in ((1, 5), (19, 5), (9, 2, 3)):
         x = numbers(shape, dtype)
-        same(reduce.sum(from_host(x), 0), host.sum(x, 0))
-        same(reduce.mean(from_host(x), 0, True), host.mean(x, 0, True))
+        same(cuda.sum(from_host(x), 0), cpu.sum(x, 0))
+        same(cuda.mean(from_host(x), 0, True), cpu.mean(x, 0, True))
     x = numbers((11, 6), dtype)
-    same(reduce.sum_rows(from_host(x)), host.sum_rows(x))
+    same(cuda.sum_rows(from_host(x)), cpu.sum_rows(x))
 
 
 def test_more_rows_than_a_block_has(monkeypatch):
     x = numbers((4096 + 3, 2), np.float32)
     monkeypatch.setattr(reduce, "DEEP", reduce.DEEP)
-    same(reduce.sum(from_host(x), 0), host.sum(x, 0))
+    same(cuda.sum(from_host(x), 0), cpu.sum(x, 0))
 
 
 def test_axes_that_are_not_side_by_side():
     x = numbers((3, 4, 5), np.float32)
-    same(reduce.sum(from_host(x), (0, 2)), host.sum(x, (0, 2)))
-    same(reduce.softmax(from_host(x), (0, 2)), host.softmax(x, (0, 2)))
+    same(cuda.sum(from_host(x), (0, 2)), cpu.sum(x, (0, 2)))
+    same(cuda.softmax(from_host(x), (0, 2)), cpu.softmax(x, (0, 2)))
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
 def test_nothing_to_add_up(shape):
     x = np.zeros(shape, np.float32)
-    same(reduce.sum(from_host(x), 0), host.sum(x, 0))
-    same(reduce.mean(from_host(x)), host.mean(x))
+    same(cuda.sum(from_host(x), 0), cpu.sum(x, 0))
+    same(cuda.mean(from_host(x)), cpu.mean(x))
 
 
 @pytest.mark.parametrize("dtype", REALS)
@@ -61,9 +61,9 @@ def test_nothing_to_add_up(shape):
 def test_softmax_and_its_relatives(name, dtype):
     for shape, axis in (((3, 10), 1), ((2, 150), 1), ((4, 3), 0)):
         x = numbers(shape, dtype)
-        same(getattr(reduce, name)(from_host(x), axis), getattr(host, name)(x, axis))
+        same(getattr(cuda, name)(from_host(x), axis), getattr(cpu, name)(x, axis))
     special = np.array([[0.0, np.inf, 1.0], [-np.inf] * 3, [np.nan, 1.0, 2.0]], dtype)
-    same(getattr(reduce, name)(from_host(special), 1), getattr(host, name)(special, 1))
+    same(getattr(cuda, name)(from_host(special), 1), getattr(cpu, name)(special, 1))
 
 
 @pytest.mark.parametrize("dtype", REALS)
@@ -71,6 +71,6 @@ def test_softmax_and_its_relatives(name, dtype):
 def test_backward(name, dtype):
     for shape in ((3, 10), (2, 150)):
         dy, x = numbers(shape, dtype), rng.standard_normal(shape).astype(dtype)
-        y = host.softmax(x, 1) if name == "softmax_backward" else host.log_softmax(x, 1)
-        found = getattr(reduce, name)(from_host(dy), from_host(y), 1)
-        same(found, getattr(host, name)(dy, y, 1))
+        y = cpu.softmax(x, 1) if name == "softmax_backward" else cpu.log_softmax(x, 1)
+        found = getattr(cuda, name)(from_host(dy), from_host(y), 1)
+        same(found, getattr(cpu, name)(dy, y, 1))
