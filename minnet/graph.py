@@ -327,8 +327,12 @@ def _run(
         gradients: dict[Any, Any] = {}
         for x, gradient in roots:
             target = x._node if x._view is None and x._node is not None else edge(x)
-            if useful is None or target in useful:
+            if useful is not None and target not in useful:
+                continue
+            if target in gradients or (type(target) is Node and target.results is not None):
                 _send(gradients, target, x._slot if target is not x else 0, gradient, way)
+            else:
+                gradients[target] = gradient
         shared = set(gradients)
         captured, retained = _walk(gradients, shared, wanted, useful, retain_graph, way)
         hooked = []
@@ -356,7 +360,8 @@ def _run(
             _accumulate(tensor, gradient, False, way)
     finally:
         mode.enabled = before
-    captured.update(gradients)
+    if inputs is not None:
+        captured.update(gradients)
     return captured
 
 
@@ -441,9 +446,9 @@ def _walk(
                 else:
                     derivative, pick = operation.derivatives[position]
                     gradient = derivative(V, dy, *pick(values))
-                if gradient is None:
-                    continue
                 if not fits:
+                    if gradient is None:
+                        continue
                     array = gradient.array if recorded else gradient
                     if array.shape != shape or array.dtype is not dtype:
                         gradient = way.fit(gradient, shape, dtype)

@@ -10,20 +10,19 @@ declaration come the function on tensors, the method, the in-place and `out=` fo
 
 A *derivative* is a function (V, dy, ...) that returns the gradient for one input, in its broadcast
 shape and any dtype. By the names of its further parameters it says what it reads: inputs, constants
-(the parameters that are no tensors), `shapes` (of all inputs), `result`, or `kept`. What is read is saved, and
-backward refuses if it was changed in place meanwhile; what is not is let go. V holds functions: on
-arrays, or on tensors where gradients are to be differentiated. So a derivative calls nothing but V,
-and does not branch on values.
+(the parameters that are no tensors), `shapes` (of all inputs), `result`, or `kept`. What is read is
+saved, and backward refuses if it was changed in place meanwhile; what is not is let go. V holds
+functions: on arrays, or on tensors where gradients are to be differentiated. So a derivative calls
+nothing but V, and does not branch on values.
 
-Gradients that have work in common are computed by one *joint* derivative (V, dy, wanted, ...), which
-returns them by position; beside derivatives for each input, it is what arrays take. An operation
-that `keeps` an intermediate for its derivative returns it beside its result; `kept` is None where
-gradients are recorded, and the derivative computes it again from the inputs (named in `remade`, if
-nothing else reads them).
+Gradients that have work in common are computed by one *joint* derivative (V, dy, wanted, ...); it
+returns them by position. An operation that `keeps` an intermediate for its derivative returns it
+beside its result; `kept` is None where gradients are recorded, and the derivative computes it again
+from the inputs (named in `remade`, if nothing else reads them).
 
-An operation that is a *fusion* of others names what it computes as a composition of them,
-`fused=lambda V, <inputs>, <constants>: ...`: what it has no derivatives for, and what is recorded,
-are the gradients of that.
+An operation may be a *fusion* of others, which computes what a composition of them does, `fused`:
+(V, all inputs, all constants). Its gradients are those of the composition. Beside such, and beside
+derivatives for each input, a joint derivative is for arrays alone, and may call a kernel.
 """
 
 from __future__ import annotations
@@ -155,6 +154,7 @@ class Operation:
         fixed = (isinstance(place, int) and place < BEFORE for place in reads_of_name)
         by_constants = all(fixed) and reads_of_name
         self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
+        self.label = None if callable(node) else node  # None until somebody asks
         self.named_by = [place - BEFORE for place in by_constants or ()]
         self.named = named.split()
         self.positional = len(self.names) - len(self.named)
@@ -175,11 +175,11 @@ class Operation:
         self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
         self.savings: dict[Any, Any] = {}
 
-    def saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, Any, bool]:
+    def saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
 
-        The places of the inputs that are dropped, of those that are read, and of those that only a
-        recorded derivative reads; and whether the result is read.
+        The places of the inputs that are dropped; those of the others, each with whether it is read
+        always or only by a recorded derivative; and whether the result is read.
         """
         positions = [i for i in range(count) if needs >> i & 1]
         if not self.variadic:
@@ -195,14 +195,13 @@ class Operation:
             self.savings.clear()
         found = self.savings[(needs, count, constants) if self.variadic else needs] = (
             [i for i in range(count) if i not in read and i not in remade],
-            [i for i in range(count) if i in read and i not in remade],
-            sorted(remade),
+            [(i, i not in remade) for i in range(count) if i in read or i in remade],
             RESULT in read,
         )
         return found
 
     def differentiated(self, V: Any, dy: Any, wanted: Sequence[int], *given: Any) -> dict[int, Any]:
-        """Return the gradients, by position, of the composition that the operation is a fusion of."""
+        """Return the gradients, by position, of what the operation is a fusion of."""
         recorded = V is tensors
         inputs = list(given[0] if self.variadic else given[: self.tensors])
         constants = given[1 if self.variadic else self.tensors :]
@@ -354,17 +353,13 @@ def apply(
             sends = []
         elif needs & operation.blocked:
             sends = [send for send in sends if operation.flows[send[2]]]
-        if (
-            into is not None
-            and not operation.writes
-            and 0 in operation.saving(needs, len(found), ())[1]
-        ):
-            found[0] = found[0].copy()  # what the derivatives read must outlive the change
-    if operation.writes:
+    if into is not None or operation.writes:
         if into is None:
             found[0] = found[0].copy()
-        else:
+        elif operation.writes:
             writable(into)
+        elif sends and 0 not in operation.saving(needs, len(found), ())[0]:
+            found[0] = found[0].copy()  # what the derivatives read must outlive the change
     kept = None
     try:
         given = (found,) if operation.variadic else found
@@ -389,10 +384,11 @@ def apply(
         node, reads_result = _recorded(
             operation, inputs, found, constants, sends, needs, kept, into is not None
         )
-    if operation.writes and into is not None:
-        into.bump()
-    elif into is not None:
-        _overwrite(into, kernels.as_array(result))
+    if into is not None:
+        if operation.writes:
+            into.bump()
+        else:
+            _overwrite(into, kernels.as_array(result))
     if node is not None:
         if reads_result:
             counter = out._counter or out.counter()
@@ -426,28 +422,21 @@ def _recorded(
     if operation.reads_shapes:  # not of a generator, which is slow
         shapes = tuple([getattr(x, "shape", ()) for x in found])
     values = [*found, *constants, shapes, None, kept]
-    name: Any = operation.node
+    name = operation.label
     if operation.node_reads is not None:
-        name = name(*operation.node_reads(values))
-    elif operation.named_by:
-        name = None  # until somebody asks
+        name = operation.node(*operation.node_reads(values))  # type: ignore[operator]
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
     key = (needs, len(found), constants) if operation.variadic else needs
     saving = operation.savings.get(key) or operation.saving(needs, len(found), constants)
-    dropped, read, remade, reads_result = saving
+    dropped, read, reads_result = saving
     for i in dropped:
         values[i] = None
-    for i in read:
+    for i, always in read:
         x = inputs[i]
         if isinstance(x, Variable) and not (in_place and i == 0):
             counter = x._counter or x.counter()
-            saved.append((counter, counter[0], i, True))
-    for i in remade:
-        x = inputs[i]
-        if isinstance(x, Variable):
-            counter = x._counter or x.counter()
-            saved.append((counter, counter[0], i, False))
+            saved.append((counter, counter[0], i, always))
     node.saved = saved
     return node, reads_result
 

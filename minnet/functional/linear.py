@@ -11,7 +11,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import add, mul
 from minnet.functional.shape import reshape, unsqueeze
-from minnet.operation import Tensor, apply, arrays, composite, operation
+from minnet.operation import Tensor, apply, composite, operation
 from minnet.variable import Variable
 
 
@@ -58,16 +58,12 @@ def _tensors(function: str, **arguments: Any) -> None:
             )
 
 
-def linear_backward(
-    dy: Any, wanted: Sequence[int], input: Any, weight: Any
-) -> tuple[Any, Any, Any]:
-    """Return the gradients of bias, input and weight: of arrays, in one kernel."""
+def _addmm_backward(
+    V: Any, dy: Any, wanted: Sequence[int], input: Any, weight: Any
+) -> Sequence[Any]:
     k = kernels.of(dy)
     dx, dw, db = k.linear_backward(dy, input, weight, 1 in wanted, 2 in wanted, 0 in wanted)
     return db, dx, dw
-
-
-arrays.linear_backward = linear_backward
 
 
 @operation(
@@ -75,7 +71,7 @@ arrays.linear_backward = linear_backward
     lambda V, dy: V.sum(dy, 0),
     lambda V, dy, weight: V.mm(dy, weight),
     lambda V, dy, input: V.mm(V.t(dy), input),
-    joint=lambda V, dy, wanted, input, weight: V.linear_backward(dy, wanted, input, weight),
+    joint=_addmm_backward,
     where="",
     quiet=True,
     fits=True,

@@ -621,14 +621,17 @@ def pair_loss(
     return _reduced(_PAIRS[name][0](d, option), reduction, d.shape)
 
 
-def _squared_gradients(V: Any, dy: Any, wanted: Any, input: Any, target: Any, divisor: int) -> Any:
-    dx = V.squared_error_backward(dy, input, target, divisor)
-    return dx, V.neg(dx) if 1 in wanted else None
+def _squared_backward(
+    V: Any, dy: Any, wanted: Sequence[int], input: Any, target: Any, divisor: int
+) -> Any:
+    dx = kernels.of(dy).squared_error_backward(dy, input, target, divisor)
+    return dx, -dx if 1 in wanted else None
 
 
 @operation(
     "MseLossBackward0",
-    joint=_squared_gradients,
+    joint=_squared_backward,
+    fused=lambda V, x, y, divisor: V.div(V.sum(V.pow(V.sub(x, y), 2)), divisor),
     tensors=2,
     numbers=False,
     fits=True,
@@ -637,16 +640,6 @@ def _squared_gradients(V: Any, dy: Any, wanted: Any, input: Any, target: Any, di
 def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
     """loss = sum((input - target)²) / divisor, of two tensors alike"""
     return kernels.of(input).squared_error(input, target, divisor)
-
-
-def _squared_slope(V: Any, dy: Any, input: Any, target: Any, divisor: int) -> Any:
-    d = V.sub(input, target)
-    return V.mul(V.div(dy, divisor), V.add(d, d))
-
-
-@operation("MseLossBackwardBackward0", fused=_squared_slope, tensors=3, **_INTERNAL)
-def squared_error_backward(dy: Tensor, input: Tensor, target: Tensor, divisor: int) -> Tensor:
-    return kernels.of(dy).squared_error_backward(dy, input, target, divisor)
 
 
 def _checked_pair(
@@ -879,5 +872,8 @@ def binary_cross_entropy_with_logits(
             f"{_scalar_type(t)}; convert the target with .to(input.dtype)"
         )
     dtype = dtypes.common(x, t)
-    weight, pos_weight = _in_dtype(weight, dtype), _in_dtype(pos_weight, dtype)
-    return bce_loss(input, target, weight, pos_weight, reduction)
+    factors = [_in_dtype(w, dtype) for w in (weight, pos_weight)]
+    for i, w in enumerate(factors):
+        if w is not None and w.array.ndim > x.ndim and w.array.size == 1:  # one for all
+            factors[i] = reshape(w, ())
+    return bce_loss(input, target, *factors, reduction)

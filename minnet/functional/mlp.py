@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minnet import kernels
-from minnet.operation import RESULT, Tensor, apply, arrays, operation, tensors
+from minnet.operation import RESULT, Tensor, apply, operation, tensors
 from minnet.variable import Variable
 
 NODES = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
@@ -46,17 +46,13 @@ def _read(positions: Sequence[int], activations: Names) -> list[int]:
     return read
 
 
-def mlp_backward(dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
-    """Return the gradients of the input and all parameters: of arrays, in one call."""
+def _backward(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
     return kernels.of(dy).mlp_backward(dy, kept, wanted)
-
-
-arrays.mlp_backward = mlp_backward
 
 
 @operation(
     _node,
-    joint=lambda V, dy, wanted, kept: V.mlp_backward(dy, wanted, kept),
+    joint=_backward,
     fused=_composition,
     reads=_read,
     optional="inputs",
