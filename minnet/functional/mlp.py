@@ -65,6 +65,7 @@ arrays.mlp_backward = mlp_backward
     where="",
     quiet=True,
     fits=True,
+    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
 )
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
     """Return the layers' output, and if it is to `keep` it what backward reads.
