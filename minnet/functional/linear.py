@@ -66,6 +66,11 @@ def _addmm_backward(
     return db, dx, dw
 
 
+def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    a, b = shapes
+    return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+
+
 @operation(
     "AddmmBackward0",
     lambda V, dy: V.sum(dy, 0),
@@ -75,6 +80,7 @@ def _addmm_backward(
     where="",
     quiet=True,
     fits=True,
+    shape=lambda shapes: (shapes[1][0], shapes[2][0]),
 )
 def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""
@@ -91,6 +97,7 @@ def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     lambda V, dy, input: V.mm(V.t(dy), input),
     where="",
     quiet=True,
+    shape=lambda shapes: (shapes[0][0], shapes[1][0]),
 )
 def _mm_transposed(input: Tensor, weight: Tensor) -> Tensor:
     return _product(input, weight.T)
@@ -169,6 +176,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     lambda V, dy, input: V.mm(V.t(input), dy),
     numbers=False,
     quiet=True,
+    shape=_shape_of_product,
 )
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the product of two matrices, (M, K) and (K, N).
@@ -212,7 +220,7 @@ _of_stacks: Any = (
 )
 
 
-@operation("BmmBackward0", *_of_stacks, where="", quiet=True)
+@operation("BmmBackward0", *_of_stacks, where="", quiet=True, shape=_shape_of_product)
 def _bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two stacks, whose batch dims broadcast."""
     batch = np.broadcast_shapes(input.shape[:-2], mat2.shape[:-2])
@@ -224,7 +232,7 @@ def _bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return out
 
 
-@operation("BmmBackward0", *_of_stacks, numbers=False, quiet=True)
+@operation("BmmBackward0", *_of_stacks, numbers=False, quiet=True, shape=_shape_of_product)
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two stacks of matrices, (B, M, K) and (B, K, N).
 
@@ -256,6 +264,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     lambda V, dy, tensor: V.mul(dy, tensor),
     lambda V, dy, input: V.mul(dy, input),
     numbers=False,
+    shape=lambda: (),
 )
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Return the inner product of two vectors.

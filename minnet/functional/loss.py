@@ -12,7 +12,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
 from minnet.functional.arithmetic import floating, promoted, sub
-from minnet.functional.reduce import axes_of
+from minnet.functional.reduce import axes_of, shape_over
 from minnet.functional.shape import cast, reshape
 from minnet.operation import Tensor, apply, arrays, composite, operation
 from minnet.size import Size, axis
@@ -74,6 +74,10 @@ def _reduced(values: Any, reduction: str, shape: Any, divisor: Any = None) -> np
 def _each(V: Any, dy: Any, reduction: str, shape: Sequence[int]) -> Any:
     """Return the gradient of each element of a shape that was reduced: one for all, or for each."""
     return V.div(dy, max(math.prod(shape), 1)) if reduction == "mean" else dy
+
+
+def _shape_reduced(shapes: Sequence[tuple[int, ...]], reduction: str) -> tuple[int, ...]:
+    return np.broadcast_shapes(*shapes) if reduction == "none" else ()
 
 
 def _in_dtype(x: Any, dtype: np.dtype) -> Any:
@@ -190,7 +194,7 @@ def _spread_softmax(V: Any, dy: Any, input: Any, dim: Any) -> Any:
     return V.mul(dy, V._softmax(input, axes))
 
 
-@operation("LogsumexpBackward0", _spread_softmax)
+@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
 
@@ -227,6 +231,10 @@ def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _class_dim(shape: Sequence[int]) -> int:
     return 1 if len(shape) > 1 else 0
+
+
+def _without_classes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[:1] + shape[2:] if len(shape) > 1 else ()
 
 
 def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
@@ -303,6 +311,10 @@ def _of_rows(dy: np.ndarray, reduction: str, divisor: Any) -> np.ndarray:
     return np.true_divide(dy.reshape(1), divisor if reduction == "mean" else 1.0, dtype=dy.dtype)
 
 
+def _shape_by_index(shapes: Sequence[tuple[int, ...]], how: Any) -> tuple[int, ...]:
+    return shapes[1] if how[1] == "none" and len(shapes[0]) > 1 else ()
+
+
 def _node_by_index(input: Any) -> str:
     return "NllLossBackward0" if input.ndim < 3 else "NllLoss2DBackward0"
 
@@ -314,6 +326,7 @@ _BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
     _node_by_index,
     lambda V, dy, target, weight, how, shapes: V.nll_backward(dy, target, weight, how, shapes[0]),
     tensors=3,
+    shape=_shape_by_index,
     **_BY_INDEX,
 )
 def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]) -> Tensor:
@@ -350,6 +363,7 @@ def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) 
     keeps="intermediate",
     remade="input weight",
     quiet=True,
+    shape=_shape_by_index,
     **_BY_INDEX,
 )
 def cross_entropy_loss(
@@ -379,7 +393,14 @@ def _layered(V: Any, dy: Any, input: Any, target: Any, weight: Any, how: Any, _:
     return V.log_softmax_backward(dy, V._log_softmax(input, dim), dim)
 
 
-@operation("NllLossBackwardBackward0", fused=_layered, tensors=4, quiet=True, **_BY_INDEX)
+@operation(
+    "NllLossBackwardBackward0",
+    fused=_layered,
+    tensors=4,
+    quiet=True,
+    shape=lambda shapes: shapes[1],
+    **_BY_INDEX,
+)
 def cross_entropy_backward(
     dy: Tensor, input: Tensor, target: Tensor, weight: Any, how: Any, kept: Any
 ) -> Tensor:
@@ -443,6 +464,7 @@ def _soft_gradients(
     keeps="intermediate",
     remade="input",
     where="",
+    shape=lambda shapes, how: _without_classes(shapes[0]) if how[0] == "none" else (),
 )
 def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Any, ignored: Any, how: Any, keep: bool = False
@@ -457,8 +479,7 @@ def _soft_cross_entropy(
     if ignored is not None:
         terms = np.where(ignored, input.dtype.type(0), terms)
     loss = -kernels.of(input).sum(_by_class(terms), 1)
-    dim, shape = _class_dim(input.shape), input.shape
-    return _reduced(loss, reduction, shape[:dim] + shape[dim + 1 :], divisor), (q, log_p)
+    return _reduced(loss, reduction, _without_classes(input.shape), divisor), (q, log_p)
 
 
 def _by_probability(input: Any, target: Any, weight: Any, reduction: str, smoothing: float) -> Any:
@@ -613,6 +634,7 @@ def _pair_gradients(
     tensors=2,
     numbers=False,
     where="",
+    shape=_shape_reduced,
 )
 def pair_loss(
     input: Tensor, target: Tensor, name: str, reduction: str, option: float = 0.0
@@ -635,6 +657,7 @@ def _squared_backward(
     tensors=2,
     numbers=False,
     fits=True,
+    shape=lambda: (),
     **_INTERNAL,
 )
 def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
@@ -827,6 +850,7 @@ def _bce_gradients(
     joint=_bce_gradients,
     tensors=4,
     numbers=False,
+    shape=_shape_reduced,
     **_WEIGHED,
 )
 def bce_loss(input: Tensor, target: Tensor, weight: Any, pos_weight: Any, reduction: str) -> Tensor:

@@ -61,6 +61,7 @@ def _backward(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any
     where="",
     quiet=True,
     fits=True,
+    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
 )
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
     """Return the layers' output, and if it is to `keep` it what backward reads.
