@@ -774,9 +774,7 @@ def _in_place_of(declared: Operation) -> Callable[..., Any]:
     if not declared.writes:
         call.__name__ = call.__qualname__ = f"{declared.name}_"
         call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
-    call.__signature__ = _signature(
-        declared.value, declared.star, (), False, declared.named
-    )  # type: ignore[attr-defined]
+    call.__signature__ = _signature(declared.value, declared.star, (), False, declared.named)  # type: ignore[attr-defined]
     return call
 
 
