@@ -28,7 +28,7 @@ from minnet.dtypes import float32 as float
 from minnet.dtypes import float64 as double
 from minnet.dtypes import int32 as int
 from minnet.dtypes import int64 as long
-from minnet.functions import *
+from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
 from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads

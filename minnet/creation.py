@@ -10,9 +10,10 @@ import numpy as np
 
 from minnet import dtypes, kernels, random
 from minnet.functional.shape import expand
-from minnet.operation import Number, Tensor, composite, operation, zero
+from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import ints
 from minnet.variable import Variable, wrap
+from minnet.vocabulary import zero
 
 DLPACK_CPU = 1  # kDLCPU of dlpack.h
 

@@ -31,23 +31,28 @@ import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from operator import itemgetter
-from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from minnet import dtypes, graph, kernels
-from minnet.graph import Node
-from minnet.mode import Mode, enable_grad, mode
+from minnet import backward, dtypes, kernels
+from minnet.mode import enable_grad, mode
+from minnet.recorder import (
+    BEFORE,
+    KEPT,
+    RESULT,
+    SHAPES,
+    apply,
+    check_in_place,
+    in_place,
+    overwrite,
+)  # fmt: skip
 from minnet.size import ints
-from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
+from minnet.variable import Variable, wrap
+from minnet.vocabulary import arrays, tensors
 
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
-
-arrays = SimpleNamespace()  # the vocabulary of derivatives: functions on arrays by name,
-tensors = SimpleNamespace()  # and those on tensors
-graph.use_vocabularies(arrays, tensors)
 
 # As torch, every function takes NumPy's names for these parameters.
 SPELLINGS = {
@@ -58,14 +63,9 @@ SPELLINGS = {
 _NUMBERS = (float, int, bool)
 
 
-COPY_SLICES = "torch::autograd::CopySlices"
-BEFORE, SHAPES, RESULT, KEPT = -3, -3, -2, -1  # the last places of a node's values
-
-
 class Operation:
     """What is declared of an operation, and what follows from it."""
 
-    same: Operation  # the identity
     function: Callable[..., Any]
 
     def __init__(
@@ -217,7 +217,7 @@ class Operation:
                     inputs[i]._requires_grad = True
             result = self.fused(tensors, *((inputs,) if self.variadic else inputs), *constants)
         leaves = [inputs[i] for i in wanted]
-        found = graph.grad(result, leaves, dy, create_graph=recorded, allow_unused=True)
+        found = backward.grad(result, leaves, dy, create_graph=recorded, allow_unused=True)
         if not recorded:
             found = tuple(None if g is None else g.array for g in found)
         return dict(zip(wanted, found, strict=True))
@@ -225,8 +225,8 @@ class Operation:
     def result_shape(self, shapes: list[tuple[int, ...]], constants: tuple[Any, ...]) -> Any:
         """Return the shape of the result, or those of several, by what the declaration says.
 
-        Where it says nothing, a change in place keeps the shape, a constant named `shape` is it, and
-        a view is tried on an array without memory.
+        Where it says nothing, a change in place keeps the shape, a constant named `shape` is it,
+        and a view is tried on an array without memory.
         """
         given = dict(zip(self.names[self.tensors :], constants, strict=True), shapes=shapes)
         if self.shape is not None:
@@ -279,7 +279,8 @@ class Operation:
                 given[self.star] = ints((given.pop(given_by_name),))
         if len(args) > self.positional:
             raise TypeError(
-                f"{self.name}() takes {self.positional} positional arguments but {len(args)} were given"
+                f"{self.name}() takes {self.positional} positional arguments but {len(args)} were "
+                "given"
             )
         found = list(args)
         optional = len(names) - len(self.defaults)
@@ -324,276 +325,6 @@ def respelled(kwargs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-# The recorder
-
-
-def apply(
-    operation: Operation, inputs: Sequence[Any], constants: tuple[Any, ...], into: Any = None
-) -> Any:
-    """Compute an operation, and record a node if a gradient is to flow to an input.
-
-    Args:
-        inputs: the tensors, or what stands for one.
-        constants: the further arguments of the operation's value.
-        into: the first input, if it is to take the value and its history.
-    """
-    found: list[Any] = []
-    sends: list[Any] = []  # of the inputs that need a gradient
-    needs = position = 0
-    for x in inputs:
-        if isinstance(x, Variable):
-            array = x.array
-            if x._view is not None:
-                refresh(x)
-            if x._node is not None:
-                sends.append((x._node, x._slot, position, array.shape, array.dtype))
-                needs |= 1 << position
-            elif x._requires_grad:
-                sends.append((x, 0, position, array.shape, array.dtype))
-                needs |= 1 << position
-            found.append(array)
-        elif x is None and position in operation.optional:
-            found.append(None)
-        else:
-            found.append(operation.operand(x, position))
-        position += 1
-    if sends:
-        if not mode.enabled:
-            sends = []
-        elif needs & operation.blocked:
-            sends = [send for send in sends if operation.flows[send[2]]]
-    if into is not None or operation.writes:
-        if into is None:
-            found[0] = found[0].copy()
-        elif operation.writes:
-            writable(into)
-        elif sends and 0 not in operation.saving(needs, len(found), ())[0]:
-            found[0] = found[0].copy()  # what the derivatives read must outlive the change
-    kept = None
-    try:
-        given = (found,) if operation.variadic else found
-        if operation.keeps is None:
-            result = operation.run(*given, *constants)
-        else:
-            result, kept = operation.run(*given, *constants, keep=bool(sends))
-    except Exception:
-        kernels.one_device(found)  # whatever a mixture of devices raised
-        raise
-    if operation.several:
-        return _several(operation, inputs, found, constants, sends, needs, result, kept)
-    if into is None:
-        out = wrap(result)
-        if operation.view and (operation.view is True or _is_view(out.array, found[0])):
-            made = "" if mode.enabled else "no_grad"
-            viewed(out, inputs[0], operation.function, constants, made)
-    else:
-        out = into
-    node = None
-    if sends and out.array.dtype.kind == "f":
-        node, reads_result = _recorded(
-            operation, inputs, found, constants, sends, needs, kept, into is not None
-        )
-    if into is not None:
-        if operation.writes:
-            into.bump()
-        else:
-            _overwrite(into, kernels.as_array(result))
-    if node is not None:
-        if reads_result:
-            counter = out._counter or out.counter()
-            node.saved.append((counter, counter[0], RESULT, True))
-            node.values[RESULT] = out.array
-        if Mode.watched and mode.saving:
-            _pack(node)
-        if into is None:
-            out._node, out._slot = node, 0
-        else:
-            if into._view is not None and operation.writes and operation.derivatives[0][0] is zero:
-                node.sends = [send for send in sends if send[2]]  # the base has the other zeros
-            take_history(into, node)
-    return out
-
-
-def _is_view(array: Any, of: Any) -> bool:
-    base = array.base
-    return base is not None and (base is of or base is of.base)
-
-
-def _recorded(
-    operation: Operation, inputs: Sequence[Any], found: list[Any], constants: tuple[Any, ...],
-    sends: list[Any], needs: int, kept: Any, in_place: bool,
-) -> Any:  # fmt: skip
-    """Return the node of a call, which has saved what its derivatives read of the inputs.
-
-    And whether they read the result.
-    """
-    shapes = None
-    if operation.reads_shapes:  # not of a generator, which is slow
-        shapes = tuple([getattr(x, "shape", ()) for x in found])
-    values = [*found, *constants, shapes, None, kept]
-    name = operation.label
-    if operation.node_reads is not None:
-        name = operation.node(*operation.node_reads(values))  # type: ignore[operator]
-    node = Node(operation, name, sends, values, constants)
-    saved: list[Any] = []
-    key = (needs, len(found), constants) if operation.variadic else needs
-    saving = operation.savings.get(key) or operation.saving(needs, len(found), constants)
-    dropped, read, reads_result = saving
-    for i in dropped:
-        values[i] = None
-    for i, always in read:
-        x = inputs[i]
-        if isinstance(x, Variable) and not (in_place and i == 0):
-            counter = x._counter or x.counter()
-            saved.append((counter, counter[0], i, always))
-    node.saved = saved
-    return node, reads_result
-
-
-def _several(
-    operation: Operation, inputs: Sequence[Any], found: list[Any], constants: tuple[Any, ...],
-    sends: list[Any], needs: int, results: Sequence[Any], kept: Any,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Return the results of an operation that has several, each of which is one of its node's."""
-    out = tuple(map(wrap, results))
-    if operation.view:
-        made = "several" if mode.enabled else "no_grad"
-        for x, (function, given) in zip(out, operation.parts(found[0], *constants), strict=True):
-            viewed(x, inputs[0], function, given, made)
-    floating = [x.array.dtype.kind == "f" for x in out]
-    if sends and any(floating):
-        node, _ = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
-        node.results = [
-            (x.array.shape, x.array.dtype) if f else None
-            for x, f in zip(out, floating, strict=True)
-        ]
-        if Mode.watched and mode.saving:
-            _pack(node)
-        for slot, x in enumerate(out):
-            if floating[slot]:
-                x._node, x._slot = node, slot
-    return type(results)(*out) if hasattr(results, "_fields") else out
-
-
-def _overwrite(x: Any, array: Any) -> None:
-    """Set a tensor's elements to those of an array.
-
-    Raises:
-        RuntimeError: if the tensor may not be changed, or the array does not fit it.
-    """
-    writable(x)
-    target = x.array
-    if array.shape != target.shape:
-        raise RuntimeError(
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{list(array.shape)}"
-        )
-    if dtypes.of(array).category > dtypes.of(target).category:
-        raise RuntimeError(
-            f"result type {dtypes.of(array).tensor_type} can't be cast to the desired output "
-            f"type {dtypes.of(target).tensor_type}"
-        )
-    with np.errstate(all="ignore"):
-        target[...] = array
-    x.bump()
-
-
-def take_history(x: Any, node: Node, slot: int = 0) -> None:
-    """Make a node's result the history of a tensor whose elements it has just computed.
-
-    If the tensor is a view, its base's history changes, and by that its own.
-    """
-    view = x._view
-    if view is None:
-        renew(x, node, slot)
-    else:
-        base, old = view.base, edge(view.base)
-        a, part = base.array, x.array
-        sends = [(node, slot, 1, part.shape, part.dtype)]
-        if old is not None:
-            sends.insert(0, (old, base._slot if old is not base else 0, 0, a.shape, a.dtype))
-        copied = tensors.copied_slices.operation
-        node = Node(
-            copied, copied.node, sends, [None, None, view.path, None, None, None], (view.path,)
-        )
-        renew(base, node, 0)
-        refresh(x)
-
-
-def in_place(x: Any, out: Any) -> Any:
-    """Give tensor `x` the value and the history of `out`, and return `x`.
-
-    Raises:
-        RuntimeError: if `x` may not be changed, or `out` does not fit its shape or dtype.
-    """
-    if x._view is not None:
-        _check_in_place(x, out._node is not None)
-    _overwrite(x, out.array)
-    if out._node is not None and mode.enabled:
-        array = x.array
-        send = out._node, out._slot, 0, array.shape, array.dtype
-        take_history(x, out._node if out._slot == 0 and out._node.results is None
-                      and out.array.dtype == array.dtype
-                      else Node(Operation.same, "AliasBackward0", [send], [None] * 4, ()))  # fmt: skip
-    return x
-
-
-def _check_in_place(x: Any, recorded: bool) -> None:
-    """Check that a change may be recorded on a view.
-
-    Raises:
-        RuntimeError: for one of several views that one operation returned, and for a view that was
-            made without a history.
-    """
-    view = x._view
-    if not view.made or not mode.enabled:
-        return
-    if not (recorded or x.requires_grad or view.base.requires_grad):
-        return
-    text = (
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-        if x._node is None
-        else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
-        "modified inplace. "
-    )
-    if view.made == "several":
-        raise RuntimeError(
-            f"{text}This view is the output of a function that returns multiple views. Such "
-            "functions do not allow the output views to be modified inplace. You should replace the "
-            "inplace operation by an out-of-place one."
-        )
-    raise RuntimeError(
-        f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-        "clarify your code by moving both the view and the inplace either both inside the no_grad "
-        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
-        "inplace to be tracked)."
-    )
-
-
-class Packed(NamedTuple):
-    """A saved array in the keeping of `saved_tensors_hooks`."""
-
-    content: Any
-    unpack: Callable[[Any], Any]
-
-
-def packed(array: Any) -> Any:
-    """Return what a node saves for an array: itself, or what `saved_tensors_hooks` makes of it."""
-    if not mode.saving:
-        return array
-    pack, unpack = mode.saving[-1]
-    return Packed(pack(wrap(array)), unpack)
-
-
-def _pack(node: Node) -> None:
-    node.packed = True
-    for _, _, place, _ in node.saved:
-        node.values[place] = packed(node.values[place])  # type: ignore[index]
-
-
-# The declaration
-
-
 class Declared(NamedTuple):
     """A public function: its names, and where it is found."""
 
@@ -621,12 +352,12 @@ def operation(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation by its value; see the file's first lines.
 
-    A value whose name ends in "_" writes into its first input, and returns it: so does the function.
-    V has its form that writes into a copy, under the name without "_".
+    A value whose name ends in "_" writes into its first input, and returns it: so does the
+    function. V has its form that writes into a copy, under the name without "_".
 
     Args:
-        node: torch's name of its nodes, or a function that gives it and says by its parameters' names
-            which inputs and constants it reads.
+        node: torch's name of its nodes, or a function that gives it and says by its parameters'
+            names which inputs and constants it reads.
         derivatives: for each input, or None.
         where: the places that export it: "minnet", "Tensor" (as a method), "F" (nn.functional).
         aliases: other names.
@@ -635,22 +366,28 @@ def operation(
         inplace: whether there is an in-place form, `name_`, or which places export it: `Tensor` and
             `nn.functional`, unless said. In the latter the function takes `inplace=`, too.
         out: whether the function takes `out=`.
-        options: `joint`, a derivative for all inputs; `reads`, by position the names that it then
-            needs (of a `variadic` one, a function of the positions and the constants that gives the
-            places); `fused`, the composition that it is a fusion of; `tensors`, how many of the
-            parameters are tensors, unless one for each derivative;
-            `variadic`, the first parameter is a sequence of them; `numbers`, a Python number or a
-            NumPy array may stand for one; `optional`, the names that may be None; `star`, the
-            parameter that takes all further arguments; `view`, the result shares the first input's
-            memory ("maybe" where it may be a copy); `several`, there are several results, and `parts(input, *constants)` yields the
-            function and constants of each that is a view; `fills`, whether gradients that have not
-            arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
-            value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
-            make NumPy warn ("value": the value does not); `fits`, a joint derivative's arrays are
-            new and of the inputs' shapes and dtypes; `draws`, it takes random numbers;
-            `dynamic`, its shape depends on more than shapes; `shape`, a function of `shapes`, the
-            inputs', and the constants that gives the result's, see `result_shape`; `named`, the
-            constants that are given by name only.
+        joint: a derivative for all inputs; with derivatives for each, it is what arrays take.
+        fused: the composition that the operation is a fusion of.
+        reads: by position, the names that a joint derivative needs for an input's gradient; of a
+            variadic operation, a function (positions, *constants) that gives the places.
+        tensors: how many of the parameters are tensors, unless one for each derivative.
+        variadic: the first parameter is a sequence of tensors.
+        numbers: a Python number or a NumPy array may stand for a tensor; unless given, where there
+            are several tensors.
+        optional: the names of tensors that may be None.
+        star: the parameter that takes all further arguments, as in `reshape(input, *shape)`.
+        named: the constants that are given by name only.
+        view: the result shares the first input's memory ("maybe" where it may be a copy).
+        several: there are several results; if they are views, `parts(input, *constants)` yields the
+            function and the constants that make each.
+        fills: gradients of several results that have not come are zeros for the derivative.
+        keeps: what the value returns beside the result: an "intermediate", or a "constant".
+        remade: the inputs that only a recorded derivative reads.
+        quiet: neither the value nor the derivatives make NumPy warn ("value": the value does not).
+        fits: a joint derivative's arrays are new and of the inputs' shapes and dtypes.
+        draws: it takes random numbers.
+        dynamic: the result's shape depends on more than shapes.
+        shape: a function of `shapes`, the inputs', and constants, by name, that gives the result's.
     """
 
     def declare(value: Callable[..., Any]) -> Any:
@@ -766,7 +503,7 @@ def _in_place_of(declared: Operation) -> Callable[..., Any]:
             args += defaults[given - total :]
         x = args[0]
         if x._view is not None:
-            _check_in_place(x, any(isinstance(y, Variable) and y.requires_grad for y in args[:n]))
+            check_in_place(x, any(isinstance(y, Variable) and y.requires_grad for y in args[:n]))
         return apply(declared, args[:n], args[n:], into=x)
 
     _dress(call, declared.value)
@@ -885,7 +622,7 @@ def _into(name: str, found: Any, target: Any) -> Any:
         )
     if target.array.shape != found.array.shape:
         _resize(target, found.array)
-    _overwrite(target, found.array)
+    overwrite(target, found.array)
     return target
 
 
@@ -897,62 +634,3 @@ def _resize(target: Any, like: Any) -> None:
         )
     target.array = np.empty(like.shape, target.array.dtype, like=target.array)
     target._counter = target._view = None
-
-
-@operation("AliasBackward0", lambda V, dy: dy, where="", quiet=True)
-def alias(input: Tensor) -> Tensor:
-    return input.view()
-
-
-Operation.same = alias.operation
-
-
-def zero(V: Any, dy: Any) -> Any:
-    """The derivative of what does not depend on its input."""
-    return V.filled(dy, 0)
-
-
-def _unsliced(V: Any, dy: Any, path: Any) -> Any:
-    return V.cleared(dy, path)
-
-
-@operation(COPY_SLICES, _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
-def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
-    """Return `input` with `part` where the functions of `path` lead."""
-    result = input.copy()
-    _follow(result, path)[...] = part
-    return result
-
-
-@operation(
-    COPY_SLICES,
-    lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]),
-    where="",
-    quiet=True,
-    shape=lambda shapes, path: _follow(np.broadcast_to(0, shapes[0]), path).shape,
-)
-def taken(input: Tensor, path: Any) -> Tensor:
-    """Return the part of `input` that the functions of `path` lead to."""
-    return _follow(input, path).copy()
-
-
-@operation(COPY_SLICES, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
-def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
-    """Return zeros of a shape with `input` where the functions of `path` lead."""
-    result = kernels.zeros(shape, input)
-    _follow(result, path)[...] = input
-    return result
-
-
-@operation(COPY_SLICES, _unsliced, where="", quiet=True)
-def cleared(input: Tensor, path: Any) -> Tensor:
-    """Return `input` with zeros where the functions of `path` lead."""
-    result = input.copy()
-    _follow(result, path)[...] = 0
-    return result
-
-
-def _follow(array: Any, path: Any) -> Any:
-    for function, constants in path:
-        array = function.operation.value(array, *constants)
-    return array

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import devices, dtypes, functional, graph, kernels, printing
+from minnet import backward, devices, dtypes, functional, kernels, printing
 from minnet.functional import shape as shapes
 from minnet.graph import RemovableHook
 from minnet.methods import Methods
@@ -372,7 +372,7 @@ class Tensor(Methods, Variable):
             >>> w.grad
             tensor([6., 8.])
         """
-        graph.backward(self, gradient, retain_graph, create_graph, inputs)
+        backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
         """Call `hook(grad)` when the gradient of this tensor is computed; it may return another.

@@ -4,7 +4,7 @@ from minnet.autograd import function, functional, graph
 from minnet.autograd.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from minnet.autograd.function import Function
 from minnet.autograd.gradcheck import gradcheck, gradgradcheck
-from minnet.graph import backward, grad
+from minnet.backward import backward, grad
 from minnet.mode import (
     enable_grad,
     inference_mode,

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from minnet import operation
-from minnet.graph import FREED, Node, modified
+from minnet.backward import FREED
+from minnet.graph import Node, Packed, modified, packed
 from minnet.mode import mode, no_grad
-from minnet.operation import Packed, packed
+from minnet.recorder import take_history
 from minnet.variable import Variable, edge, wrap, writable
+from minnet.vocabulary import tensors
 
 
 class Saved:
@@ -107,7 +108,6 @@ class _Custom:
     """What a node asks of its operation, for a `Function`."""
 
     quiet, keeps, fits = False, "context", False
-    same = operation.Operation.same
 
     def __init__(self, cls: Any, arguments: int, fills: bool, frees: bool):
         self.cls, self.arguments, self.fills, self.frees = cls, arguments, fills, frees
@@ -143,7 +143,7 @@ class _Custom:
                         f"- got {list(g.array.shape)} but expected shape compatible with "
                         f"{list(shapes[position])}"
                     )
-                g = g if V is operation.tensors else g.array
+                g = g if V is tensors else g.array
             gradients[position] = g
         return gradients
 
@@ -294,7 +294,7 @@ def _record(
         if not flowing[slot]:
             continue
         if _is_in(y, ctx._dirty):
-            operation.take_history(y, node, slot)
+            take_history(y, node, slot)
         else:
             y._node, y._slot, y._requires_grad = node, slot, False
     ctx._saved, ctx._to_save = saved, ()

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minnet.backward import grad
 from minnet.creation import zeros_like
 from minnet.functional import cat, reshape, stack
-from minnet.graph import grad
 from minnet.mode import enable_grad
 from minnet.variable import Variable
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.graph import grad
+from minnet.backward import grad
 from minnet.variable import Variable, wrap
 
 

@@ -11,6 +11,7 @@ from minnet.functional import (  # each declares its operations
     mlp,
     reduce,
     shape,
+    slices,
 )
 from minnet.operation import DECLARED
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from minnet import random
 from minnet.functional.arithmetic import mul
-from minnet.operation import Tensor, composite, in_place
+from minnet.operation import Tensor, composite
+from minnet.recorder import in_place
 from minnet.variable import wrap
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import add, mul
 from minnet.functional.shape import reshape, unsqueeze
-from minnet.operation import Tensor, apply, composite, operation
+from minnet.operation import Tensor, composite, operation
+from minnet.recorder import apply
 from minnet.variable import Variable
 
 

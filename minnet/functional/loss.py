@@ -14,9 +14,11 @@ from minnet.functional import arithmetic
 from minnet.functional.arithmetic import floating, promoted, sub
 from minnet.functional.reduce import axes_of, shape_over
 from minnet.functional.shape import cast, reshape
-from minnet.operation import Tensor, apply, arrays, composite, operation
+from minnet.operation import Tensor, composite, operation
+from minnet.recorder import apply
 from minnet.size import Size, axis
 from minnet.variable import Variable, wrap
+from minnet.vocabulary import arrays
 
 
 def _checked(

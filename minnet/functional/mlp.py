@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from minnet import kernels
-from minnet.operation import RESULT, Tensor, apply, operation, tensors
+from minnet.operation import Tensor, operation
+from minnet.recorder import RESULT, apply
 from minnet.variable import Variable
+from minnet.vocabulary import tensors
 
 NODES = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
 

@@ -14,9 +14,11 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
-from minnet.operation import Number, Tensor, apply, composite, operation, zero
+from minnet.operation import Number, Tensor, composite, operation
+from minnet.recorder import apply
 from minnet.size import Size, axis, ints
 from minnet.variable import Variable, described, wrap, writable
+from minnet.vocabulary import zero
 
 
 def _sizes(numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
