@@ -231,7 +231,8 @@ def _walk(
         while ready:
             node = heappop(ready)[1]
             dy = gradients.pop(node)
-            operation, values, sends = node.operation, node.values, node.sends
+            operation, values = node.operation, node.values
+            sends: Any = node.sends
             if node.hooks is not None or node.retain is not None:
                 dy = _before(node, dy, retained, way)
             if useful is not None:
@@ -523,8 +524,8 @@ def grad(
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     retain = create_graph if retain_graph is None else bool(retain_graph)
     if is_grads_batched:
-        given = [grad_outputs] if isinstance(grad_outputs, Variable) else list(grad_outputs)
-        options = {"allow_unused": allow_unused, "materialize_grads": materialize_grads}
+        given: Any = [grad_outputs] if isinstance(grad_outputs, Variable) else grad_outputs
+        options: Any = {"allow_unused": allow_unused, "materialize_grads": materialize_grads}
         rows = [
             grad(outputs, inputs, row, True, create_graph, **options)
             for row in zip(*(g.unbind() for g in given), strict=True)

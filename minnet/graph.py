@@ -95,7 +95,7 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that the gradients go to, each with the number of its result."""
         return tuple(
-            (target if type(target) is Node else AccumulateGrad(target), slot)
+            (target if isinstance(target, Node) else AccumulateGrad(target), slot)
             for target, slot, *_ in self.sends
         )
 

@@ -183,7 +183,7 @@ class Operation:
         """
         positions = [i for i in range(count) if needs >> i & 1]
         if not self.variadic:
-            read = set().union(*(self._reads[i] for i in positions if self.flows[i]))
+            read: Any = set().union(*(self._reads[i] for i in positions if self.flows[i]))
         elif self._reads is not None:
             read = self._reads(positions, *constants)
         else:
@@ -450,7 +450,7 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
             found = apply(declared, args[:n], args[n:])
         return found if target is None else _into(declared.name, found, target)
 
-    in_place_form = _in_place_of(declared) if with_flag else None
+    in_place_form: Any = _in_place_of(declared) if with_flag else None
     _dress(call, value)
     call.operation = declared  # type: ignore[attr-defined]
     extra = []
@@ -555,7 +555,7 @@ def composite(
             return found if target is None else _into(function.__name__, found, target)
 
         called.__signature__ = _signature(function, None, (), out)
-    form = None
+    form: Any = None
     if inplace:
 
         @wraps(function)

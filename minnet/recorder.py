@@ -125,7 +125,7 @@ def _recorded(
     values = [*found, *constants, shapes, None, kept]
     name = operation.label
     if operation.node_reads is not None:
-        name = operation.node(*operation.node_reads(values))  # type: ignore[operator]
+        name = operation.node(*operation.node_reads(values))
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
     key = (needs, len(found), constants) if operation.variadic else needs
@@ -144,7 +144,7 @@ def _recorded(
 
 def _several(
     operation: Any, inputs: Sequence[Any], found: list[Any], constants: tuple[Any, ...],
-    sends: list[Any], needs: int, results: Sequence[Any], kept: Any,
+    sends: list[Any], needs: int, results: Any, kept: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Return the results of an operation that has several, each of which is one of its node's."""
     out = tuple(map(wrap, results))
@@ -201,7 +201,7 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
     else:
         base, old = view.base, edge(view.base)
         a, part = base.array, x.array
-        sends = [(node, slot, 1, part.shape, part.dtype)]
+        sends: list[Any] = [(node, slot, 1, part.shape, part.dtype)]
         if old is not None:
             sends.insert(0, (old, base._slot if old is not base else 0, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation

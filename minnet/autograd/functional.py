@@ -12,7 +12,7 @@ from typing import Any
 
 from minnet.backward import grad
 from minnet.creation import zeros_like
-from minnet.functional import cat, reshape, stack
+from minnet.functional.shape import cat, reshape, stack
 from minnet.mode import enable_grad
 from minnet.variable import Variable
 
