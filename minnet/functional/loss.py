@@ -12,7 +12,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
 from minnet.functional.arithmetic import floating, promoted, sub
-from minnet.functional.reduce import axes_of
+from minnet.functional.reduce import _shape_over, axes_of
 from minnet.functional.shape import cast, reshape
 from minnet.operation import Tensor, apply, arrays, composite, operation
 from minnet.size import Size, axis
@@ -190,7 +190,7 @@ def _spread_softmax(V: Any, dy: Any, input: Any, dim: Any) -> Any:
     return V.mul(dy, V._softmax(input, axes))
 
 
-@operation("LogsumexpBackward0", _spread_softmax)
+@operation("LogsumexpBackward0", _spread_softmax, shape=_shape_over)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
 
@@ -229,11 +229,15 @@ def _class_dim(shape: Sequence[int]) -> int:
     return 1 if len(shape) > 1 else 0
 
 
+def _without_class(shape: Sequence[int]) -> tuple[int, ...]:
+    return (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
+
+
 def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Return the checked class indices, (N,) in int64, that belong to the rows of an input."""
     shape = input.shape
     ndim = len(shape)
-    if target.shape != shape[:1] + shape[2:] if ndim > 1 else not ndim or target.size != 1:
+    if target.shape != _without_class(shape) if ndim > 1 else not ndim or target.size != 1:
         raise _misfit(shape, target.shape)
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(
@@ -307,6 +311,10 @@ def _node_by_index(input: Any) -> str:
     return "NllLossBackward0" if input.ndim < 3 else "NllLoss2DBackward0"
 
 
+def _shape_by_index(shapes: Any, how: Any) -> Any:
+    return shapes[1] if how[1] == "none" and len(shapes[0]) > 1 else ()
+
+
 _BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
 
 
@@ -314,6 +322,7 @@ _BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
     _node_by_index,
     lambda V, dy, target, weight, how, shapes: V.nll_backward(dy, target, weight, how, shapes[0]),
     tensors=3,
+    shape=_shape_by_index,
     **_BY_INDEX,
 )
 def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]) -> Tensor:
@@ -329,6 +338,7 @@ def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]
     "NllLossBackwardBackward0",
     lambda V, dy, target, weight, how: V.nll_loss_nd(dy, target, weight, how),
     tensors=3,
+    shape=lambda shape: shape,
     **_BY_INDEX,
 )
 def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) -> Tensor:
@@ -347,6 +357,7 @@ def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) 
         dy, input, target, weight, how, kept
     ),
     tensors=3,
+    shape=_shape_by_index,
     keeps="intermediate",
     remade="input weight",
     quiet=True,
@@ -379,7 +390,14 @@ def _layered(V: Any, dy: Any, input: Any, target: Any, weight: Any, how: Any, _:
     return V.log_softmax_backward(dy, V._log_softmax(input, dim), dim)
 
 
-@operation("NllLossBackwardBackward0", fused=_layered, tensors=4, quiet=True, **_BY_INDEX)
+@operation(
+    "NllLossBackwardBackward0",
+    fused=_layered,
+    tensors=4,
+    quiet=True,
+    shape=lambda shapes: shapes[1],
+    **_BY_INDEX,
+)
 def cross_entropy_backward(
     dy: Tensor, input: Tensor, target: Tensor, weight: Any, how: Any, kept: Any
 ) -> Tensor:
@@ -439,6 +457,7 @@ def _soft_gradients(
     "CrossEntropyBackward0",
     joint=_soft_gradients,
     tensors=4,
+    shape=lambda shapes, how: _without_class(shapes[0]) if how[0] == "none" else (),
     optional="weight ignored",
     keeps="intermediate",
     remade="input",
@@ -457,8 +476,7 @@ def _soft_cross_entropy(
     if ignored is not None:
         terms = np.where(ignored, input.dtype.type(0), terms)
     loss = -kernels.of(input).sum(_by_class(terms), 1)
-    dim, shape = _class_dim(input.shape), input.shape
-    return _reduced(loss, reduction, shape[:dim] + shape[dim + 1 :], divisor), (q, log_p)
+    return _reduced(loss, reduction, _without_class(input.shape), divisor), (q, log_p)
 
 
 def _by_probability(input: Any, target: Any, weight: Any, reduction: str, smoothing: float) -> Any:
@@ -610,6 +628,7 @@ def _pair_gradients(
 @operation(
     lambda name: f"{name}LossBackward0",
     joint=_pair_gradients,
+    shape=lambda shapes, reduction: np.broadcast_shapes(*shapes) if reduction == "none" else (),
     tensors=2,
     numbers=False,
     where="",
@@ -632,6 +651,7 @@ def _squared_backward(
     "MseLossBackward0",
     joint=_squared_backward,
     fused=lambda V, x, y, divisor: V.div(V.sum(V.pow(V.sub(x, y), 2)), divisor),
+    shape=lambda: (),
     tensors=2,
     numbers=False,
     fits=True,
@@ -825,6 +845,7 @@ def _bce_gradients(
 @operation(
     "BinaryCrossEntropyWithLogitsBackward0",
     joint=_bce_gradients,
+    shape=lambda shapes, reduction: shapes[0] if reduction == "none" else (),
     tensors=4,
     numbers=False,
     **_WEIGHED,

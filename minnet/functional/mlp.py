@@ -55,6 +55,7 @@ def _backward(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any
     joint=_backward,
     fused=_composition,
     reads=_read,
+    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
     optional="inputs",
     variadic=True,
     keeps="intermediate",
