@@ -223,11 +223,20 @@ class Operation:
         return dict(zip(wanted, found, strict=True))
 
     def result_shape(self, shapes: list[tuple[int, ...]], constants: tuple[Any, ...]) -> Any:
-        """Return the shape of the result, or those of several, by what the declaration says."""
-        if self.shape is None:
-            return np.broadcast_shapes(*shapes)
+        """Return the shape of the result, or those of several, by what the declaration says.
+
+        Where it says nothing, a change in place keeps the shape, a constant named `shape` is it, and
+        a view is tried on an array without memory.
+        """
         given = dict(zip(self.names[self.tensors :], constants, strict=True), shapes=shapes)
-        return self.shape(*[given[name] for name in inspect.signature(self.shape).parameters])
+        if self.shape is not None:
+            return self.shape(*[given[name] for name in inspect.signature(self.shape).parameters])
+        if self.view:
+            found = self.value(np.broadcast_to(0, shapes[0]), *constants)
+            return tuple(x.shape for x in found) if self.several else found.shape
+        if self.writes:
+            return shapes[0]
+        return given["shape"] if "shape" in given else np.broadcast_shapes(*shapes)
 
     def operand(self, x: Any, position: int) -> Any:
         """Return what a value takes for an argument that is no tensor.
@@ -639,8 +648,8 @@ def operation(
             value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
             make NumPy warn ("value": the value does not); `fits`, a joint derivative's arrays are
             new and of the inputs' shapes and dtypes; `draws`, it takes random numbers;
-            `dynamic`, its shape depends on values; `shape`, a function of the inputs' shapes and
-            the constants that gives the result's, by default that of broadcasting; `named`, the
+            `dynamic`, its shape depends on more than shapes; `shape`, a function of `shapes`, the
+            inputs', and the constants that gives the result's, see `result_shape`; `named`, the
             constants that are given by name only.
     """
 
@@ -765,9 +774,7 @@ def _in_place_of(declared: Operation) -> Callable[..., Any]:
     if not declared.writes:
         call.__name__ = call.__qualname__ = f"{declared.name}_"
         call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
-    call.__signature__ = _signature(
-        declared.value, declared.star, (), False, declared.named
-    )  # type: ignore[attr-defined]
+    call.__signature__ = _signature(declared.value, declared.star, (), False, declared.named)  # type: ignore[attr-defined]
     return call
 
 
@@ -918,7 +925,11 @@ def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
 
 
 @operation(
-    COPY_SLICES, lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
+    COPY_SLICES,
+    lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]),
+    where="",
+    quiet=True,
+    shape=lambda shapes, path: _follow(np.broadcast_to(0, shapes[0]), path).shape,
 )
 def taken(input: Tensor, path: Any) -> Tensor:
     """Return the part of `input` that the functions of `path` lead to."""

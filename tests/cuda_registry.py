@@ -121,11 +121,12 @@ def listed() -> Iterator[Listed]:
         table = types.int64[:, ::1]
         start = (real, size, table)
         arguments = (*start, types.UniTuple(real, 3))
-        yield Listed(f"optimize sgd{name}", optimize._sgd, arguments, 64)
+        yield Listed(f"optimize sgd{name}", optimize.KERNELS["sgd"], arguments, 64)
         arguments = (*start, types.UniTuple(real, 7))
-        yield Listed(f"optimize momentum{name}", optimize._momentum, arguments, 64)
+        yield Listed(f"optimize momentum{name}", optimize.KERNELS["momentum"], arguments, 64)
         arguments = (*start, types.UniTuple(real, 9))
-        yield Listed(f"optimize adam{name}", optimize._adam, arguments, 64)
+        yield Listed(f"optimize adam{name}", optimize.KERNELS["adam"], arguments, 64)
+        yield Listed(f"optimize amsgrad{name}", optimize.KERNELS["amsgrad"], arguments, 64)
     yield Listed("loss check", loss._check, (targets, size, size, targets, doubles), 64)
     images = types.uint8[:, ::1]
     arguments = (images, targets, types.float32, types.float32, types.float32[:, ::1])
@@ -176,8 +177,8 @@ def of_numpy() -> Iterator[Listed]:
         yield Listed(f"ordering total {kind}", ordering._total, arguments, 64)
         arguments = (cube, types.boolean, types.boolean, places, types.int64, places)
         yield Listed(f"ordering extreme {kind}", ordering._extreme, arguments, 64)
-        yield Listed(f"ordering along {kind}", ordering._along, (cube, places, cube), 64)
-        yield Listed(f"ordering put_along {kind}", ordering._put_along, (cube, places, cube), 64)
+        arguments = (cube, places, cube, types.boolean)
+        yield Listed(f"ordering along {kind}", ordering._along, arguments, 64)
         yield Listed(f"indexing rows {kind}", indexing._rows, (cube, indices, cube), 64)
 
 

@@ -255,14 +255,13 @@ class _Tape:
         if steps is None:
             self._lose(tensor)
             return None, graph.operation(node)
-        for step in steps:
-            sources = tuple(self._numbers[each] for each in step.sources)
-            before = self.calls[sources[0]].output
-            after = moments(step.values)
+        for each, (step, values) in steps.items():
+            sources = tuple(self._numbers[source] for source in step.sources)
+            before, after = self.calls[sources[0]].output, moments(values)
             name, kind = step.name or "view", "sum" if step.name == "+" else step.name
-            call = Call(name, kind, None, sources, before, step.values, after, step.scale)
+            call = Call(name, kind, None, sources, before, values, after, step.scale)
             call.function = step.function
-            self._numbers[step.node] = len(self.calls)
+            self._numbers[each] = len(self.calls)
             self.calls.append(call)
         self._watch(tensor, self.calls[-1])
         return len(self.calls) - 1, ""
@@ -275,7 +274,7 @@ class _Tape:
             if node in self._numbers:
                 self.calls[self._numbers[node]].shared = True
             elif graph.is_operation(node):
-                fresh = [edge for edge in graph.beneath(node) if edge not in seen]
+                fresh = [edge for edge in graph.beneath(node).values() if edge not in seen]
                 seen.update(fresh)
                 pending += fresh
 

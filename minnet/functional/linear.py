@@ -66,16 +66,21 @@ def _addmm_backward(
     return db, dx, dw
 
 
+def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    a, b = shapes
+    return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+
+
 @operation(
     "AddmmBackward0",
     lambda V, dy: V.sum(dy, 0),
     lambda V, dy, weight: V.mm(dy, weight),
     lambda V, dy, input: V.mm(V.t(dy), input),
     joint=_addmm_backward,
-    shape=lambda shapes: (shapes[1][0], shapes[2][0]),
     where="",
     quiet=True,
     fits=True,
+    shape=lambda shapes: (shapes[1][0], shapes[2][0]),
 )
 def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""
@@ -90,9 +95,9 @@ def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     "MmBackward0",
     lambda V, dy, weight: V.mm(dy, weight),
     lambda V, dy, input: V.mm(V.t(dy), input),
-    shape=lambda shapes: (shapes[0][0], shapes[1][0]),
     where="",
     quiet=True,
+    shape=lambda shapes: (shapes[0][0], shapes[1][0]),
 )
 def _mm_transposed(input: Tensor, weight: Tensor) -> Tensor:
     return _product(input, weight.T)
@@ -169,9 +174,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     "MmBackward0",
     lambda V, dy, mat2: V.mm(dy, V.t(mat2)),
     lambda V, dy, input: V.mm(V.t(input), dy),
-    shape=lambda shapes: (shapes[0][0], shapes[1][1]),
     numbers=False,
     quiet=True,
+    shape=_shape_of_product,
 )
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the product of two matrices, (M, K) and (K, N).
@@ -215,24 +220,19 @@ _of_stacks: Any = (
 )
 
 
-def _stacked(shapes: Sequence[Any]) -> tuple[int, ...]:
-    a, b = shapes
-    return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
-
-
-@operation("BmmBackward0", *_of_stacks, where="", quiet=True, shape=_stacked)
+@operation("BmmBackward0", *_of_stacks, where="", quiet=True, shape=_shape_of_product)
 def _bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two stacks, whose batch dims broadcast."""
-    out = np.empty(_stacked((input.shape, mat2.shape)), input.dtype)
-    batch = out.shape[:-2]
+    batch = np.broadcast_shapes(input.shape[:-2], mat2.shape[:-2])
     a = np.broadcast_to(input, batch + input.shape[-2:])
     b = np.broadcast_to(mat2, batch + mat2.shape[-2:])
+    out = np.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
     for i in np.ndindex(*batch):
         out[i] = _product(a[i], b[i])
     return out
 
 
-@operation("BmmBackward0", *_of_stacks, numbers=False, quiet=True, shape=_stacked)
+@operation("BmmBackward0", *_of_stacks, numbers=False, quiet=True, shape=_shape_of_product)
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two stacks of matrices, (B, M, K) and (B, K, N).
 
@@ -263,8 +263,8 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     "DotBackward0",
     lambda V, dy, tensor: V.mul(dy, tensor),
     lambda V, dy, input: V.mul(dy, input),
-    shape=lambda: (),
     numbers=False,
+    shape=lambda: (),
 )
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Return the inner product of two vectors.

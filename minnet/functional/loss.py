@@ -12,7 +12,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
 from minnet.functional.arithmetic import floating, promoted, sub
-from minnet.functional.reduce import _shape_over, axes_of
+from minnet.functional.reduce import axes_of, shape_over
 from minnet.functional.shape import cast, reshape
 from minnet.operation import Tensor, apply, arrays, composite, operation
 from minnet.size import Size, axis
@@ -74,6 +74,10 @@ def _reduced(values: Any, reduction: str, shape: Any, divisor: Any = None) -> np
 def _each(V: Any, dy: Any, reduction: str, shape: Sequence[int]) -> Any:
     """Return the gradient of each element of a shape that was reduced: one for all, or for each."""
     return V.div(dy, max(math.prod(shape), 1)) if reduction == "mean" else dy
+
+
+def _shape_reduced(shapes: Sequence[tuple[int, ...]], reduction: str) -> tuple[int, ...]:
+    return np.broadcast_shapes(*shapes) if reduction == "none" else ()
 
 
 def _in_dtype(x: Any, dtype: np.dtype) -> Any:
@@ -190,7 +194,7 @@ def _spread_softmax(V: Any, dy: Any, input: Any, dim: Any) -> Any:
     return V.mul(dy, V._softmax(input, axes))
 
 
-@operation("LogsumexpBackward0", _spread_softmax, shape=_shape_over)
+@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
 
@@ -229,15 +233,15 @@ def _class_dim(shape: Sequence[int]) -> int:
     return 1 if len(shape) > 1 else 0
 
 
-def _without_class(shape: Sequence[int]) -> tuple[int, ...]:
-    return (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
+def _without_classes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[:1] + shape[2:] if len(shape) > 1 else ()
 
 
 def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Return the checked class indices, (N,) in int64, that belong to the rows of an input."""
     shape = input.shape
     ndim = len(shape)
-    if target.shape != _without_class(shape) if ndim > 1 else not ndim or target.size != 1:
+    if target.shape != shape[:1] + shape[2:] if ndim > 1 else not ndim or target.size != 1:
         raise _misfit(shape, target.shape)
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(
@@ -308,12 +312,12 @@ def _of_rows(dy: np.ndarray, reduction: str, divisor: Any) -> np.ndarray:
     return np.true_divide(dy.reshape(1), divisor if reduction == "mean" else 1.0, dtype=dy.dtype)
 
 
+def _shape_by_index(shapes: Sequence[tuple[int, ...]], how: Any) -> tuple[int, ...]:
+    return shapes[1] if how[1] == "none" and len(shapes[0]) > 1 else ()
+
+
 def _node_by_index(input: Any) -> str:
     return "NllLossBackward0" if input.ndim < 3 else "NllLoss2DBackward0"
-
-
-def _shape_by_index(shapes: Any, how: Any) -> Any:
-    return shapes[1] if how[1] == "none" and len(shapes[0]) > 1 else ()
 
 
 _BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
@@ -340,7 +344,6 @@ def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]
     "NllLossBackwardBackward0",
     lambda V, dy, target, weight, how: V.nll_loss_nd(dy, target, weight, how),
     tensors=3,
-    shape=lambda shape: shape,
     **_BY_INDEX,
 )
 def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) -> Tensor:
@@ -360,10 +363,10 @@ def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) 
         dy, input, target, weight, how, kept
     ),
     tensors=3,
-    shape=_shape_by_index,
     keeps="intermediate",
     remade="input weight",
     quiet=True,
+    shape=_shape_by_index,
     **_BY_INDEX,
 )
 def cross_entropy_loss(
@@ -460,11 +463,11 @@ def _soft_gradients(
     "CrossEntropyBackward0",
     joint=_soft_gradients,
     tensors=4,
-    shape=lambda shapes, how: _without_class(shapes[0]) if how[0] == "none" else (),
     optional="weight ignored",
     keeps="intermediate",
     remade="input",
     where="",
+    shape=lambda shapes, how: _without_classes(shapes[0]) if how[0] == "none" else (),
 )
 def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Any, ignored: Any, how: Any, keep: bool = False
@@ -479,7 +482,7 @@ def _soft_cross_entropy(
     if ignored is not None:
         terms = np.where(ignored, input.dtype.type(0), terms)
     loss = -kernels.of(input).sum(_by_class(terms), 1)
-    return _reduced(loss, reduction, _without_class(input.shape), divisor), (q, log_p)
+    return _reduced(loss, reduction, _without_classes(input.shape), divisor), (q, log_p)
 
 
 def _by_probability(input: Any, target: Any, weight: Any, reduction: str, smoothing: float) -> Any:
@@ -632,10 +635,10 @@ def _pair_gradients(
 @operation(
     lambda name: f"{name}LossBackward0",
     joint=_pair_gradients,
-    shape=lambda shapes, reduction: np.broadcast_shapes(*shapes) if reduction == "none" else (),
     tensors=2,
     numbers=False,
     where="",
+    shape=_shape_reduced,
 )
 def pair_loss(
     input: Tensor, target: Tensor, name: str, reduction: str, option: float = 0.0
@@ -655,10 +658,10 @@ def _squared_backward(
     "MseLossBackward0",
     joint=_squared_backward,
     fused=lambda V, x, y, divisor: V.div(V.sum(V.pow(V.sub(x, y), 2)), divisor),
-    shape=lambda: (),
     tensors=2,
     numbers=False,
     fits=True,
+    shape=lambda: (),
     **_INTERNAL,
 )
 def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
@@ -849,9 +852,9 @@ def _bce_gradients(
 @operation(
     "BinaryCrossEntropyWithLogitsBackward0",
     joint=_bce_gradients,
-    shape=lambda shapes, reduction: shapes[0] if reduction == "none" else (),
     tensors=4,
     numbers=False,
+    shape=_shape_reduced,
     **_WEIGHED,
 )
 def bce_loss(input: Tensor, target: Tensor, weight: Any, pos_weight: Any, reduction: str) -> Tensor:

@@ -55,13 +55,13 @@ def _backward(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any
     joint=_backward,
     fused=_composition,
     reads=_read,
-    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
     optional="inputs",
     variadic=True,
     keeps="intermediate",
     where="",
     quiet=True,
     fits=True,
+    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
 )
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
     """Return the layers' output, and if it is to `keep` it what backward reads.

@@ -51,7 +51,7 @@ def _reduced(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[int, ...]
     return tuple(n for a, n in enumerate(shape) if a not in axes)
 
 
-def _shape_over(shapes: Any, dim: Any, keepdim: bool) -> tuple[int, ...]:
+def shape_over(shapes: Any, dim: Any, keepdim: bool) -> tuple[int, ...]:
     return _reduced(shapes[0], None if isinstance(dim, bool) else dim, keepdim)
 
 
@@ -63,7 +63,7 @@ def _kept(V: Any, dim: Any, keepdim: bool, shape: tuple[int, ...], *results: Any
     return [V.reshape(y, shape) for y in results]
 
 
-_to_a_shape = partial(operation, where="", quiet=True, shape=lambda shape: shape)
+_to_a_shape = partial(operation, where="", quiet=True)
 _choosing = partial(operation, several=True, keeps="constant", quiet=True)
 
 
@@ -97,7 +97,7 @@ def _in_dtype(array: np.ndarray, dtype: Any) -> np.ndarray:
     lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
     named="dtype",
     quiet=True,
-    shape=_shape_over,
+    shape=shape_over,
 )
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the sum of all elements, or over the given dims. Integers and bools sum to int64.
@@ -126,7 +126,7 @@ def _mean_slope(V: Any, dy: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
     _mean_slope,
     named="dtype",
     quiet=True,
-    shape=_shape_over,
+    shape=shape_over,
 )
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the mean of all elements, or over the given dims. The mean of none is NaN.
@@ -190,7 +190,7 @@ def _variance_slope(
     return V.mul(dy, V.mul(centred, 2 / free if free else math.inf))
 
 
-@operation("VarBackward0", _variance_slope, named="correction", shape=_shape_over)
+@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over)
 def var(
     input: Tensor,
     dim: Any = None,
@@ -226,7 +226,7 @@ def _deviation_slope(
     return V.mul(slope, V.sub(input, V.mean(input, dim, True)))
 
 
-@operation("StdBackward0", _deviation_slope, named="correction", shape=_shape_over)
+@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over)
 def std(
     input: Tensor,
     dim: Any = None,
@@ -407,7 +407,7 @@ def _amax_or_amin(name: str, input: np.ndarray, dim: Any, keepdim: bool) -> np.n
     return _extreme(input, axes, keepdim, name == "amax")
 
 
-@operation("AmaxBackward0", _to_all_extremes, shape=_shape_over)
+@operation("AmaxBackward0", _to_all_extremes, shape=shape_over)
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Return the largest elements over the given dims. Equal elements share the gradient.
 
@@ -422,7 +422,7 @@ def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     return _amax_or_amin("amax", input, dim, keepdim)
 
 
-@operation("AminBackward0", _to_all_extremes, shape=_shape_over)
+@operation("AminBackward0", _to_all_extremes, shape=shape_over)
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Return the smallest elements over the given dims. See `amax`.
 
@@ -444,7 +444,7 @@ def _arg_extreme(name: str, input: np.ndarray, dim: int | None, keepdim: bool) -
     return _arg(input, d, name == "argmax", keepdim)
 
 
-@operation("", quiet=True, shape=_shape_over)
+@operation("", quiet=True, shape=shape_over)
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the largest element, the first of equals: in row order, or of a dim.
 
@@ -456,7 +456,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return _arg_extreme("argmax", input, dim, keepdim)
 
 
-@operation("", quiet=True, shape=_shape_over)
+@operation("", quiet=True, shape=shape_over)
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the smallest element (the first of equals). See `argmax`.
 
@@ -476,7 +476,7 @@ def _truth(reduction: Any, array: np.ndarray, dim: Any, keepdim: bool) -> Any:
     return truth.astype(np.uint8) if array.dtype == np.uint8 else truth  # torch's exception
 
 
-@operation("", quiet=True, shape=_shape_over)
+@operation("", quiet=True, shape=shape_over)
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return whether all elements are true, over all or some dims.
 
@@ -488,7 +488,7 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return _truth(np.all, input, dim, keepdim)
 
 
-@operation("", quiet=True, shape=_shape_over)
+@operation("", quiet=True, shape=shape_over)
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return whether any element is true, over all or some dims.
 
@@ -564,7 +564,7 @@ def _of_the_others(V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, shapes:
 @operation(
     lambda dim: "ProdBackward0" if dim is None else "ProdBackward1",
     _of_the_others,
-    shape=_shape_over,
+    shape=shape_over,
 )
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the product of all elements, or over one dim.
@@ -619,7 +619,7 @@ def _direction(
     return V.ifelse(none, 0.0, V.mul(dy, unit))
 
 
-@operation("LinalgVectorNormBackward0", _direction, where="", shape=_shape_over)
+@operation("LinalgVectorNormBackward0", _direction, where="", shape=shape_over)
 def length(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """Return the 2-norm. Its gradient is 0 where it is 0."""
     wide = input.astype(np.float64)  # squares of float32 neither overflow nor vanish
@@ -667,7 +667,7 @@ def _order(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     return np.flip(array.shape[dim] - 1 - backward, dim)
 
 
-@_choosing("SortBackward0", _put_back, shape=lambda shapes: shapes * 2)
+@_choosing("SortBackward0", _put_back, shape=lambda shapes: (shapes[0],) * 2)
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, keep: bool = False
 ) -> Any:

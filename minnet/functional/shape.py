@@ -68,7 +68,7 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     return input.reshape(_sizes(input.size, shape))
 
 
-@operation("", view=True, where="", quiet=True)
+@operation("", view=True, where="", quiet=True, dynamic=True)
 def bits(input: Tensor, dtype: np.dtype) -> Tensor:
     """Return the bytes in another dtype, one of NumPy's."""
     if dtype.itemsize != input.itemsize and (
@@ -422,7 +422,18 @@ def _repeated_back(V: Any, dy: Any, repeats: Any, shapes: Any) -> Any:
     return V.reshape(V.sum_to_shape(copies, _interleaved((1,) * len(full), full)), shapes[0])
 
 
-@operation("RepeatBackward0", _repeated_back, star="repeats", where="Tensor")
+def _times(repeats: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    shape = (1,) * (len(repeats) - len(shape)) + shape
+    return tuple(k * n for k, n in zip(repeats, shape, strict=True))
+
+
+@operation(
+    "RepeatBackward0",
+    _repeated_back,
+    star="repeats",
+    where="Tensor",
+    shape=lambda shapes, repeats: _times(repeats, shapes[0]),
+)
 def repeat(input: Tensor, repeats: Any) -> Tensor:
     """Return a tensor of copies side by side: `repeats` of them along each dim.
 
@@ -446,7 +457,7 @@ def repeat(input: Tensor, repeats: Any) -> Tensor:
     full = (1,) * extra + input.shape
     once = input.reshape(_interleaved((1,) * len(full), full))
     copies = np.broadcast_to(once, _interleaved(repeats, full)).copy()
-    return copies.reshape(tuple(k * n for k, n in zip(repeats, full, strict=True)))
+    return copies.reshape(_times(repeats, full))
 
 
 # Joining and splitting
@@ -480,10 +491,17 @@ def _cat_back(V: Any, dy: Any, wanted: Any, dim: int, shapes: Any) -> Any:
     return found
 
 
+def _shape_of_cat(shapes: Any, dim: int) -> tuple[int, ...]:
+    joined = [shapes[i] for i in _joinable(shapes)]
+    d = axis(dim, len(joined[0]))
+    return (*joined[0][:d], builtins.sum(shape[d] for shape in joined), *joined[0][d + 1 :])
+
+
 @operation(
     "CatBackward0",
     joint=_cat_back,
     variadic=True,
+    shape=_shape_of_cat,
     where="minnet",
     aliases="concat concatenate",
     quiet=True,
@@ -528,7 +546,19 @@ def _stack_back(V: Any, dy: Any, wanted: Any, dim: int, shapes: Any) -> Any:
     return {i: V.sliced(dy, (*before, i, ...)) for i in wanted}
 
 
-@operation("StackBackward0", joint=_stack_back, variadic=True, where="minnet", quiet=True)
+def _shape_of_stack(shapes: Any, dim: int) -> tuple[int, ...]:
+    d = axis(dim, len(shapes[0]) + 1)
+    return (*shapes[0][:d], len(shapes), *shapes[0][d:])
+
+
+@operation(
+    "StackBackward0",
+    joint=_stack_back,
+    variadic=True,
+    where="minnet",
+    quiet=True,
+    shape=_shape_of_stack,
+)
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dim.
 
@@ -1269,10 +1299,15 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     return kernels.contiguous(np.triu(input, diagonal))
 
 
+def _shape_of_diag(shapes: Any, diagonal: int) -> tuple[int, ...]:
+    return np.diag(np.broadcast_to(0, shapes[0]), diagonal).shape
+
+
 @operation(
     "DiagBackward0",
     lambda V, dy, diagonal, shapes: V.diag_back(dy, diagonal, shapes[0]),
     quiet=True,
+    shape=_shape_of_diag,
 )
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the matrix with a vector on its diagonal, or a copy of the diagonal of a matrix.

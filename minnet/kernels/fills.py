@@ -91,8 +91,8 @@ def trunc_normal(
         if high - low > 1 / best * math.exp(min((low * low - low * best) / 2 + 0.5, 700.0)):
             rate = best
     scale = (real(high) - real(low)) * real(UNIT[real is np.float64]) if rate == 0 else real(0)
-    numbers = (real(mean), real(std), *numbers[2:], real(low), real(high), scale, real(rate))
-    of(out).fill_by("tail", out, real, stream, numbers, start, progress)
+    tail = (real(mean), real(std), *numbers[2:], real(low), real(high), scale, real(rate))
+    of(out).fill_by("tail", out, real, stream, tail, start, progress)
 
 
 def _mass(low: float, high: float) -> float:

@@ -283,7 +283,7 @@ def silu_backward(dy: Any, x: Any) -> Any:
     return dy * s * (one + product(x, one - s))
 
 
-MISH_ONE = 20.0  # above, the tanh of `mish` is 1
+MISH_ONE = 22.0  # above, the tanh of `mish` and its slope are 1
 
 
 @formula(2 * COMPUTING)
@@ -302,8 +302,8 @@ def mish_backward(dy: Any, x: Any) -> Any:
     e = exp(low)
     n = product(e, e + two)
     below = n + two
-    share = e * (one + e) / below / below
-    return dy * (n / below + product(like(x, 4.0) * low, share))
+    share = like(x, 4.0) * (e * (one + e) / below / below)
+    return dy * (n / below + product(low, share))
 
 
 # Losses: all arguments are float32, or all are float64.

@@ -56,12 +56,14 @@ def words_of(x: Any, e: Any, index: Any, attempt: Any, stream: Any) -> Any:
 
 
 @device
-def truncated(x: Any, e: Any, second: Any, index: Any, stream: Any, numbers: Any) -> Any:
-    """Return the first of x and later normals that lies in [a, b]: a truncated normal.
+def truncated(one, two, e, second, index, stream, numbers):
+    """Return the first normal that lies in [a, b]: a truncated normal.
 
-    `second` says whether element e is in the run's second plane; numbers are mean, std, a and b.
+    The numbers are mean, std, a and b.
     """
     mean, std, a, b = numbers
+    first, other = normal(one, two, mean, std)
+    x = other if second else first
     attempt = 1
     outside = not (a <= x <= b)
     while outside and attempt < ATTEMPTS:
@@ -102,7 +104,7 @@ def log_acceptance(z: Any, low: Any, high: Any, rate: Any) -> Any:
 
 
 @device
-def tail(e: Any, second: Any, index: Any, stream: Any, numbers: Any) -> Any:
+def tail(one, two, e, second, index, stream, numbers):
     """Return a truncated normal by rejection: attempts 2t propose, attempts 2t + 1 accept.
 
     The numbers are those of `parameters.truncated`.
@@ -143,16 +145,16 @@ def scaled(word: Any, low: Any, span: Any) -> Any:
 
 
 @device
-def whole_number(word: Any, e: Any, second: Any, index: Any, stream: Any, numbers: Any) -> Any:
-    """Return element e of a run of whole numbers (Lemire 2019), of its first word.
+def whole_number(one, two, e, second, index, stream, numbers):
+    """Return a whole number (Lemire 2019).
 
     A product whose rest is below `least` is drawn again, so that all numbers are equally likely.
     """
     low, span, least = numbers
-    value, rest = scaled(word, low, span)
+    value, rest = scaled(two if second else one, low, span)
     attempt = 1
     while rest < least and attempt < ATTEMPTS:
-        one, two = words_of(word, e, index, attempt, stream)
+        one, two = words_of(one, e, index, attempt, stream)
         value, rest = scaled(two if second else one, low, span)
         attempt += 1
     return value

@@ -133,6 +133,7 @@ def test_limits_and_nan():
     equal(pointwise.tanh_backward(np.ones(3), pointwise.tanh(x)), [0, 0, NAN])
     equal(pointwise.gelu_backward(np.ones(2), np.array([50.0, -50.0])), [1, 0])
     equal(pointwise.logsigmoid(np.array([-1000.0])), [-1000.0])
+    equal(pointwise.mish_backward(np.ones(3), np.array([INF, 1e308, -1e308])), [1, 1, 0])
 
 
 def test_values_and_slopes_are_those_of_the_definitions():

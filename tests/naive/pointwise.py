@@ -135,17 +135,17 @@ def silu_backward(dy, x):
 
 
 def mish(x):
-    e = exp(np.where(x > 20, x.dtype.type(20), x))
+    e = exp(np.where(x > 22, x.dtype.type(22), x))
     n = e * (e + 2)
     return x * (n / (n + 2))
 
 
 def mish_backward(dy, x):
-    low = np.where(x > 20, x.dtype.type(20), x)
+    low = np.where(x > 22, x.dtype.type(22), x)
     e = exp(low)
     n = e * (e + 2)
-    share = e * (1 + e) / (n + 2) / (n + 2)
-    return dy * (n / (n + 2) + 4 * low * share)
+    share = 4 * (e * (1 + e) / (n + 2) / (n + 2))
+    return dy * (n / (n + 2) + low * share)
 
 
 def hardswish(x):

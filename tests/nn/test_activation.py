@@ -274,12 +274,15 @@ def test_activations_have_no_parameters() -> None:
         assert list(build(nn).state_dict()) == []
 
 
-def test_gradient_through_an_activation_in_place() -> None:
-    x = minnet.tensor([-1.0, 2.0], requires_grad=True)
-    y = x * 3
-    nn.ReLU(inplace=True)(y).sum().backward()
-    assert y.tolist() == [0.0, 6.0]
-    assert x.grad.tolist() == [0.0, 3.0]
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_gradient_through_an_activation_in_place(name: str) -> None:
+    def gradient(layer: Any) -> Any:
+        x = minnet.tensor([-4.0, -1.0, 0.0, 2.0, 7.0], requires_grad=True)
+        layer(x * 1.5).backward(minnet.tensor([1.0, 2.0, 3.0, 4.0, 5.0]))
+        return x.grad.tolist()
+
+    layer = getattr(nn, name)
+    assert gradient(layer(inplace=True)) == gradient(layer())
 
 
 def test_a_leaf_that_requires_grad_is_not_overwritten() -> None:

@@ -215,10 +215,6 @@ def _digits(images: Any, labels: Any, split: Any, k0: Any, k1: Any) -> None:
 
 def digits(images: np.ndarray, labels: np.ndarray, seed: int, split: int) -> None:
     """Draw the first n digits of a split: `images` uint8 (n, 28, 28), `labels` int64 (n,)."""
-    _digits.over(len(images) * IMAGE_NS)(
-        images.reshape(len(images), SIDE * SIDE),
-        labels,
-        np.uint32(split),
-        np.uint32(seed & 0xFFFFFFFF),
-        np.uint32(seed >> 32),
-    )
+    key = np.uint32(seed & 0xFFFFFFFF), np.uint32(seed >> 32)
+    run = _digits.over(len(images) * IMAGE_NS)
+    run(images.reshape(len(images), SIDE * SIDE), labels, np.uint32(split), *key)

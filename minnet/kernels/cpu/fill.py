@@ -208,12 +208,11 @@ def _scaled_all(out: Any, low: Any, span: Any, least: Any) -> Any:
 
 
 @block
-def _scaled_again(out, used, index, stream, low, span, least):
+def _scaled_again(out, used, index, stream, numbers):
     for start in (0, COUNTERS):
         for e in range(start, start + used):
-            first, second = rejection.words_of(out[0], e, index, 0, stream)
-            word = first if start == 0 else second
-            out[e] = rejection.whole_number(word, e, start > 0, index, stream, (low, span, least))
+            one, two = rejection.words_of(out[0], e, index, 0, stream)
+            out[e] = rejection.whole_number(one, two, e, start > 0, index, stream, numbers)
 
 
 @block
@@ -227,7 +226,7 @@ def _integers_run(out: Any, index: Any, width: Any, stream: Any, args: Any) -> N
     first = _scaled_all(out[:width], low, span, least)
     second = _scaled_all(out[COUNTERS : COUNTERS + width], low, span, least)
     if first or second:
-        _scaled_again(out, width, index, stream, low, span, least)
+        _scaled_again(out, width, index, stream, args)
 
 
 _integers = _over_runs(_integers_run, "_integers")

@@ -73,17 +73,22 @@ def _larger(builder: Any, best: Any, x: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", x, best), x, best)
 
 
+def _sum(builder: Any, scalar: Any, laps: Any, *addresses: Any) -> Any:
+    """Return the sum of the elements at an address, or of the products of those at two."""
+
+    def element(lap: Any) -> Any:
+        factors = [_double(builder, _element(builder, scalar, a, lap)) for a in addresses]
+        return builder.fmul(*factors) if len(factors) > 1 else factors[0]
+
+    return _reduced(builder, laps, ir.Constant(DOUBLES, [0.0] * LANES), element, _plus)
+
+
 @intrinsic
 def lanes_sum(typingctx: Any, like: Any, x: Any, laps: Any) -> Any:
     """Return the sum as a float64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        scalar, (_, x, laps) = context.get_value_type(like), args
-
-        def element(lap: Any) -> Any:
-            return _double(builder, _element(builder, scalar, x, lap))
-
-        return _reduced(builder, laps, ir.Constant(DOUBLES, [0.0] * LANES), element, _plus)
+        return _sum(builder, context.get_value_type(like), args[2], args[1])
 
     return types.float64(like, types.intp, types.intp), codegen
 
@@ -93,13 +98,7 @@ def lanes_dot(typingctx: Any, like: Any, x: Any, y: Any, laps: Any) -> Any:
     """Return the sum of the products with the elements at y, as a float64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        scalar, (_, x, y, laps) = context.get_value_type(like), args
-
-        def element(lap: Any) -> Any:
-            left, right = (_double(builder, _element(builder, scalar, a, lap)) for a in (x, y))
-            return builder.fmul(left, right)
-
-        return _reduced(builder, laps, ir.Constant(DOUBLES, [0.0] * LANES), element, _plus)
+        return _sum(builder, context.get_value_type(like), args[3], args[1], args[2])
 
     return types.float64(like, types.intp, types.intp, types.intp), codegen
 

@@ -17,6 +17,7 @@ from minnet.kernels.numeric import sigmoid, tanh
 from minnet.kernels.simd import pointer
 
 NONE, RELU, TANH, SIGMOID = range(4)  # activations
+CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
 
 @block

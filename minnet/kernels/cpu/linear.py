@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.kernels import contiguous
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.layer import NONE, layer_backward_block, layer_block
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, matmul
@@ -41,10 +42,6 @@ def _linear_backward(dy, x, w, dx, dw, db, no_bias):
     )  # fmt: skip
 
 
-def _contiguous(x: np.ndarray) -> np.ndarray:
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
-
-
 def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return x wᵀ + bias for x (N, I), w (O, I) and bias (O,) of one dtype."""
     samples, inputs = x.shape
@@ -53,7 +50,7 @@ def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
     here = x.flags.c_contiguous and w.flags.c_contiguous
     if not (fmas and here) or get_matmul() == "blas":
         return matmul(x, w.T, bias)
-    bias = _contiguous(bias)
+    bias = contiguous(bias)
     if fmas / FMAS_A_NANOSECOND >= least_work():
         found = mlp([x, w, bias], (None,), False)
         return matmul(x, w.T, bias) if found is None else found[0]
@@ -83,7 +80,7 @@ def linear_backward(
     x = empty((samples, inputs), dtype) if x is None else x
     w = empty((outputs, inputs), dtype) if w is None else w
     if not (dy.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
-        dy, x, w = _contiguous(dy), _contiguous(x), _contiguous(w)
+        dy, x, w = contiguous(dy), contiguous(x), contiguous(w)
     here = samples <= BLOCK  # else its sum is of another order
     no_matrix, no_bias = NOTHING[dtype]
     if (need_dx + need_dw) * fmas / FMAS_A_NANOSECOND >= least_work():

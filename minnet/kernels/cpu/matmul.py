@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import carray, int64, prange
@@ -292,13 +293,7 @@ def grid(rows: int, columns: int, threads: int) -> tuple[int, int]:
     return tall, threads // tall
 
 
-def _ordered(
-    a: np.ndarray,
-    b: np.ndarray,
-    bias: np.ndarray | None = None,
-    out: np.ndarray | None = None,
-    accumulate: bool = False,
-) -> np.ndarray:
+def _ordered(a: Any, b: Any, bias: Any = None, out: Any = None, accumulate: bool = False) -> Any:
     """Compute `matmul` in the order contract, whatever `set_matmul` says."""
     (rows, depth), columns = a.shape, b.shape[1]
     if out is None:

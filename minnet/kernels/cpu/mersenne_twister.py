@@ -272,6 +272,13 @@ def _normal_pairs(out, state, mean, std):
 # which products are fused is part of the result.
 
 
+# Of log(1 + x), from the power 11 down to 3
+CEPHES_LOG = (
+    *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1),
+    *(-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
+)
+
+
 @device
 def _cephes_log(x: Any) -> Any:
     """Return the natural logarithm of a positive, finite, normal float32."""
@@ -283,15 +290,9 @@ def _cephes_log(x: Any) -> Any:
     x = m - float32(1.0)
     x = x + m if small else x
     z = x * x
-    y = float32(7.0376836292e-2)
-    y = fma(y, x, float32(-1.1514610310e-1))
-    y = fma(y, x, float32(1.1676998740e-1))
-    y = fma(y, x, float32(-1.2420140846e-1))
-    y = fma(y, x, float32(1.4249322787e-1))
-    y = fma(y, x, float32(-1.6668057665e-1))
-    y = fma(y, x, float32(2.0000714765e-1))
-    y = fma(y, x, float32(-2.4999993993e-1))
-    y = fma(y, x, float32(3.3333331174e-1))
+    y = float32(0)
+    for coefficient in CEPHES_LOG:
+        y = fma(y, x, float32(coefficient))
     y = fma(x * y, z, e * float32(-2.12194440e-4))
     y = y - z * float32(0.5)
     return fma(e, float32(0.693359375), x + y)

@@ -19,22 +19,13 @@ from numba import carray, int64, prange
 
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu import pointwise
-from minnet.kernels.cpu.layer import (
-    NONE,
-    RELU,
-    SIGMOID,
-    TANH,
-    layer_backward_block,
-    layer_block,
-)
+from minnet.kernels.cpu.layer import CODES, NONE, layer_backward_block, layer_block
 from minnet.kernels.cpu.matmul import FMAS_A_NANOSECOND, NO_BIAS, grid
 from minnet.kernels.cpu.reduce import BLOCK
 from minnet.kernels.engine import get_matmul
 from minnet.kernels.jit import NotAccepted, block, device, kernel, least_work
 from minnet.kernels.simd import address, pointer
 from minnet.kernels.threads import get_num_threads
-
-CODES = {None: NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
 # What stands for no matrix and no bias.
 NOTHING = {dtype: [np.empty((0, 0), dtype), NO_BIAS[dtype]] for dtype in NO_BIAS}

@@ -250,7 +250,7 @@ class Array(NDArrayOperatorsMixin):
         stream: Any = None,
         max_version: Any = None,
         dl_device: Any = None,
-        copy: bool | None = None,
+        copy: Any = None,
     ) -> Any:
         from minnet.kernels.cuda import dlpack
 

@@ -36,29 +36,15 @@ def _plain(draw: Any) -> Any:
     return both
 
 
-@function
-def _truncated_pair(a, b, e, plane, index, stream, numbers):
-    x, y = draws.normal(a, b, numbers[0], numbers[1])
-    return (
-        rejection.truncated(x, e, False, index, stream, numbers),
-        rejection.truncated(y, e + plane, True, index, stream, numbers),
-    )
+def _each(draw: Any) -> Any:
+    """Return the elements that `rejection.py` makes, each on its own."""
 
+    @function
+    def both(a: Any, b: Any, e: Any, plane: Any, index: Any, stream: Any, numbers: Any) -> Any:
+        first = draw(a, b, e, False, index, stream, numbers)
+        return first, draw(a, b, e + plane, True, index, stream, numbers)
 
-@function
-def _tail_pair(a, b, e, plane, index, stream, numbers):
-    return (
-        rejection.tail(e, False, index, stream, numbers),
-        rejection.tail(e + plane, True, index, stream, numbers),
-    )
-
-
-@function
-def _integer_pair(a, b, e, plane, index, stream, numbers):
-    return (
-        rejection.whole_number(a, e, False, index, stream, numbers),
-        rejection.whole_number(b, e + plane, True, index, stream, numbers),
-    )
+    return both
 
 
 @function
@@ -80,41 +66,33 @@ def _put4(out, i, whole, a, b, c, d):
 def _kernels_of(both: Any, name: str, sizes: tuple[int, ...] = (4, 8)) -> dict[int, Any]:
     """Return the kernels that fill an array, from any `start` to any end, by elements' size."""
 
-    @function
-    def eight(counter, stream, numbers):
-        """Return what an even counter and the next one give: four in each plane."""
-        index = counter & ~uint64(COUNTERS - 1)
-        e = 2 * (counter - index)
-        w0, w1, w2, w3 = counter_words(counter, stream)
-        v0, v1, v2, v3 = counter_words(counter + uint64(1), stream)
-        plane = uint64(2 * COUNTERS)
-        a0, b0 = both(w1, w3, e, plane, index, stream, numbers)
-        a1, b1 = both(w0, w2, e + uint64(1), plane, index, stream, numbers)
-        a2, b2 = both(v1, v3, e + uint64(2), plane, index, stream, numbers)
-        a3, b3 = both(v0, v2, e + uint64(3), plane, index, stream, numbers)
-        return a0, a1, a2, a3, b0, b1, b2, b3
-
-    @function
-    def two(counter, stream, numbers):
-        """Return what a counter gives: one in each plane."""
-        index = counter & ~uint64(COUNTERS - 1)
-        w0, w1, w2, w3 = counter_words(counter, stream)
-        a, b = uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
-        return both(a, b, counter - index, uint64(COUNTERS), index, stream, numbers)
-
     def fill32(out, start, whole, stream, numbers):
-        counter = start // (4 * COUNTERS) * COUNTERS + 2 * cuda.grid(1)
-        i = counter // COUNTERS * (4 * COUNTERS) + 2 * (counter % COUNTERS) - start
+        """A thread makes what an even counter and the next one give: four in each plane."""
+        place = start // (4 * COUNTERS) * COUNTERS + 2 * cuda.grid(1)
+        i = place // COUNTERS * (4 * COUNTERS) + 2 * (place % COUNTERS) - start
         if i < out.size:
-            a0, a1, a2, a3, b0, b1, b2, b3 = eight(uint64(counter), stream, numbers)
+            counter = uint64(place)
+            index = counter & ~uint64(COUNTERS - 1)
+            e, plane = 2 * (counter - index), uint64(2 * COUNTERS)
+            w0, w1, w2, w3 = counter_words(counter, stream)
+            v0, v1, v2, v3 = counter_words(counter + uint64(1), stream)
+            a0, b0 = both(w1, w3, e, plane, index, stream, numbers)
+            a1, b1 = both(w0, w2, e + uint64(1), plane, index, stream, numbers)
+            a2, b2 = both(v1, v3, e + uint64(2), plane, index, stream, numbers)
+            a3, b3 = both(v0, v2, e + uint64(3), plane, index, stream, numbers)
             _put4(out, i, whole, a0, a1, a2, a3)
             _put4(out, i + 2 * COUNTERS, whole, b0, b1, b2, b3)
 
     def fill64(out, start, whole, stream, numbers):
-        counter = start // (2 * COUNTERS) * COUNTERS + cuda.grid(1)
-        i = counter // COUNTERS * (2 * COUNTERS) + counter % COUNTERS - start
+        """A thread makes what a counter gives: one in each plane."""
+        place = start // (2 * COUNTERS) * COUNTERS + cuda.grid(1)
+        i = place // COUNTERS * (2 * COUNTERS) + place % COUNTERS - start
         if i < out.size:
-            a, b = two(uint64(counter), stream, numbers)
+            counter = uint64(place)
+            index = counter & ~uint64(COUNTERS - 1)
+            w0, w1, w2, w3 = counter_words(counter, stream)
+            one, two = uint64(w0) << uint64(32) | uint64(w1), uint64(w2) << uint64(32) | uint64(w3)
+            a, b = both(one, two, counter - index, uint64(COUNTERS), index, stream, numbers)
             if i >= 0:
                 out[i] = a
             if 0 <= i + COUNTERS < out.size:
@@ -129,10 +107,10 @@ KERNELS = {
     "uniform": _kernels_of(_plain(draws.uniform), "uniform"),
     "normal": _kernels_of(_plain(draws.normal), "normal"),
     "exponential": _kernels_of(_plain(draws.exponential), "exponential"),
-    "truncated": _kernels_of(_truncated_pair, "truncated"),
-    "tail": _kernels_of(_tail_pair, "tail"),
+    "truncated": _kernels_of(_each(rejection.truncated), "truncated"),
+    "tail": _kernels_of(_each(rejection.tail), "tail"),
     "bernoulli": _kernels_of(_plain(draws.bernoulli), "bernoulli", (4,)),
-    "integers": _kernels_of(_integer_pair, "integers", (8,)),
+    "integers": _kernels_of(_each(rejection.whole_number), "integers", (8,)),
 }
 
 

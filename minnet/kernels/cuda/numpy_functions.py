@@ -52,16 +52,6 @@ def _full(
     return out
 
 
-@_in_place_of(np.eye)
-def _eye(N: int, M: int | None = None, k: int = 0, dtype: Any = float, **options: Any) -> Array:
-    return from_host(np.eye(N, M, k, dtype))
-
-
-@_in_place_of(np.arange)
-def _arange(*args: Any, dtype: Any = None, **options: Any) -> Array:
-    return from_host(np.arange(*args, dtype=dtype))
-
-
 @_in_place_of(np.array)
 def _array(data: Any, dtype: Any = None, copy: Any = True, order: str = "K", **options: Any) -> Any:
     array = _asarray(data, dtype)
@@ -221,11 +211,6 @@ def _count_nonzero(array: Any, axis: Any = None, *, keepdims: bool = False) -> A
     return ordering.total(array != 0, _axes(axis, array.ndim), keepdims)
 
 
-@_in_place_of(np.any)
-def _any(array: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Array:
-    return _count_nonzero(array, axis, keepdims=keepdims) > 0
-
-
 @_in_place_of(np.all)
 def _all(array: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Array:
     n = math.prod(array.shape[a] for a in _axes(axis, array.ndim))
@@ -246,6 +231,8 @@ def _put_along_axis(array: Any, indices: Any, values: Any, axis: int) -> None:
 
 _table |= {
     np.empty: lambda shape, dtype=float, order="C", **options: empty(shape, dtype),
+    np.eye: lambda N, M=None, k=0, dtype=float, **options: from_host(np.eye(N, M, k, dtype)),
+    np.arange: lambda *args, dtype=None, **options: from_host(np.arange(*args, dtype=dtype)),
     np.zeros: lambda shape, dtype=float, order="C", **options: _full(shape, 0, dtype),
     np.ones: lambda shape, dtype=float, order="C", **options: _full(shape, 1, dtype),
     np.zeros_like: lambda like, dtype=None, **options: _full_like(like, 0, dtype),
@@ -255,6 +242,7 @@ _table |= {
     np.clip: elementwise.clip,
     np.tril: lambda array, k=0: _triangle(array, k, lower=True),
     np.triu: lambda array, k=0: _triangle(array, k, lower=False),
+    np.any: lambda array, axis=None, **options: _count_nonzero(array, axis, **options) > 0,
     np.argmax: partial(ordering.extreme, largest=True),
     np.argmin: partial(ordering.extreme, largest=False),
 }

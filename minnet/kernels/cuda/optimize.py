@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from minnet.kernels import updates
 from minnet.kernels.cuda.array import Array, from_host
 from minnet.kernels.cuda.driver import THREADS, cuda, function, kernel
-from minnet.kernels.jit import device
+from minnet.kernels.jit import device, named
 from minnet.kernels.simd import load, store
 
 BLOCK = 8 * THREADS  # elements of one parameter that a block of threads updates
@@ -23,30 +24,34 @@ TABLES = 64  # that are kept
 
 _tables: OrderedDict[bytes, Array] = OrderedDict()
 
-# The step of the number at an address. `zero` has the parameter's type.
+# The step of the number at an address; `zero` has the parameter's type. Each takes as many as the
+# longest row has arrays, of which the last is the highest second moment's.
 
 
 @device
-def _sgd_at(zero, p, g, numbers):
+def _sgd_at(zero, p, g, unused, unused_too, last, numbers):
     store(p, updates.sgd(load(zero, p), load(zero, g), *numbers))
 
 
 @device
-def _momentum_at(zero, p, g, buf, numbers):
+def _momentum_at(zero, p, g, buf, unused, last, numbers):
     new, b = updates.momentum(load(zero, p), load(zero, g), load(zero, buf), *numbers)
     store(buf, b)
     store(p, new)
 
 
-@device
-def _adam_at(zero, p, g, m, v, highest, amsgrad, numbers):
-    w, d, top = load(zero, p), load(zero, g), load(zero, highest)
-    new, a, b, high = updates.adam(w, d, load(zero, m), load(zero, v), top, amsgrad, *numbers)
-    store(m, a)
-    store(v, b)
-    if amsgrad:
-        store(highest, high)
-    store(p, new)
+def _adam_at_of(amsgrad: bool) -> Any:
+    @device
+    def at(zero, p, g, m, v, highest, numbers):
+        w, d, top = load(zero, p), load(zero, g), load(zero, highest)
+        new, a, b, high = updates.adam(w, d, load(zero, m), load(zero, v), top, amsgrad, *numbers)
+        store(m, a)
+        store(v, b)
+        if amsgrad:
+            store(highest, high)
+        store(p, new)
+
+    return at
 
 
 @function
@@ -63,35 +68,24 @@ def _place(table):
     return row, first, min(first + BLOCK, table[row, size])
 
 
-@kernel
-def _sgd(zero, itemsize, table, numbers):
-    row, first, last = _place(table)
-    for i in range(first + cuda.threadIdx.x, last, THREADS):
-        at = i * itemsize
-        _sgd_at(zero, table[row, 0] + at, table[row, 1] + at, numbers)
+def _over_parameters(step: Any, name: str) -> Any:
+    def run(zero, itemsize, table, numbers):
+        row, first, end = _place(table)
+        last = table.shape[1] - 3
+        for i in range(first + cuda.threadIdx.x, end, THREADS):
+            at = i * itemsize
+            p, g = table[row, 0] + at, table[row, 1] + at
+            step(zero, p, g, table[row, 2] + at, table[row, 3] + at, table[row, last] + at, numbers)
+
+    return kernel(named(run, name))
 
 
-@kernel
-def _momentum(zero, itemsize, table, numbers):
-    row, first, last = _place(table)
-    for i in range(first + cuda.threadIdx.x, last, THREADS):
-        at = i * itemsize
-        p, g, buf = table[row, 0] + at, table[row, 1] + at, table[row, 2] + at
-        _momentum_at(zero, p, g, buf, numbers)
-
-
-@kernel
-def _adam(zero, itemsize, table, numbers):
-    row, first, last = _place(table)
-    arrays = table.shape[1] - 2  # 5 with AMSGrad; without, `highest` is v and not used
-    for i in range(first + cuda.threadIdx.x, last, THREADS):
-        at = i * itemsize
-        p, g = table[row, 0] + at, table[row, 1] + at
-        m, v = table[row, 2] + at, table[row, 3] + at
-        _adam_at(zero, p, g, m, v, table[row, arrays - 1] + at, arrays == 5, numbers)
-
-
-KERNELS = {"sgd": _sgd, "momentum": _momentum, "adam": _adam, "amsgrad": _adam}
+KERNELS = {
+    "sgd": _over_parameters(_sgd_at, "sgd"),
+    "momentum": _over_parameters(_momentum_at, "momentum"),
+    "adam": _over_parameters(_adam_at_of(False), "adam"),
+    "amsgrad": _over_parameters(_adam_at_of(True), "amsgrad"),
+}
 
 
 def _table(rows: Sequence[updates.Row]) -> tuple[Array, int]:

@@ -51,21 +51,18 @@ def _extreme(x, largest, first, candidates, span, out):
 
 
 @cuda.jit
-def _along(x, indices, out):
-    """x: (outer, n, inner)  indices, out: (outer, m, inner)"""
-    m, inner = out.shape[1], out.shape[2]
-    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        o, k, j = i // (m * inner), i // inner % m, i % inner
-        out[o, k, j] = x[o, indices[o, k, j], j]
+def _along(x, indices, values, put):
+    """Copy elements of x (outer, n, inner) to `values`, or `values` there.
 
-
-@cuda.jit
-def _put_along(values, indices, x):
-    """values, indices: (outer, m, inner)  x: (outer, n, inner)"""
+    indices, values: (outer, m, inner)
+    """
     m, inner = values.shape[1], values.shape[2]
     for i in range(cuda.grid(1), values.size, cuda.gridsize(1)):
         o, k, j = i // (m * inner), i // inner % m, i % inner
-        x[o, indices[o, k, j], j] = values[o, k, j]
+        if put:
+            x[o, indices[o, k, j], j] = values[o, k, j]
+        else:
+            values[o, k, j] = x[o, indices[o, k, j], j]
 
 
 def _grid(out: Array) -> tuple[int, int]:
@@ -125,20 +122,18 @@ def extreme(
 
 def along(x: Array, indices: Array, axis: int) -> Array:
     """Return the elements at the indices of an axis, which has been looked up before."""
-    axis %= x.ndim
     out = empty(indices.shape, x.dtype)
-    if out.size:
-        _along[_grid(out)](
-            _split(x, axis).memory, _split(indices, axis).memory, _split(out, axis).memory
-        )
+    _copy_along(x, indices, out, axis, False)
     return out
 
 
 def put_along(x: Array, indices: Array, values: Array, axis: int) -> None:
     """Write values at the indices of an axis into a contiguous array."""
-    axis %= x.ndim
     spread = kernels.contiguous(np.broadcast_to(values, indices.shape))
-    if spread.size:
-        _put_along[_grid(spread)](
-            _split(spread, axis).memory, _split(indices, axis).memory, _split(x, axis).memory
-        )
+    _copy_along(x, indices, spread, axis, True)
+
+
+def _copy_along(x: Array, indices: Array, values: Array, axis: int, put: bool) -> None:
+    if values.size:
+        cubes = [_split(array, axis % x.ndim).memory for array in (x, indices, values)]
+        _along[_grid(values)](*cubes, put)

@@ -207,7 +207,7 @@ KERNELS = {
 def reduce_rows(name: str, x: Array, *others: Array) -> None:
     """Run a kernel on arrays of (rows, n), of which the last is the result."""
     if name == "logsumexp":
-        run, others = _logsumexp, (np.empty_like(x), *others)
+        run, others = _logsumexp, (empty(x.shape, x.dtype), *others)
     else:
         run = KERNELS[name]
     run[len(x), HALF](x.memory, *(array.memory for array in others))
