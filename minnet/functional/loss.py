@@ -290,18 +290,19 @@ def _class_weights(weight: np.ndarray | None, classes: int) -> None:
 
 def _counted(
     indices: np.ndarray, weight: Any, ignore_index: int, classes: int, like: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return which targets count, the weight of each target (0 of one that does not), and the sum.
+) -> tuple[np.ndarray, float]:
+    """Return the weight of each target, 0 of one that does not count, and their sum.
 
     Raises:
         IndexError: if one that counts is out of range.
     """
     k = kernels.of(like)
     count = k.check_target(indices, classes, ignore_index)
-    places = np.flatnonzero(indices != ignore_index)
-    share = kernels.zeros(indices.shape, like)
-    share[places] = 1 if weight is None else weight[indices[places]]
-    return places, share, float(count if weight is None else k.sum(share))
+    counts = indices != ignore_index
+    if weight is None:
+        return counts.astype(like.dtype), float(count)
+    share = np.where(counts, weight[np.where(counts, indices, 0)], weight.dtype.type(0))
+    return share, float(k.sum(share))
 
 
 def _of_rows(dy: np.ndarray, reduction: str, divisor: Any) -> np.ndarray:
@@ -334,7 +335,8 @@ _BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
 def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]) -> Tensor:
     """loss = -weight[target] input[target]    how: the index to ignore, the reduction"""
     indices, rows = _indices(input, target, weight), _by_class(input)
-    places, share, divisor = _counted(indices, weight, how[0], rows.shape[1], input)
+    share, divisor = _counted(indices, weight, how[0], rows.shape[1], input)
+    places = np.flatnonzero(indices != how[0])
     loss = kernels.zeros(indices.shape, input)
     loss[places] = -(rows[places, indices[places]] * share[places])
     return _reduced(loss, how[1], target.shape if input.ndim > 1 else (), divisor)
@@ -350,7 +352,8 @@ def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) 
     """Return the gradient of `nll_loss_nd` for an input of a shape. Each is the other's adjoint."""
     indices = target.reshape(-1).astype(np.int64, copy=False)
     classes = shape[_class_dim(shape)]
-    places, share, divisor = _counted(indices, weight, how[0], classes, dy)
+    share, divisor = _counted(indices, weight, how[0], classes, dy)
+    places = np.flatnonzero(indices != how[0])
     gradient = kernels.zeros((len(indices), classes), dy)
     gradient[places, indices[places]] = -(_of_rows(dy, how[1], divisor) * share)[places]
     return _by_shape(gradient, shape)
@@ -381,7 +384,7 @@ def cross_entropy_loss(
         value, saved, divisor = k.cross_entropy(rows, indices, ignore_index, reduction)
         value = value.reshape(shape) if reduction == "none" else value
         return value, (saved, indices, None, divisor)
-    _, share, divisor = _counted(indices, weight, ignore_index, rows.shape[1], input)
+    share, divisor = _counted(indices, weight, ignore_index, rows.shape[1], input)
     loss, saved, _ = k.cross_entropy(rows, indices, ignore_index)
     with np.errstate(all="ignore"):
         value = _reduced(loss * share, reduction, shape, divisor)
@@ -503,14 +506,15 @@ def _smoothed_by_index(
     x, w = input.array, None if weight is None else weight.array
     indices, shape = _indices(x, target.array, w), x.shape
     classes = shape[_class_dim(shape)]
-    places, _, divisor = _counted(indices, w, ignore_index, classes, x)
+    divisor = _counted(indices, w, ignore_index, classes, x)[1]
+    ignored = indices == ignore_index
+    places = np.flatnonzero(~ignored)
     q = kernels.zeros((len(indices), classes), x)
     q[places, indices[places]] = 1
     # torch weights a hard target by its own class, and the smoothing by each class's.
     q = _smoothed(arrays, q, smoothing, 1)
     q = q if w is None else q * w
-    ignored = (indices == ignore_index).reshape(-1, 1)
-    q = _by_shape(np.where(ignored, x.dtype.type(0), q), shape)
+    q = _by_shape(np.where(ignored[:, None], x.dtype.type(0), q), shape)
     ignored = ignored.reshape((shape[0], 1, *shape[2:]) if len(shape) > 1 else (1,))
     how = reduction, 0.0, divisor
     return _soft_cross_entropy(input, wrap(q), None, wrap(ignored), how)
