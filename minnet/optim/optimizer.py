@@ -248,6 +248,11 @@ class Optimizer:
                 )
 
 
+def options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return of what an optimizer's `__init__` was given, its `locals()`, a group's options."""
+    return {k: v for k, v in given.items() if k not in ("self", "params", "__class__")}
+
+
 def not_negative(options: dict[str, float]) -> None:
     """Check options by what an error calls them.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.optim.optimizer import Group, Optimizer, not_negative, row, trained, written
+from minnet.optim.optimizer import Group, Optimizer, not_negative, options, row, trained, written
 from minnet.variable import wrap
 
 _options = itemgetter("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
@@ -66,21 +66,11 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        options = {"learning rate": lr, "momentum value": momentum}
-        not_negative({**options, "weight_decay value": weight_decay})
+        defaults = options(locals())
+        checked = {"learning rate": lr, "momentum value": momentum}
+        not_negative({**checked, "weight_decay value": weight_decay})
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
         super().__init__(params, defaults)
 
     def update(self, group: Group) -> None:
