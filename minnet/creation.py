@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels, random
+from minnet.functional.arithmetic import only_floating
 from minnet.functional.shape import expand
 from minnet.operation import Number, Tensor, composite, operation, zero
 from minnet.size import ints
@@ -545,14 +546,6 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     return result.bernoulli_(input if p is None else p, generator=generator)
 
 
-def _check_floating(array: Any, name: str) -> None:
-    if array.dtype.kind != "f":
-        raise NotImplementedError(
-            f'"{name}" not implemented for {dtypes.of(array).tensor_type!r}; it needs a floating '
-            "point tensor"
-        )
-
-
 def _drawn(name: str) -> Any:
     """Declare a change in place to random numbers."""
     return operation(name, zero, where="Tensor", named="generator", draws=True, quiet=True)
@@ -574,7 +567,7 @@ def uniform_(input: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Any = N
         >>> bool((x >= -1).all() and (x < 1).all())
         True
     """
-    _check_floating(input, "check_uniform_bounds")
+    only_floating(input, "check_uniform_bounds")
     random.resolve(generator).uniform(input, a, b)
     return input
 
@@ -592,7 +585,7 @@ def normal_(input: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Any
         >>> minnet.empty(2).normal_(3, 0)
         tensor([3., 3.])
     """
-    _check_floating(input, "normal_kernel_cpu")
+    only_floating(input, "normal_kernel_cpu")
     random.resolve(generator).normal(input, mean, std)
     return input
 
@@ -620,14 +613,9 @@ def exponential_(input: Tensor, lambd: Number = 1, generator: Any = None) -> Ten
 
 
 @operation(
-    lambda p: f"BernoulliBackward{1 if kernels.is_array(p) else 2}",
-    zero,
-    tensors=2,
-    where="Tensor",
-    named="generator",
-    draws=True,
-    quiet=True,
-)
+    lambda p: f"BernoulliBackward{1 if kernels.is_array(p) else 2}", zero, tensors=2,
+    where="Tensor", named="generator", draws=True, quiet=True,
+)  # fmt: skip
 def bernoulli_(input: Tensor, p: Tensor | Number = 0.5, generator: Any = None) -> Tensor:
     """Fill with 1 with probability `p`, else 0, and return the tensor.
 
@@ -647,7 +635,7 @@ def bernoulli_(input: Tensor, p: Tensor | Number = 0.5, generator: Any = None) -
         random.resolve(generator).bernoulli(input, p)
         return input
     chances = expand.operation.value(p, input.shape)
-    _check_floating(chances, "bernoulli_tensor_cpu_p_")
+    only_floating(chances, "bernoulli_tensor_cpu_p_")
     if not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
     uniform = np.empty_like(input, dtype=chances.dtype)

@@ -11,12 +11,12 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
-from minnet.functional.arithmetic import floating, promoted, sub
+from minnet.functional.arithmetic import check_tensors, floating, only_floating, promoted, sub
 from minnet.functional.reduce import axes_of, shape_over
 from minnet.functional.shape import cast, reshape
 from minnet.operation import Tensor, apply, arrays, composite, operation
 from minnet.size import Size, axis
-from minnet.variable import Variable, wrap
+from minnet.variable import wrap
 
 
 def _checked(
@@ -28,13 +28,7 @@ def _checked(
         TypeError: if an input is no tensor; a weight may be None.
         ValueError: if there is no such reduction.
     """
-    for name, x in inputs.items():
-        if not (isinstance(x, Variable) or (x is None and name in ("weight", "pos_weight"))):
-            position = list(inputs).index(name) + 1
-            raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be Tensor, not "
-                f"{type(x).__name__}"
-            )
+    check_tensors(function, "weight pos_weight", **inputs)
     if size_average is not None or reduce is not None:
         average = size_average is None or size_average
         reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
@@ -48,14 +42,6 @@ def _checked(
             f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'"
         )
     return reduction
-
-
-def _floating(kernel: str, array: np.ndarray) -> None:
-    if array.dtype.kind != "f":
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{_scalar_type(array)}'; convert the tensor with "
-            ".float()"
-        )
 
 
 def _scalar_type(array: np.ndarray) -> str:
@@ -92,10 +78,9 @@ _INTERNAL: Any = {"where": "", "quiet": True}
 
 @operation(
     "SoftmaxBackwardDataBackward0",
-    fused=lambda V, dy, y, axes: V.mul(V.sub(dy, V.sum(V.mul(dy, y), axes, True)), y),
-    tensors=2,
+    fused=lambda V, dy, y, axes: V.mul(V.sub(dy, V.sum(V.mul(dy, y), axes, True)), y), tensors=2,
     **_INTERNAL,
-)
+)  # fmt: skip
 def softmax_backward(dy: Tensor, y: Tensor, axes: Any) -> Tensor:
     """Return the gradient of `_softmax`, which gave y."""
     found = kernels.of(dy).softmax_backward(np.atleast_1d(dy), np.atleast_1d(y), axes)
@@ -104,10 +89,9 @@ def softmax_backward(dy: Tensor, y: Tensor, axes: Any) -> Tensor:
 
 @operation(
     "LogSoftmaxBackwardDataBackward0",
-    fused=lambda V, dy, y, dim: V.sub(dy, V.mul(V.exp(y), V.sum(dy, dim, True))),
-    tensors=2,
+    fused=lambda V, dy, y, dim: V.sub(dy, V.mul(V.exp(y), V.sum(dy, dim, True))), tensors=2,
     **_INTERNAL,
-)
+)  # fmt: skip
 def log_softmax_backward(dy: Tensor, y: Tensor, dim: int) -> Tensor:
     """Return the gradient of `_log_softmax`, which gave y."""
     found = kernels.of(dy).log_softmax_backward(np.atleast_1d(dy), np.atleast_1d(y), dim)
@@ -115,19 +99,17 @@ def log_softmax_backward(dy: Tensor, y: Tensor, dim: int) -> Tensor:
 
 
 @operation(
-    "SoftmaxBackward0",
-    lambda V, dy, result, axes: V.softmax_backward(dy, result, axes),
+    "SoftmaxBackward0", lambda V, dy, result, axes: V.softmax_backward(dy, result, axes),
     **_INTERNAL,
-)
+)  # fmt: skip
 def _softmax(input: Tensor, axes: Any) -> Tensor:
     return kernels.of(input).softmax(np.atleast_1d(input), axes).reshape(input.shape)
 
 
 @operation(
-    "LogSoftmaxBackward0",
-    lambda V, dy, result, dim: V.log_softmax_backward(dy, result, dim),
+    "LogSoftmaxBackward0", lambda V, dy, result, dim: V.log_softmax_backward(dy, result, dim),
     **_INTERNAL,
-)
+)  # fmt: skip
 def _log_softmax(input: Tensor, dim: int) -> Tensor:
     return kernels.of(input).log_softmax(np.atleast_1d(input), dim).reshape(input.shape)
 
@@ -149,7 +131,7 @@ def _along(function: Any, input: Any, dim: Any, dtype: Any) -> Any:
         raise TypeError(
             f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}"
         )
-    _floating(f"{name}_kernel", input.array)
+    only_floating(input.array, f"{name}_kernel")
     return function(input, axis(int(dim), ndim))
 
 
@@ -325,10 +307,8 @@ _BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
 @operation(
     _node_by_index,
     lambda V, dy, target, weight, how, shapes: V.nll_backward(dy, target, weight, how, shapes[0]),
-    tensors=3,
-    shape=_shape_by_index,
-    **_BY_INDEX,
-)
+    tensors=3, shape=_shape_by_index, **_BY_INDEX,
+)  # fmt: skip
 def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]) -> Tensor:
     """loss = -weight[target] input[target]    how: the index to ignore, the reduction"""
     indices, rows = _indices(input, target, weight), _by_class(input)
@@ -340,10 +320,9 @@ def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]
 
 @operation(
     "NllLossBackwardBackward0",
-    lambda V, dy, target, weight, how: V.nll_loss_nd(dy, target, weight, how),
-    tensors=3,
+    lambda V, dy, target, weight, how: V.nll_loss_nd(dy, target, weight, how), tensors=3,
     **_BY_INDEX,
-)
+)  # fmt: skip
 def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) -> Tensor:
     """Return the gradient of `nll_loss_nd` for an input of a shape. Each is the other's adjoint."""
     indices = target.reshape(-1).astype(np.int64, copy=False)
@@ -394,13 +373,9 @@ def _layered(V: Any, dy: Any, input: Any, target: Any, weight: Any, how: Any, _:
 
 
 @operation(
-    "NllLossBackwardBackward0",
-    fused=_layered,
-    tensors=4,
-    quiet=True,
-    shape=lambda shapes: shapes[1],
-    **_BY_INDEX,
-)
+    "NllLossBackwardBackward0", fused=_layered, tensors=4, quiet=True,
+    shape=lambda shapes: shapes[1], **_BY_INDEX,
+)  # fmt: skip
 def cross_entropy_backward(
     dy: Tensor, input: Tensor, target: Tensor, weight: Any, how: Any, kept: Any
 ) -> Tensor:
@@ -457,15 +432,10 @@ def _soft_gradients(
 
 
 @operation(
-    "CrossEntropyBackward0",
-    joint=_soft_gradients,
-    tensors=4,
-    optional="weight ignored",
-    keeps="intermediate",
-    remade="input",
-    where="",
+    "CrossEntropyBackward0", joint=_soft_gradients, tensors=4, optional="weight ignored",
+    keeps="intermediate", remade="input", where="",
     shape=lambda shapes, how: _without_classes(shapes[0]) if how[0] == "none" else (),
-)
+)  # fmt: skip
 def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Any, ignored: Any, how: Any, keep: bool = False
 ) -> Any:
@@ -562,8 +532,7 @@ def cross_entropy(
             _class_weights(weight.array, x.shape[_class_dim(x.shape)])
     if x.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
-    if x.dtype.kind != "f":
-        _floating("log_softmax_kernel", x)
+    only_floating(x, "log_softmax_kernel")
     if by_probability:
         return _by_probability(input, target, weight, reduction, float(label_smoothing))
     if label_smoothing:
@@ -594,7 +563,7 @@ def nll_loss(
     reduction = _checked(
         "nll_loss_nd", reduction, size_average, reduce, input=input, target=target, weight=weight
     )
-    _floating("nll_loss_out_frame", input.array)
+    only_floating(input.array, "nll_loss_out_frame")
     return nll_loss_nd(input, target, weight, (ignore_index, reduction))
 
 
@@ -629,13 +598,9 @@ def _pair_gradients(
 
 
 @operation(
-    lambda name: f"{name}LossBackward0",
-    joint=_pair_gradients,
-    tensors=2,
-    numbers=False,
-    where="",
+    lambda name: f"{name}LossBackward0", joint=_pair_gradients, tensors=2, numbers=False, where="",
     shape=_shape_reduced,
-)
+)  # fmt: skip
 def pair_loss(
     input: Tensor, target: Tensor, name: str, reduction: str, option: float = 0.0
 ) -> Tensor:
@@ -649,14 +614,9 @@ def _squared_gradients(V: Any, dy: Any, wanted: Any, input: Any, target: Any, di
 
 
 @operation(
-    "MseLossBackward0",
-    joint=_squared_gradients,
-    tensors=2,
-    numbers=False,
-    fits=True,
-    shape=lambda: (),
-    **_INTERNAL,
-)
+    "MseLossBackward0", joint=_squared_gradients, tensors=2, numbers=False, fits=True,
+    shape=lambda: (), **_INTERNAL,
+)  # fmt: skip
 def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
     """loss = sum((input - target)²) / divisor, of two tensors alike"""
     return kernels.of(input).squared_error(input, target, divisor)
@@ -686,7 +646,7 @@ def _checked_pair(
             stacklevel=3,
         )
     if t.dtype.kind != "f":
-        _floating(name, x)
+        only_floating(x, name)
     return reduction
 
 
@@ -853,13 +813,9 @@ def _bce_gradients(
 
 
 @operation(
-    "BinaryCrossEntropyWithLogitsBackward0",
-    joint=_bce_gradients,
-    tensors=4,
-    numbers=False,
-    shape=_shape_reduced,
-    **_WEIGHED,
-)
+    "BinaryCrossEntropyWithLogitsBackward0", joint=_bce_gradients, tensors=4, numbers=False,
+    shape=_shape_reduced, **_WEIGHED,
+)  # fmt: skip
 def bce_loss(input: Tensor, target: Tensor, weight: Any, pos_weight: Any, reduction: str) -> Tensor:
     """loss = weight ((1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x))"""
     x, t = promoted(input, target)
@@ -896,7 +852,7 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({Size(t.shape)}) must be the same as input size ({Size(x.shape)})"
         )
-    _floating("log_sigmoid", x)
+    only_floating(x, "log_sigmoid")
     if t.dtype.kind != "f":
         raise RuntimeError(
             f"result type {_scalar_type(x)} can't be cast to the desired output type "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minnet import kernels
-from minnet.operation import RESULT, Tensor, apply, arrays, operation, tensors
+from minnet.operation import RESULT, Tensor, apply, operation, tensors
 from minnet.variable import Variable
 
 NODES = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
@@ -46,27 +46,16 @@ def _read(positions: Sequence[int], activations: Names) -> list[int]:
     return read
 
 
-def mlp_backward(dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
+def _back(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
     """Return the gradients of the input and all parameters: of arrays, in one call."""
     return kernels.of(dy).mlp_backward(dy, kept, wanted)
 
 
-arrays.mlp_backward = mlp_backward
-
-
 @operation(
-    _node,
-    joint=lambda V, dy, wanted, kept: V.mlp_backward(dy, wanted, kept),
-    fused=_composition,
-    reads=_read,
-    optional="inputs",
-    variadic=True,
-    keeps="intermediate",
-    where="",
-    quiet=True,
-    fits=True,
-    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
-)
+    _node, joint=_back, fused=_composition,
+    reads=_read, optional="inputs", variadic=True, keeps="intermediate", where="", quiet=True,
+    fits=True, shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
+)  # fmt: skip
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
     """Return the layers' output, and if it is to `keep` it what backward reads.
 
@@ -106,9 +95,7 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
         except Unfit:
             pass
         else:
-            if (
-                out._node is not None
-            ):  # sends as if there were a node for each layer, the last first
+            if out._node is not None:  # as if there were a node for each layer, the last first
                 out._node.sends.reverse()
             return out
     return _composition(tensors, [input, *parameters], activations)

@@ -94,11 +94,9 @@ def _in_dtype(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 @operation(
     lambda dim: "SumBackward0" if dim is None else "SumBackward1",
-    lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
-    named="dtype",
-    quiet=True,
-    shape=shape_over,
-)
+    lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]), named="dtype",
+    quiet=True, shape=shape_over,
+)  # fmt: skip
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the sum of all elements, or over the given dims. Integers and bools sum to int64.
 
@@ -122,12 +120,9 @@ def _mean_slope(V: Any, dy: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
 
 
 @operation(
-    lambda dim: "MeanBackward0" if dim is None else "MeanBackward1",
-    _mean_slope,
-    named="dtype",
-    quiet=True,
-    shape=shape_over,
-)
+    lambda dim: "MeanBackward0" if dim is None else "MeanBackward1", _mean_slope, named="dtype",
+    quiet=True, shape=shape_over,
+)  # fmt: skip
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the mean of all elements, or over the given dims. The mean of none is NaN.
 
@@ -192,12 +187,9 @@ def _variance_slope(
 
 @operation("VarBackward0", _variance_slope, named="correction", shape=shape_over)
 def var(
-    input: Tensor,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False,
     correction: Number | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Return the variance of all elements, or over the given dims.
 
     The sum of squares is divided by n - `correction`: 1 by default, 0 for `unbiased=False`.
@@ -228,12 +220,9 @@ def _deviation_slope(
 
 @operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over)
 def std(
-    input: Tensor,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False,
     correction: Number | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Return the standard deviation; see `var`. Its gradient is 0 where all elements are equal.
 
     Example:
@@ -341,11 +330,9 @@ def extreme(input: Tensor, name: str) -> Tensor:
 
 
 @_choosing(
-    lambda name: f"{name.capitalize()}Backward0",
-    _put_back,
-    where="",
+    lambda name: f"{name.capitalize()}Backward0", _put_back, where="",
     shape=lambda shapes, dim, keepdim: (_reduced(shapes[0], dim, keepdim),) * 2,
-)
+)  # fmt: skip
 def extreme_along(input: Tensor, name: str, dim: int, keepdim: bool, keep: bool = False) -> Any:
     """Return the "max" or "min" of the elements of a dim, and their indices."""
     d = axis(dim, input.ndim)
@@ -522,11 +509,8 @@ def _recurred_back(V: Any, dy: Any, scale: Any, dim: Any, back: bool) -> Any:
 @operation(
     "ProdBackward0",
     lambda V, dy, scale, result, dim, back: V.mul(_recurred_back(V, dy, scale, dim, back), result),
-    _recurred_back,
-    where="",
-    optional="shift",
-    shape=lambda shapes: shapes[0],
-)
+    _recurred_back, where="", optional="shift", shape=lambda shapes: shapes[0],
+)  # fmt: skip
 def recurrence(scale: Tensor, shift: Tensor | None, dim: Any, back: bool) -> Tensor:
     """Return r, where r[0] = 0 and r[i + 1] = r[i] * scale[i] + shift[i], along some dims.
 
@@ -562,10 +546,9 @@ def _of_the_others(V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, shapes:
 
 
 @operation(
-    lambda dim: "ProdBackward0" if dim is None else "ProdBackward1",
-    _of_the_others,
+    lambda dim: "ProdBackward0" if dim is None else "ProdBackward1", _of_the_others,
     shape=shape_over,
-)
+)  # fmt: skip
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the product of all elements, or over one dim.
 
@@ -704,13 +687,9 @@ def _shape_of_topk(shapes: Any, k: int, dim: int) -> tuple[tuple[int, ...], ...]
 
 @_choosing("TopkBackward0", _put_back, shape=_shape_of_topk)
 def topk(
-    input: Tensor,
-    k: int,
-    dim: int = -1,
-    largest: bool = True,
-    sorted: bool = True,
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True,
     keep: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """Return the k largest (or smallest) elements of a dim, in order, and their indices.
 
     Raises:
