@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels, random
+from minnet.functional.arithmetic import only_floating
 from minnet.functional.shape import expand
 from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import ints
@@ -23,18 +26,41 @@ def _finished(array: Any, requires_grad: bool) -> Any:
     return out.requires_grad_(True) if requires_grad else out
 
 
-def _made(make: Any, size: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
-    """Return a tensor of what NumPy's `zeros` or its kin make."""
-    return _finished(make(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
+def _as(input: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
+    """Return a dtype and a device, a tensor's where there is none."""
+    return (
+        dtypes.of(input.array) if dtype is None else dtype,
+        kernels.device_of(input.array) if device is None else device,
+    )
 
 
-def _empty(size: tuple[Any, ...], dtype: np.dtype, device: Any) -> Any:
-    """Return an unset array for random numbers."""
-    return np.empty(_sizes(size), dtype, like=kernels.like(device))
+def _maker(function: Any = None, *, where: str = "minnet", aliases: str = "") -> Any:
+    """Declare a function that makes a tensor, by one that makes the array.
 
+    What it takes beside is the same for all: `dtype`, `device` and `requires_grad`. The array's
+    function is given the dtype, one of NumPy's, and what NumPy's functions take as `like`. Unless
+    there is a tensor `input` to be like, its own default for the dtype counts before the user's.
+    """
+    if function is None:
+        return partial(_maker, where=where, aliases=aliases)
+    signature = inspect.signature(function)
+    *own, last, _ = signature.parameters.values()
+    of_input, default, unset = own[0].name == "input", last.default, last.empty
 
-def _dtype(dtype: Any) -> np.dtype:
-    return dtypes.numpy_of(dtypes.get_default_dtype() if dtype is None else dtype)
+    def made(
+        *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any
+    ) -> Any:
+        if of_input:
+            dtype, device = _as(args[0] if args else rest["input"], dtype, device)
+        elif dtype is None:
+            dtype = dtypes.get_default_dtype() if default is unset else default
+        dtype = dtype if dtype is None else dtypes.numpy_of(dtype)
+        array = function(*args, dtype=dtype, like=kernels.like(device), **rest)
+        return _finished(array, requires_grad)
+
+    options = list(inspect.signature(made).parameters.values())[1:-1]
+    made.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    return composite(wraps(function)(made), where=where, aliases=aliases, out=not of_input)
 
 
 def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -83,7 +109,8 @@ def _array(data: Any, dtype: Any) -> np.ndarray:
         dtypes.of(array)
         return array
     with np.errstate(invalid="ignore", over="ignore"):
-        return array.astype(dtypes.numpy_of(dtype), copy=False)
+        dtype = dtype if isinstance(dtype, np.dtype) else dtypes.numpy_of(dtype)
+        return array.astype(dtype, copy=False)
 
 
 def _plain(data: Any) -> Any:
@@ -182,8 +209,8 @@ def from_dlpack(ext_tensor: Any) -> Any:
     return wrap(array)
 
 
-@composite(where="minnet", out=True)
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+@_maker
+def zeros(*size: Any, dtype: Any, like: Any) -> Any:
     """Return a tensor of zeros.
 
     Example:
@@ -192,11 +219,11 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         tensor([[0., 0.],
                 [0., 0.]])
     """
-    return _made(np.zeros, size, dtype, device, requires_grad)
+    return np.zeros(_sizes(size), dtype, like=like)
 
 
-@composite(where="minnet", out=True)
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+@_maker
+def ones(*size: Any, dtype: Any, like: Any) -> Any:
     """Return a tensor of ones.
 
     Example:
@@ -204,11 +231,11 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
         >>> minnet.ones(2)
         tensor([1., 1.])
     """
-    return _made(np.ones, size, dtype, device, requires_grad)
+    return np.ones(_sizes(size), dtype, like=like)
 
 
-@composite(where="minnet", out=True)
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+@_maker
+def empty(*size: Any, dtype: Any, like: Any) -> Any:
     """Return a tensor whose elements are not set.
 
     Example:
@@ -216,18 +243,11 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         >>> minnet.empty(2, 3).shape
         torch.Size([2, 3])
     """
-    return _made(np.empty, size, dtype, device, requires_grad)
+    return np.empty(_sizes(size), dtype, like=like)
 
 
-@composite(where="minnet", out=True)
-def full(
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def full(size: Any, fill_value: Any, *, dtype: Any = None, like: Any) -> Any:
     """Return a tensor of one value, in the value's dtype unless one is given.
 
     Example:
@@ -236,26 +256,11 @@ def full(
         tensor([7, 7])
     """
     value = _array(fill_value, dtype)
-    array = np.full(_sizes((size,)), value, value.dtype, like=kernels.like(device))
-    return _finished(array, requires_grad)
+    return np.full(_sizes((size,)), value, value.dtype, like=like)
 
 
-def _as(input: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
-    """Return a dtype and a device, a tensor's where there is none."""
-    return (
-        dtypes.of(input.array) if dtype is None else dtype,
-        kernels.device_of(input.array) if device is None else device,
-    )
-
-
-def _made_like(make: Any, input: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
-    return _made(make, input.array.shape, *_as(input, dtype, device), requires_grad)
-
-
-@composite(where="minnet")
-def zeros_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
+@_maker
+def zeros_like(input: Any, *, dtype: Any, like: Any) -> Any:
     """Return zeros of a tensor's shape and dtype.
 
     Example:
@@ -263,13 +268,11 @@ def zeros_like(
         >>> minnet.zeros_like(minnet.tensor([1, 2]))
         tensor([0, 0])
     """
-    return _made_like(np.zeros, input, dtype, device, requires_grad)
+    return np.zeros(input.array.shape, dtype, like=like)
 
 
-@composite(where="minnet")
-def ones_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
+@_maker
+def ones_like(input: Any, *, dtype: Any, like: Any) -> Any:
     """Return ones of a tensor's shape and dtype.
 
     Example:
@@ -277,13 +280,11 @@ def ones_like(
         >>> minnet.ones_like(minnet.tensor([1, 2]))
         tensor([1, 1])
     """
-    return _made_like(np.ones, input, dtype, device, requires_grad)
+    return np.ones(input.array.shape, dtype, like=like)
 
 
-@composite(where="minnet")
-def empty_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
+@_maker
+def empty_like(input: Any, *, dtype: Any, like: Any) -> Any:
     """Return an unset tensor of a tensor's shape and dtype.
 
     Example:
@@ -291,18 +292,11 @@ def empty_like(
         >>> minnet.empty_like(minnet.tensor([1, 2])).dtype
         torch.int64
     """
-    return _made_like(np.empty, input, dtype, device, requires_grad)
+    return np.empty(input.array.shape, dtype, like=like)
 
 
-@composite(where="minnet")
-def full_like(
-    input: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def full_like(input: Any, fill_value: Any, *, dtype: Any, like: Any) -> Any:
     """Return one value in a tensor's shape and dtype.
 
     Example:
@@ -310,14 +304,7 @@ def full_like(
         >>> minnet.full_like(minnet.tensor([1, 2]), 7)
         tensor([7, 7])
     """
-    return new_full(
-        input,
-        input.array.shape,
-        fill_value,
-        dtype=dtype,
-        device=device,
-        requires_grad=requires_grad,
-    )
+    return np.full(input.array.shape, _array(fill_value, dtype), dtype, like=like)
 
 
 @composite(where="Tensor")
@@ -335,16 +322,8 @@ def new_tensor(
     return tensor(data, dtype=d, device=place, requires_grad=requires_grad)
 
 
-@composite(where="Tensor")
-def new_full(
-    input: Tensor,
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@_maker(where="Tensor")
+def new_full(input: Tensor, size: Any, fill_value: Any, *, dtype: Any, like: Any) -> Tensor:
     """Return a tensor of one value, in this tensor's dtype unless one is given.
 
     Example:
@@ -352,14 +331,11 @@ def new_full(
         >>> minnet.ones(1).new_full((2,), 3)
         tensor([3., 3.])
     """
-    d, place = _as(input, dtype, device)
-    return full(size, fill_value, dtype=d, device=place, requires_grad=requires_grad)
+    return np.full(_sizes((size,)), _array(fill_value, dtype), dtype, like=like)
 
 
-@composite(where="Tensor", aliases="new_empty")
-def new_zeros(
-    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@_maker(where="Tensor", aliases="new_empty")
+def new_zeros(input: Tensor, *size: Any, dtype: Any, like: Any) -> Tensor:
     """Return zeros, in this tensor's dtype unless one is given.
 
     Example:
@@ -367,13 +343,11 @@ def new_zeros(
         >>> minnet.tensor([5]).new_zeros(2)
         tensor([0, 0])
     """
-    return _made(np.zeros, size, *_as(input, dtype, device), requires_grad)
+    return np.zeros(_sizes(size), dtype, like=like)
 
 
-@composite(where="Tensor")
-def new_ones(
-    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+@_maker(where="Tensor")
+def new_ones(input: Tensor, *size: Any, dtype: Any, like: Any) -> Tensor:
     """Return ones, in this tensor's dtype unless one is given.
 
     Example:
@@ -381,18 +355,11 @@ def new_ones(
         >>> minnet.tensor([5]).new_ones(2)
         tensor([1, 1])
     """
-    return _made(np.ones, size, *_as(input, dtype, device), requires_grad)
+    return np.ones(_sizes(size), dtype, like=like)
 
 
-@composite(where="minnet", out=True)
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def eye(n: int, m: int | None = None, *, dtype: Any, like: Any) -> Any:
     """Return the matrix with ones on the main diagonal.
 
     Example:
@@ -401,19 +368,11 @@ def eye(
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    return _finished(np.eye(n, m, dtype=_dtype(dtype), like=kernels.like(device)), requires_grad)
+    return np.eye(n, m, dtype=dtype, like=like)
 
 
-@composite(where="minnet", out=True)
-def arange(
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, like: Any) -> Any:
     """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
 
     Raises:
@@ -426,33 +385,22 @@ def arange(
     """
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (v.item() if isinstance(v, Variable) else v for v in (start, end, step))  # type: ignore[attr-defined]
-    if dtype is not None and not dtypes.numpy_of(dtype).kind == "f":
+    if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype is None and all(isinstance(v, int) for v in (start, end, step)):
-        dtype = dtypes.int64
-    n = math.ceil((end - start) / step)
-    if all(isinstance(v, int) for v in (start, end, step)):
-        n = -((start - end) // step)
-        values = start + np.arange(n, dtype=np.int64) * step
-    else:
-        values = start + np.arange(n, dtype=np.float64) * step
-    return _finished(kernels.moved(values.astype(_dtype(dtype)), device), requires_grad)
+    whole = all(isinstance(v, int) for v in (start, end, step))
+    n = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    values = start + np.arange(n, dtype=np.int64 if whole else np.float64) * step
+    if dtype is None:
+        dtype = values.dtype if whole else dtypes.get_default_dtype().numpy
+    return np.asarray(values.astype(dtype), like=like)
 
 
-@composite(where="minnet", out=True)
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> Any:
     """Return `steps` numbers from start to end, both included, at equal distances.
 
     Raises:
@@ -465,30 +413,26 @@ def linspace(
     """
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    values = np.linspace(start, end, steps).astype(_dtype(dtype))
-    return _finished(kernels.moved(values, device), requires_grad)
+    return np.asarray(np.linspace(start, end, steps).astype(dtype), like=like)
 
 
 # Random tensors
 
 
-def _floating(dtype: Any, name: str) -> np.dtype:
-    d = _dtype(dtype)
-    if d.kind != "f":
+def _random(name: str, size: Any, dtype: np.dtype, like: Any, generator: Any = None) -> Any:
+    """Return an array of draws from U[0, 1) for "rand", from N(0, 1) for "randn"."""
+    if dtype.kind != "f":
         raise NotImplementedError(
-            f'"{name}" is not implemented for {dtypes.OF_NUMPY[d]}; give a float dtype'
+            f'"{name}" is not implemented for {dtypes.OF_NUMPY[dtype]}; give a float dtype'
         )
-    return d
+    array = np.empty(_sizes(size), dtype, like=like)
+    generator = random.resolve(generator)
+    (generator.uniform if name == "rand" else generator.normal)(array, 0.0, 1.0)
+    return array
 
 
-@composite(where="minnet", out=True)
-def rand(
-    *size: Any,
-    generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def rand(*size: Any, generator: Any = None, dtype: Any, like: Any) -> Any:
     """Return draws from U[0, 1).
 
     Example:
@@ -496,19 +440,11 @@ def rand(
         >>> minnet.rand(2, 3).shape
         torch.Size([2, 3])
     """
-    array = _empty(size, _floating(dtype, "rand"), device)
-    random.resolve(generator).uniform(array, 0.0, 1.0)
-    return _finished(array, requires_grad)
+    return _random("rand", size, dtype, like, generator)
 
 
-@composite(where="minnet", out=True)
-def randn(
-    *size: Any,
-    generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def randn(*size: Any, generator: Any = None, dtype: Any, like: Any) -> Any:
     """Return draws from N(0, 1).
 
     Example:
@@ -517,15 +453,11 @@ def randn(
         >>> minnet.randn(2, 2).shape
         torch.Size([2, 2])
     """
-    array = _empty(size, _floating(dtype, "randn"), device)
-    random.resolve(generator).normal(array, 0.0, 1.0)
-    return _finished(array, requires_grad)
+    return _random("randn", size, dtype, like, generator)
 
 
-@composite(where="minnet")
-def rand_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
+@_maker
+def rand_like(input: Any, *, dtype: Any, like: Any) -> Any:
     """Return draws from U[0, 1) in a tensor's shape and dtype.
 
     Example:
@@ -533,14 +465,11 @@ def rand_like(
         >>> minnet.rand_like(minnet.ones(2)).shape
         torch.Size([2])
     """
-    d, place = _as(input, dtype, device)
-    return rand(input.array.shape, dtype=d, device=place, requires_grad=requires_grad)
+    return _random("rand", input.array.shape, dtype, like)
 
 
-@composite(where="minnet")
-def randn_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
+@_maker
+def randn_like(input: Any, *, dtype: Any, like: Any) -> Any:
     """Return draws from N(0, 1) in a tensor's shape and dtype.
 
     Example:
@@ -548,20 +477,18 @@ def randn_like(
         >>> minnet.randn_like(minnet.ones(2)).shape
         torch.Size([2])
     """
-    d, place = _as(input, dtype, device)
-    return randn(input.array.shape, dtype=d, device=place, requires_grad=requires_grad)
+    return _random("randn", input.array.shape, dtype, like)
 
 
-@composite(where="minnet", out=True)
+@_maker
 def randint(
     low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
     generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    dtype: Any = dtypes.int64,
+    like: Any,
 ) -> Any:
     """Return whole numbers from [low, high), all equally likely: `randint(high, size)` starts at 0.
 
@@ -576,23 +503,15 @@ def randint(
     """
     if size is None:  # randint(high, size)
         low, high, size = None, low, high
-    low = 0 if low is None else low
     if size is None:
         raise TypeError("randint() missing required argument: 'size'")
-    array = _empty((size,), _dtype(dtypes.int64 if dtype is None else dtype), device)
-    random.resolve(generator).integers(array, low, high)
-    return _finished(array, requires_grad)
+    array = np.empty(_sizes((size,)), dtype, like=like)
+    random.resolve(generator).integers(array, 0 if low is None else low, high)
+    return array
 
 
-@composite(where="minnet", out=True)
-def randperm(
-    n: int,
-    *,
-    generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def randperm(n: int, *, generator: Any = None, dtype: Any = dtypes.int64, like: Any) -> Any:
     """Return a random order of 0 … n - 1.
 
     Raises:
@@ -606,16 +525,15 @@ def randperm(
     """
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
-    d = _dtype(dtypes.int64 if dtype is None else dtype)
-    if d.kind == "b":
+    if dtype.kind == "b":
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
-    largest = 2 ** (np.finfo(d).nmant + 1) if d.kind == "f" else np.iinfo(d).max
+    largest = 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else np.iinfo(dtype).max
     if n - 1 > largest:
         raise RuntimeError(
-            f"n cannot be greater than {largest + 1} for {dtypes.OF_NUMPY[d].tensor_type} type."
+            f"n cannot be greater than {largest + 1} for {dtypes.OF_NUMPY[dtype].tensor_type} type."
         )
     order = random.resolve(generator).permutation(n)
-    return _finished(kernels.moved(order.astype(d, copy=False), device), requires_grad)
+    return np.asarray(order.astype(dtype, copy=False), like=like)
 
 
 @composite(where="minnet", out=True)
@@ -632,14 +550,6 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     """
     result = wrap(np.empty_like(input.array))
     return result.bernoulli_(input if p is None else p, generator=generator)
-
-
-def _check_floating(array: Any, name: str) -> None:
-    if array.dtype.kind != "f":
-        raise NotImplementedError(
-            f'"{name}" not implemented for {dtypes.of(array).tensor_type!r}; it needs a floating '
-            "point tensor"
-        )
 
 
 def _drawn(name: str) -> Any:
@@ -663,7 +573,7 @@ def uniform_(input: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Any = N
         >>> bool((x >= -1).all() and (x < 1).all())
         True
     """
-    _check_floating(input, "check_uniform_bounds")
+    only_floating(input, "check_uniform_bounds")
     random.resolve(generator).uniform(input, a, b)
     return input
 
@@ -681,7 +591,7 @@ def normal_(input: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Any
         >>> minnet.empty(2).normal_(3, 0)
         tensor([3., 3.])
     """
-    _check_floating(input, "normal_kernel_cpu")
+    only_floating(input, "normal_kernel_cpu")
     random.resolve(generator).normal(input, mean, std)
     return input
 
@@ -736,11 +646,7 @@ def bernoulli_(input: Tensor, p: Tensor | Number = 0.5, generator: Any = None) -
         random.resolve(generator).bernoulli(input, p)
         return input
     chances = expand.operation.value(p, input.shape)
-    if chances.dtype.kind != "f":
-        raise NotImplementedError(
-            f'"bernoulli_tensor_cpu_p_" not implemented for {dtypes.of(chances).tensor_type!r}; '
-            "probabilities are floating point"
-        )
+    only_floating(chances, "bernoulli_tensor_cpu_p_")
     if not ((chances >= 0) & (chances <= 1)).all():
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
     uniform = np.empty_like(input, dtype=chances.dtype)

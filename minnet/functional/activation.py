@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
-from minnet.functional.arithmetic import abs, add, div, floating
+from minnet import kernels
+from minnet.functional.arithmetic import abs, add, div, floating, only_floating
 from minnet.operation import Tensor, composite, operation
 
 TWO_BY_SQRT_PI = 1.1283791670955126
@@ -24,16 +24,8 @@ TANH_SLOPE, TANH_CUBIC = sqrt(2 / pi), 0.044715  # of the tanh in `gelu`
 
 
 def _kernels(array: np.ndarray, name: str) -> Any:
-    """Return the kernels of an array's device.
-
-    Raises:
-        NotImplementedError: a RuntimeError, if the array is not floating point.
-    """
-    if array.dtype.kind != "f":
-        raise NotImplementedError(
-            f"\"{name}\" not implemented for '{dtypes.of(array).tensor_type}': expected a "
-            "floating point tensor; convert it with .float()"
-        )
+    """Return the kernels of a floating point array's device."""
+    only_floating(array, name)
     return kernels.of(array)
 
 
@@ -104,8 +96,7 @@ def exp(input: Tensor) -> Tensor:
         >>> minnet.exp(minnet.tensor([0.0, 1.0]))
         tensor([1.0000, 2.7183])
     """
-    input = floating(input)
-    return kernels.of(input).exp(input)
+    return kernels.of(input).exp(floating(input))
 
 
 @elementary("Expm1Backward0", lambda V, dy, result: V.mul(dy, V.add(result, 1)))
@@ -117,8 +108,7 @@ def expm1(input: Tensor) -> Tensor:
         >>> minnet.expm1(minnet.tensor([0.0, 1.0]))
         tensor([0.0000, 1.7183])
     """
-    input = floating(input)
-    return kernels.of(input).expm1(input)
+    return kernels.of(input).expm1(floating(input))
 
 
 @elementary("LogBackward0", lambda V, dy, input: V.div(dy, input))
@@ -130,8 +120,7 @@ def log(input: Tensor) -> Tensor:
         >>> minnet.log(minnet.tensor([1.0, 2.0, 0.0]))
         tensor([0.0000, 0.6931,   -inf])
     """
-    input = floating(input)
-    return kernels.of(input).log(input)
+    return kernels.of(input).log(floating(input))
 
 
 @elementary("Log1PBackward0", lambda V, dy, input: V.div(dy, V.add(input, 1)))
@@ -143,8 +132,7 @@ def log1p(input: Tensor) -> Tensor:
         >>> minnet.log1p(minnet.tensor([0.0, 1.0]))
         tensor([0.0000, 0.6931])
     """
-    input = floating(input)
-    return kernels.of(input).log1p(input)
+    return kernels.of(input).log1p(floating(input))
 
 
 @elementary("SinBackward0", lambda V, dy, input: V.mul(dy, V.cos(input)))
@@ -156,8 +144,7 @@ def sin(input: Tensor) -> Tensor:
         >>> minnet.sin(minnet.tensor([0.0, 1.0]))
         tensor([0.0000, 0.8415])
     """
-    input = floating(input)
-    return kernels.of(input).sin(input)
+    return kernels.of(input).sin(floating(input))
 
 
 @elementary("CosBackward0", lambda V, dy, input: V.mul(dy, V.neg(V.sin(input))))
@@ -169,8 +156,7 @@ def cos(input: Tensor) -> Tensor:
         >>> minnet.cos(minnet.tensor([0.0, 1.0]))
         tensor([1.0000, 0.5403])
     """
-    input = floating(input)
-    return kernels.of(input).cos(input)
+    return kernels.of(input).cos(floating(input))
 
 
 def _erf_slope(V: Any, dy: Any, input: Any) -> Any:
@@ -186,8 +172,7 @@ def erf(input: Tensor) -> Tensor:
         >>> minnet.erf(minnet.tensor([0.0, 1.0]))
         tensor([0.0000, 0.8427])
     """
-    input = floating(input)
-    return kernels.of(input).erf(input)
+    return kernels.of(input).erf(floating(input))
 
 
 @pointwise(
@@ -205,8 +190,7 @@ def tanh(input: Tensor) -> Tensor:
         >>> minnet.tanh(minnet.tensor([-1.0, 0.0, 1.0]))
         tensor([-0.7616,  0.0000,  0.7616])
     """
-    input = floating(input)
-    return kernels.of(input).tanh(input)
+    return kernels.of(input).tanh(floating(input))
 
 
 @pointwise(
@@ -224,19 +208,14 @@ def sigmoid(input: Tensor) -> Tensor:
         >>> minnet.sigmoid(minnet.tensor([-1.0, 0.0, 1.0]))
         tensor([0.2689, 0.5000, 0.7311])
     """
-    input = floating(input)
-    return kernels.of(input).sigmoid(input)
+    return kernels.of(input).sigmoid(floating(input))
 
 
 # Rectifiers
 
 
 @pointwise(
-    "ReluBackward0",
-    reads="result",
-    where="minnet Tensor F",
-    inplace="minnet Tensor F",
-    out=False,
+    "ReluBackward0", reads="result", where="minnet Tensor F", inplace="minnet Tensor F", out=False
 )
 def relu(input: Tensor) -> Tensor:
     """Return the larger of each element and 0. The derivative at 0 is 0.
@@ -505,9 +484,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 @pointwise(
-    "LogSigmoidBackward0",
-    lambda V, dy, x: V.neg(V.sigmoid_backward(dy, V.sigmoid(x))),
-    where="F",
+    "LogSigmoidBackward0", lambda V, dy, x: V.neg(V.sigmoid_backward(dy, V.sigmoid(x))), where="F"
 )
 def logsigmoid(input: Tensor) -> Tensor:
     """Return log(sigmoid(x)) without overflow.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.functional.arithmetic import add, mul
+from minnet.functional.arithmetic import add, check_tensors, mul, no_bool
 from minnet.functional.shape import reshape, unsqueeze
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import apply
@@ -45,26 +45,19 @@ def _multipliable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
         )
 
 
-def _tensors(function: str, **arguments: Any) -> None:
-    """Check the types of a function's first arguments.
-
-    Raises:
-        TypeError: if one is no tensor.
-    """
-    for position, (name, x) in enumerate(arguments.items(), 1):
-        if not isinstance(x, Variable):
-            raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be Tensor, not "
-                f"{type(x).__name__}"
-            )
-
-
-def _addmm_backward(
-    V: Any, dy: Any, wanted: Sequence[int], input: Any, weight: Any
-) -> Sequence[Any]:
+def _linear_back(V: Any, dy: Any, wanted: Any, input: Any, weight: Any) -> tuple[Any, Any, Any]:
+    """Return the gradients of bias, input and weight: of arrays, in one kernel."""
     k = kernels.of(dy)
     dx, dw, db = k.linear_backward(dy, input, weight, 1 in wanted, 2 in wanted, 0 in wanted)
     return db, dx, dw
+
+
+def _stackable(a: tuple[int, ...], b: tuple[int, ...], other_batch: bool = False) -> None:
+    if other_batch or a[-1] != b[-2]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[-1]}] but "
+            f"got: [{b[0]}, {b[-2]}]."
+        )
 
 
 def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -77,7 +70,7 @@ def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     lambda V, dy: V.sum(dy, 0),
     lambda V, dy, weight: V.mm(dy, weight),
     lambda V, dy, input: V.mm(V.t(dy), input),
-    joint=_addmm_backward,
+    joint=_linear_back,
     where="",
     quiet=True,
     fits=True,
@@ -130,8 +123,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         and isinstance(weight, Variable)
         and (bias is None or isinstance(bias, Variable))
     ):
-        named = {"input": input, "weight": weight, **({} if bias is None else {"bias": bias})}
-        _tensors("linear", **named)
+        check_tensors("linear", "bias", input=input, weight=weight, bias=bias)
     x, w = input.array, weight.array
     inner, shape = x.shape, w.shape
     if len(inner) == len(shape) == 2 and inner[1] == shape[1] and bias is not None:
@@ -147,11 +139,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             "linear expects an input with at least 1 dimension and a weight of shape "
             f"(out_features, in_features), got {tuple(inner)} and {tuple(shape)}"
         )
-    if inner[-1] != shape[1]:
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({math.prod(inner[:-1])}x{inner[-1]} and "
-            f"{shape[1]}x{shape[0]})"
-        )
+    rows = math.prod(inner[:-1]), inner[-1]
+    _multipliable(rows, shape[::-1])
     if x.dtype != w.dtype or (bias is not None and bias.array.dtype != w.dtype):
         other = w if bias is None or x.dtype != w.dtype else bias.array
         raise RuntimeError(
@@ -164,7 +153,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear expects a bias of shape ({shape[0]},) for a weight of shape "
             f"{tuple(shape)}, got {tuple(bias.array.shape)}"
         )
-    matrix = input if len(inner) == 2 else reshape(input, math.prod(inner[:-1]), inner[-1])
+    matrix = input if len(inner) == 2 else reshape(input, rows)
     out = _addmm(bias, matrix, weight) if full else _mm_transposed(matrix, weight)
     if bias is not None and not full:
         out = add(out, bias)
@@ -251,11 +240,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     for name, shape in (("batch1", a), ("batch2", b)):
         if len(shape) != 3:
             raise RuntimeError(f"{name} must be a 3D tensor, got {len(shape)}D")
-    if a[0] != b[0] or a[2] != b[1]:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but "
-            f"got: [{b[0]}, {b[1]}]."
-        )
+    _stackable(a, b, a[0] != b[0])
     _same_dtype(input, mat2)
     return _bmm.operation.value(input, mat2)
 
@@ -279,8 +264,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
         tensor(11.)
     """
     a, b = input, tensor
-    if a.dtype == b.dtype == bool:
-        raise NotImplementedError("\"dot\" not implemented for 'Bool'; convert with .int()")
+    no_bool(np.result_type(a.dtype, b.dtype), "dot")
     if a.ndim != 1 or b.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.shape != b.shape:
@@ -309,7 +293,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
         tensor([[3., 4.],
                 [6., 8.]])
     """
-    _tensors("outer", input=input, vec2=vec2)
+    check_tensors("outer", input=input, vec2=vec2)
     if input.array.ndim != 1 or vec2.array.ndim != 1:
         raise RuntimeError(
             f"outer: Expected 1-D arguments, got {input.array.ndim}-D and {vec2.array.ndim}-D"
@@ -332,7 +316,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         >>> minnet.matmul(minnet.tensor([[1.0, 2.0]]), minnet.tensor([3.0, 4.0]))
         tensor([11.])
     """
-    _tensors("matmul", input=input, other=other)
+    check_tensors("matmul", input=input, other=other)
     a, b = input.array, other.array
     if a.ndim == 2 and b.ndim == 2:
         return mm(input, other)
@@ -354,14 +338,10 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
             )
         return _squeezed(matmul(input, unsqueeze(other, 1)), -1)
     if b.ndim == 2:  # one product for all leading dims
-        _multipliable((math.prod(a.shape[:-1]), a.shape[-1]), b.shape)
-        rows = reshape(input, math.prod(a.shape[:-1]), a.shape[-1])
-        return reshape(mm(rows, other), *a.shape[:-1], b.shape[-1])
-    if a.shape[-1] != b.shape[-2]:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
-            f"{a.shape[-1]}] but got: [{b.shape[0]}, {b.shape[-2]}]."
-        )
+        rows = math.prod(a.shape[:-1]), a.shape[-1]
+        _multipliable(rows, b.shape)
+        return reshape(mm(reshape(input, rows), other), *a.shape[:-1], b.shape[-1])
+    _stackable(a.shape, b.shape)
     try:
         np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:

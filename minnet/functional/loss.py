@@ -11,13 +11,13 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
-from minnet.functional.arithmetic import floating, promoted, sub
+from minnet.functional.arithmetic import check_tensors, floating, only_floating, promoted, sub
 from minnet.functional.reduce import axes_of, shape_over
 from minnet.functional.shape import cast, reshape
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import apply
 from minnet.size import Size, axis
-from minnet.variable import Variable, wrap
+from minnet.variable import wrap
 from minnet.vocabulary import arrays
 
 
@@ -30,13 +30,7 @@ def _checked(
         TypeError: if an input is no tensor; a weight may be None.
         ValueError: if there is no such reduction.
     """
-    for name, x in inputs.items():
-        if not (isinstance(x, Variable) or (x is None and name in ("weight", "pos_weight"))):
-            position = list(inputs).index(name) + 1
-            raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be Tensor, not "
-                f"{type(x).__name__}"
-            )
+    check_tensors(function, "weight pos_weight", **inputs)
     if size_average is not None or reduce is not None:
         average = size_average is None or size_average
         reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
@@ -50,14 +44,6 @@ def _checked(
             f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'"
         )
     return reduction
-
-
-def _floating(kernel: str, array: np.ndarray) -> None:
-    if array.dtype.kind != "f":
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{_scalar_type(array)}'; convert the tensor with "
-            ".float()"
-        )
 
 
 def _scalar_type(array: np.ndarray) -> str:
@@ -151,7 +137,7 @@ def _along(function: Any, input: Any, dim: Any, dtype: Any) -> Any:
         raise TypeError(
             f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}"
         )
-    _floating(f"{name}_kernel", input.array)
+    only_floating(input.array, f"{name}_kernel")
     return function(input, axis(int(dim), ndim))
 
 
@@ -438,9 +424,16 @@ def _q_and_log_p(V: Any, input: Any, target: Any, weight: Any, smoothing: float)
 
 
 def _soft_gradients(
-    V: Any, dy: Any, wanted: Any, input: Any, target: Any, weight: Any, ignored: Any, how: Any,
+    V: Any,
+    dy: Any,
+    wanted: Any,
+    input: Any,
+    target: Any,
+    weight: Any,
+    ignored: Any,
+    how: Any,
     kept: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     (reduction, smoothing, divisor), shape = how, input.shape
     dim = _class_dim(shape)
     q, log_p = kept or _q_and_log_p(V, input, target, weight, smoothing)
@@ -522,10 +515,15 @@ def _smoothed_by_index(
 
 @composite(where="F")
 def cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Return the cross-entropy between logits and targets: -log softmax(input)[target].
 
     Args:
@@ -549,9 +547,14 @@ def cross_entropy(
         tensor(0.0878)
     """
     reduction = _checked(
-        "cross_entropy_loss", reduction, size_average, reduce,
-        input=input, target=target, weight=weight,
-    )  # fmt: skip
+        "cross_entropy_loss",
+        reduction,
+        size_average,
+        reduce,
+        input=input,
+        target=target,
+        weight=weight,
+    )
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     x, t = input.array, target.array
@@ -568,8 +571,7 @@ def cross_entropy(
             _class_weights(weight.array, x.shape[_class_dim(x.shape)])
     if x.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
-    if x.dtype.kind != "f":
-        _floating("log_softmax_kernel", x)
+    only_floating(x, "log_softmax_kernel")
     if by_probability:
         return _by_probability(input, target, weight, reduction, float(label_smoothing))
     if label_smoothing:
@@ -582,9 +584,14 @@ def cross_entropy(
 
 @composite(where="F")
 def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Return the negative log-likelihood -input[target] of log-probabilities; see `cross_entropy`.
 
     Raises:
@@ -600,7 +607,7 @@ def nll_loss(
     reduction = _checked(
         "nll_loss_nd", reduction, size_average, reduce, input=input, target=target, weight=weight
     )
-    _floating("nll_loss_out_frame", input.array)
+    only_floating(input.array, "nll_loss_out_frame")
     return nll_loss_nd(input, target, weight, (ignore_index, reduction))
 
 
@@ -685,15 +692,18 @@ def _checked_pair(
             stacklevel=3,
         )
     if t.dtype.kind != "f":
-        _floating(name, x)
+        only_floating(x, name)
     return reduction
 
 
 @composite(where="F")
 def mse_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Return the squared difference (input - target)², its mean by default.
 
     Warns:
@@ -717,9 +727,12 @@ def mse_loss(
 
 @composite(where="F")
 def l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Return the absolute difference |input - target|, its mean by default.
 
     Warns:
@@ -739,9 +752,13 @@ def l1_loss(
 
 @composite(where="F")
 def smooth_l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-    reduction: str = "mean", beta: float = 1.0,
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
     """Return d² / (2 beta) where d = |input - target| is below beta, else d - beta / 2.
 
     Girshick, "Fast R-CNN" (2015). With beta = 0 it is `l1_loss`.
@@ -830,9 +847,15 @@ def bce_backward(dy: Tensor, input: Tensor, target: Tensor, weight: Any, pos_wei
 
 
 def _bce_gradients(
-    V: Any, dy: Any, wanted: Any, input: Any, target: Any, weight: Any, pos_weight: Any,
+    V: Any,
+    dy: Any,
+    wanted: Any,
+    input: Any,
+    target: Any,
+    weight: Any,
+    pos_weight: Any,
     reduction: str,
-) -> Any:  # fmt: skip
+) -> Any:
     dy = _each(V, dy, reduction, input.shape)
     dx = dt = dw = dp = None
     if 0 in wanted:
@@ -868,9 +891,14 @@ def bce_loss(input: Tensor, target: Tensor, weight: Any, pos_weight: Any, reduct
 
 @composite(where="F")
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-    reduce: bool | None = None, reduction: str = "mean", pos_weight: Tensor | None = None,
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """Return -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), for logits x and targets t in [0, 1].
 
     Args:
@@ -887,15 +915,21 @@ def binary_cross_entropy_with_logits(
         tensor([0.6931, 2.1269])
     """
     reduction = _checked(
-        "binary_cross_entropy_with_logits", reduction, size_average, reduce,
-        input=input, target=target, weight=weight, pos_weight=pos_weight,
-    )  # fmt: skip
+        "binary_cross_entropy_with_logits",
+        reduction,
+        size_average,
+        reduce,
+        input=input,
+        target=target,
+        weight=weight,
+        pos_weight=pos_weight,
+    )
     x, t = input.array, target.array
     if x.shape != t.shape:
         raise ValueError(
             f"Target size ({Size(t.shape)}) must be the same as input size ({Size(x.shape)})"
         )
-    _floating("log_sigmoid", x)
+    only_floating(x, "log_sigmoid")
     if t.dtype.kind != "f":
         raise RuntimeError(
             f"result type {_scalar_type(x)} can't be cast to the desired output type "

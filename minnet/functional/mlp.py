@@ -48,13 +48,14 @@ def _read(positions: Sequence[int], activations: Names) -> list[int]:
     return read
 
 
-def _backward(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
+def _back(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
+    """Return the gradients of the input and all parameters: of arrays, in one call."""
     return kernels.of(dy).mlp_backward(dy, kept, wanted)
 
 
 @operation(
     _node,
-    joint=_backward,
+    joint=_back,
     fused=_composition,
     reads=_read,
     optional="inputs",
@@ -104,9 +105,7 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
         except Unfit:
             pass
         else:
-            if (
-                out._node is not None
-            ):  # sends as if there were a node for each layer, the last first
+            if out._node is not None:  # as if there were a node for each layer, the last first
                 out._node.sends.reverse()
             return out
     return _composition(tensors, [input, *parameters], activations)

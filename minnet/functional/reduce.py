@@ -181,9 +181,15 @@ def _variance(
 
 
 def _variance_slope(
-    V: Any, dy: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any,
-    shapes: Any
-) -> Any:  # fmt: skip
+    V: Any,
+    dy: Any,
+    input: Any,
+    dim: Any,
+    unbiased: Any,
+    keepdim: bool,
+    correction: Any,
+    shapes: Any,
+) -> Any:
     dim, free = _freedom(shapes[0], dim, unbiased, correction)
     centred = V.sub(input, V.mean(input, dim, True))
     (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
@@ -215,9 +221,16 @@ def var(
 
 
 def _deviation_slope(
-    V: Any, dy: Any, input: Any, result: Any, dim: Any, unbiased: Any, keepdim: bool,
-    correction: Any, shapes: Any
-) -> Any:  # fmt: skip
+    V: Any,
+    dy: Any,
+    input: Any,
+    result: Any,
+    dim: Any,
+    unbiased: Any,
+    keepdim: bool,
+    correction: Any,
+    shapes: Any,
+) -> Any:
     dim, free = _freedom(shapes[0], dim, unbiased, correction)
     flat = V.eq(result, 0)
     # A divisor other than 0 also where the quotient is not taken, for the second derivative.

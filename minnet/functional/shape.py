@@ -7,6 +7,7 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from minnet.recorder import apply
 from minnet.size import Size, axis, ints
 from minnet.variable import Variable, described, wrap, writable
 from minnet.vocabulary import zero
+
+_view = partial(operation, view=True, quiet=True)
+_internal = partial(operation, where="", quiet=True)
 
 
 def _sizes(numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
@@ -46,13 +50,11 @@ def _sizes(numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
     raise RuntimeError(f"shape '{list(given)}' is invalid for input of size {numel}")
 
 
-@operation(
-    "ViewBackward0",
-    lambda V, dy, shapes: V.reshape(dy, shapes[0]),
-    star="shape",
-    view="maybe",
-    quiet=True,
-)
+def _reshaped_back(V: Any, dy: Any, shapes: Any) -> Any:
+    return V.reshape(dy, shapes[0])
+
+
+@operation("ViewBackward0", _reshaped_back, star="shape", view="maybe", quiet=True)
 def reshape(input: Tensor, shape: Any) -> Tensor:
     """Return the elements in another shape: a view where possible, else a copy.
 
@@ -70,7 +72,7 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     return input.reshape(_sizes(input.size, shape))
 
 
-@operation("", view=True, where="", quiet=True, dynamic=True)
+@_view("", where="", dynamic=True)
 def bits(input: Tensor, dtype: np.dtype) -> Tensor:
     """Return the bytes in another dtype, one of NumPy's."""
     if dtype.itemsize != input.itemsize and (
@@ -202,7 +204,7 @@ def _permuted_back(V: Any, dy: Any, dims: Any) -> Any:
     return V.permute(dy, tuple(order.index(d) for d in range(len(order))))
 
 
-@operation("PermuteBackward0", _permuted_back, star="dims", view=True, quiet=True)
+@_view("PermuteBackward0", _permuted_back, star="dims")
 def permute(input: Tensor, dims: Any) -> Tensor:
     """Return a view with the dims in another order.
 
@@ -217,12 +219,10 @@ def permute(input: Tensor, dims: Any) -> Tensor:
     return input.transpose(_order(dims, input.ndim))
 
 
-@operation(
+@_view(
     "TransposeBackward0",
     lambda V, dy, dim0, dim1: V.transpose(dy, dim0, dim1),
     aliases="swapaxes swapdims",
-    view=True,
-    quiet=True,
 )
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dims swapped.
@@ -239,7 +239,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return input.swapaxes(a, b) if input.ndim else input[...]
 
 
-@operation("TBackward0", lambda V, dy: V.t(dy), view=True, quiet=True)
+@_view("TBackward0", lambda V, dy: V.t(dy))
 def t(input: Tensor) -> Tensor:
     """Return the transpose of a tensor of at most two dims.
 
@@ -256,15 +256,9 @@ def t(input: Tensor) -> Tensor:
     return input.T
 
 
-def _squeezed_back(V: Any, dy: Any, shapes: Any) -> Any:
-    return V.reshape(dy, shapes[0])
-
-
-@operation(
+@_view(
     lambda dim: f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, tuple | list) else 1}",
-    _squeezed_back,
-    view=True,
-    quiet=True,
+    _reshaped_back,
 )
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Return a view without the dims of size 1 (or without `dim`, if its size is 1).
@@ -281,7 +275,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     return input.reshape(tuple(n for i, n in enumerate(shape) if i not in drop or n != 1))
 
 
-@operation("UnsqueezeBackward0", _squeezed_back, view=True, quiet=True)
+@_view("UnsqueezeBackward0", _reshaped_back)
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return a view with a dim of size 1 inserted at `dim`.
 
@@ -299,7 +293,7 @@ def _before(dim: int) -> tuple[slice, ...]:
     return (slice(None),) * dim
 
 
-@operation("ExpandBackward0", lambda V, dy: dy, star="sizes", view=True, quiet=True)
+@_view("ExpandBackward0", lambda V, dy: dy, star="sizes")
 def expand(input: Tensor, sizes: Any) -> Tensor:
     """Return a view with dims of size 1 repeated; -1 keeps a size.
 
@@ -418,15 +412,18 @@ def _interleaved(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
     return tuple(n for pair in zip(a, b, strict=True) for n in pair)
 
 
+def _extended(shape: tuple[int, ...], repeats: tuple[int, ...]) -> tuple[int, ...]:
+    return (1,) * (len(repeats) - len(shape)) + shape
+
+
+def _times(repeats: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(operator.mul, repeats, _extended(shape, repeats)))
+
+
 def _repeated_back(V: Any, dy: Any, repeats: Any, shapes: Any) -> Any:
-    full = (1,) * (len(repeats) - len(shapes[0])) + shapes[0]
+    full = _extended(shapes[0], repeats)
     copies = V.reshape(dy, _interleaved(repeats, full))
     return V.reshape(V.sum_to_shape(copies, _interleaved((1,) * len(full), full)), shapes[0])
-
-
-def _times(repeats: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    shape = (1,) * (len(repeats) - len(shape)) + shape
-    return tuple(k * n for k, n in zip(repeats, shape, strict=True))
 
 
 @operation(
@@ -448,15 +445,14 @@ def repeat(input: Tensor, repeats: Any) -> Tensor:
         tensor([[1, 2, 1, 2],
                 [1, 2, 1, 2]])
     """
-    extra = len(repeats) - input.ndim
-    if extra < 0:
+    if len(repeats) < input.ndim:
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor"
         )
     if builtins.any(k < 0 for k in repeats):
         raise RuntimeError(f"Trying to create tensor with negative dimension: repeat{repeats}")
-    full = (1,) * extra + input.shape
+    full = _extended(input.shape, repeats)
     once = input.reshape(_interleaved((1,) * len(full), full))
     copies = np.broadcast_to(once, _interleaved(repeats, full)).copy()
     return copies.reshape(_times(repeats, full))
@@ -602,14 +598,12 @@ def _as_views(keys: Iterator[Any]) -> Iterator[Any]:
     return ((sliced, (key,)) for key in keys)
 
 
-@operation(
+@_view(
     lambda sections: f"Split{'' if isinstance(sections, int) else 'WithSizes'}Backward0",
     lambda V, dy, dim: V.cat(dy, dim),
     several=True,
-    view=True,
     parts=lambda *given: _as_views(_section_keys(*given)),
     where="",
-    quiet=True,
 )
 def sections_of(input: Tensor, sections: Any, dim: int) -> Any:
     """Return the views of one size (an int), or of several sizes, side by side along a dim."""
@@ -681,14 +675,12 @@ def _row_keys(input: Any, dim: int) -> Iterator[Any]:
     return ((*before, i, ...) for i in range(input.shape[d]))
 
 
-@operation(
+@_view(
     "UnbindBackward0",
     lambda V, dy, dim: V.stack(dy, dim),
     several=True,
-    view=True,
     parts=lambda *given: _as_views(_row_keys(*given)),
     out=False,
-    quiet=True,
 )
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Return the views at each index of a dim, without that dim.
@@ -873,13 +865,11 @@ def _slice_name(key: tuple[Any, ...]) -> str:
     return "AliasBackward0"
 
 
-@operation(
-    _slice_name,
-    lambda V, dy, key, shapes: V.scattered(dy, key, shapes[0]),
-    view=True,
-    where="",
-    quiet=True,
-)
+def _unkeyed(V: Any, dy: Any, key: Any, shapes: Any) -> Any:
+    return V.scattered(dy, key, shapes[0])
+
+
+@_view(_slice_name, _unkeyed, where="")
 def sliced(input: Tensor, key: tuple[Any, ...]) -> Tensor:
     """Return the view at NumPy's key of ints, slices, None and `...`, of which it has one."""
     try:
@@ -888,13 +878,7 @@ def sliced(input: Tensor, key: tuple[Any, ...]) -> Tensor:
         raise _index_error(error, input.ndim) from None
 
 
-@operation(
-    "IndexBackward0",
-    lambda V, dy, key, shapes: V.scattered(dy, key, shapes[0]),
-    dynamic=True,
-    where="",
-    quiet=True,
-)
+@_internal("IndexBackward0", _unkeyed, dynamic=True)
 def selected(input: Tensor, key: tuple[Any, ...]) -> Tensor:
     """Return a copy of the elements at NumPy's key with arrays and slices."""
     try:
@@ -906,11 +890,8 @@ def selected(input: Tensor, key: tuple[Any, ...]) -> Tensor:
     return kernels.contiguous(kernels.as_array(result))
 
 
-@operation(
-    "IndexPutBackward0",
-    lambda V, dy, key: (V.selected if _selects(key) else V.sliced)(dy, key),
-    where="",
-    quiet=True,
+@_internal(
+    "IndexPutBackward0", lambda V, dy, key: (V.selected if _selects(key) else V.sliced)(dy, key)
 )
 def scattered(input: Tensor, key: tuple[Any, ...], shape: tuple[int, ...]) -> Tensor:
     """Return zeros of a shape with `input` added at a key: the adjoint of indexing.
@@ -1000,12 +981,10 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
     input.bump()
 
 
-@operation(
+@_internal(
     "IndexPutBackward0",
     lambda V, dy, key: V.put(dy, 0.0, key),
     lambda V, dy, key: V.selected(dy, key),
-    where="",
-    quiet=True,
 )
 def put_(input: Tensor, values: Tensor | Number, key: tuple[Any, ...]) -> Tensor:
     """Set the elements at NumPy's key with arrays and slices."""
@@ -1022,7 +1001,7 @@ def put_(input: Tensor, values: Tensor | Number, key: tuple[Any, ...]) -> Tensor
     return input
 
 
-@operation("torch::autograd::CopyBackwards", zero, lambda V, dy: dy, where="", quiet=True)
+@_internal("torch::autograd::CopyBackwards", zero, lambda V, dy: dy)
 def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
     """Set the elements to those of `src`, broadcast and cast."""
     try:
@@ -1123,25 +1102,17 @@ def _along(index: Any, dim: int) -> tuple[Any, ...]:
     return (*grid[:dim], index, *grid[dim + 1 :]) if index.ndim else ()
 
 
-@operation(
+@_internal(
     "GatherBackward0",
     lambda V, dy, index, dim, shapes: V.gathered_back(dy, index, dim, shapes[0]),
     None,
-    where="",
-    quiet=True,
 )
 def gathered(input: Tensor, index: Tensor, dim: int) -> Tensor:
     """Return the elements at the indices of a dim."""
     return input[_along(index, dim)]
 
 
-@operation(
-    "GatherBackward0",
-    lambda V, dy, index, dim: V.gathered(dy, index, dim),
-    None,
-    where="",
-    quiet=True,
-)
+@_internal("GatherBackward0", lambda V, dy, index, dim: V.gathered(dy, index, dim), None)
 def gathered_back(input: Tensor, index: Tensor, dim: int, shape: tuple[int, ...]) -> Tensor:
     """Return zeros of a shape with `input` added at the indices of a dim."""
     result = kernels.zeros(shape, input)
@@ -1328,7 +1299,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     return np.diag(input, diagonal).copy()
 
 
-@operation("DiagBackward0", lambda V, dy, diagonal: V.diag(dy, diagonal), where="", quiet=True)
+@_internal("DiagBackward0", lambda V, dy, diagonal: V.diag(dy, diagonal))
 def diag_back(input: Tensor, diagonal: int, shape: tuple[int, ...]) -> Tensor:
     """Return the adjoint of `diag`: a matrix's diagonal, or a vector on that of a shape's zeros."""
     if len(shape) == 1:
