@@ -35,6 +35,12 @@ def drawn(
     if tensor.size == 0:
         return None
     std = std_of(*both)
+    fill(tensor, std, generator, distribution)
+    return std, both
+
+
+def fill(tensor: np.ndarray, std: float, generator: Any, distribution: str) -> None:
+    """Fill with draws of mean 0 and a standard deviation."""
     if distribution == "normal":
         generator.normal(tensor, 0.0, std)
     elif distribution == "uniform":
@@ -43,7 +49,6 @@ def drawn(
     else:
         before = std / truncation.std_left(-CUT, CUT)
         generator.trunc_normal(tensor, 0.0, before, -CUT * before, CUT * before)
-    return std, both
 
 
 @initializer
