@@ -27,17 +27,14 @@ from minnet.nn.init.fills import (
     zeros_,
 )
 from minnet.nn.init.gain import calculate_gain, gain
-from minnet.nn.init.looks_linear import looks_linear_
 from minnet.nn.init.lsuv import lsuv_
-from minnet.nn.init.matrix import dirac_, eye_, sparse_
-from minnet.nn.init.orthogonal import delta_orthogonal_, orthogonal_
+from minnet.nn.init.matrix import dirac_, eye_, sparse_, zero_init_
+from minnet.nn.init.orthogonal import delta_orthogonal_, looks_linear_, orthogonal_
 from minnet.nn.init.provenance import provenance
 from minnet.nn.init.residual import fixup_, residual_
-from minnet.nn.init.scaling import lecun_normal_, lecun_uniform_, variance_scaling_
+from minnet.nn.init.scaling import lecun_normal_, lecun_uniform_, siren_, variance_scaling_
 from minnet.nn.init.scheme import by_name_, scheme
-from minnet.nn.init.siren import siren_
 from minnet.nn.init.width import mup_, mup_lr, spectral_
-from minnet.nn.init.zero import zero_init_
 
 _OLD = (
     "constant dirac eye kaiming_normal kaiming_uniform normal orthogonal sparse uniform "
