@@ -207,11 +207,7 @@ class Report:
         What is infinite (a depth scale at χ = 1, an error that theory does not give) or not a
         number is None here. The report itself has the numbers.
         """
-        data = asdict(self)
-        for layer, row in zip(self.layers, data["layers"], strict=True):
-            row["units"] = None if layer.units is None else layer.units._asdict()
-            row["features"] = None if layer.features is None else layer.features._asdict()
-        return _plain(data)
+        return _plain(asdict(self))
 
     def plot(self) -> Any:
         """Return the report as a `matplotlib.figure.Figure`, made without pyplot.
@@ -387,6 +383,8 @@ def _number(value: float | None) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

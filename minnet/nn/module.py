@@ -24,7 +24,7 @@ HOOKS = (
 
 def typename(value: Any) -> str:
     """Return the name of a value's type (or of a class) as torch's messages give it."""
-    if isinstance(value, Tensor) and type(value) is Tensor:
+    if isinstance(value, Tensor):
         return f"torch.{dtypes.of(value.array).tensor_type}Tensor"
     cls = value if isinstance(value, type) else type(value)
     module = "" if cls.__module__ in ("builtins", "__builtin__") else f"{cls.__module__}."

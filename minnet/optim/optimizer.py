@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import kernels
 from minnet.mode import enable_grad
+from minnet.nn.module import typename
 from minnet.tensor import Tensor
 from minnet.variable import wrap
 
@@ -41,7 +42,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                f"but got {_typename(params)}"
+                f"but got {typename(params)}"
             )
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
@@ -92,7 +93,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}"
+                    f"optimizer can only optimize Tensors, but one of the params is {typename(p)}"
                 )
             if not (p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
@@ -262,13 +263,6 @@ def not_negative(options: dict[str, float]) -> None:
     for name, value in options.items():
         if not 0.0 <= value:
             raise ValueError(f"Invalid {name}: {value}")
-
-
-def _typename(x: Any) -> str:
-    if isinstance(x, Tensor):
-        return f"torch.{dtypes.of(x.array).tensor_type}Tensor"
-    module = type(x).__module__
-    return type(x).__qualname__ if module == "builtins" else f"{module}.{type(x).__qualname__}"
 
 
 def _copied(value: Any, p: Tensor, key: Any = None) -> Any:

@@ -438,24 +438,9 @@ def manual_seed(seed: int, engine: str = "philox") -> Generator:
     return _default
 
 
-def seed() -> int:
-    """Set the default generator's seed from the operating system's randomness, and return it."""
-    return _default.seed()
-
-
-def initial_seed() -> int:
-    """Return the default generator's seed."""
-    return _default.initial_seed()
-
-
-def get_rng_state() -> Any:
-    """Return the state of the default generator: see `Generator.get_state`."""
-    return _default.get_state()
-
-
-def set_rng_state(new_state: Any) -> None:
-    """Set the state of the default generator: see `Generator.set_state`."""
-    _default.set_state(new_state)
+# As Python's `random`: the methods of the default generator, which stays the same object.
+seed, initial_seed = _default.seed, _default.initial_seed
+get_rng_state, set_rng_state = _default.get_state, _default.set_state
 
 
 @contextlib.contextmanager
