@@ -351,6 +351,11 @@ OTHERS |= {
     for name in "normal_ uniform_ exponential_ bernoulli_ random_".split()
 }
 
+OTHERS |= {
+    name: (getattr(activation, name), 2 * apart(3, 4))
+    for name in "mish hardswish hardsigmoid celu softsign".split()
+}
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.
