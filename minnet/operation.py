@@ -225,8 +225,8 @@ class Operation:
     def result_shape(self, shapes: list[tuple[int, ...]], constants: tuple[Any, ...]) -> Any:
         """Return the shape of the result, or those of several, by what the declaration says.
 
-        Where it says nothing, a change in place keeps the shape, a constant named `shape` is it, and
-        a view is tried on an array without memory.
+        Where it says nothing, a change in place keeps the shape, a constant named `shape` is it,
+        and a view is tried on an array without memory.
         """
         given = dict(zip(self.names[self.tensors :], constants, strict=True), shapes=shapes)
         if self.shape is not None:
@@ -921,7 +921,10 @@ def _unsliced(V: Any, dy: Any, path: Any) -> Any:
     return V.cleared(dy, path)
 
 
-@operation(COPY_SLICES, _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
+@operation(
+    COPY_SLICES, _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True,
+    shape=lambda shapes: shapes[0],
+)  # fmt: skip
 def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
     """Return `input` with `part` where the functions of `path` lead."""
     result = input.copy()
@@ -930,12 +933,9 @@ def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
 
 
 @operation(
-    COPY_SLICES,
-    lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]),
-    where="",
-    quiet=True,
+    COPY_SLICES, lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True,
     shape=lambda shapes, path: _follow(np.broadcast_to(0, shapes[0]), path).shape,
-)
+)  # fmt: skip
 def taken(input: Tensor, path: Any) -> Tensor:
     """Return the part of `input` that the functions of `path` lead to."""
     return _follow(input, path).copy()

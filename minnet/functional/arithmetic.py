@@ -513,16 +513,9 @@ def _above(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
 
 
 @operation(
-    lambda min, max: (
-        "ClampBackward0" if kernels.is_array(min) or kernels.is_array(max) else "ClampBackward1"
-    ),
-    _inside,
-    _below,
-    _above,
-    optional="min max",
-    aliases="clip",
-    inplace=True,
-)
+    lambda min, max: f"ClampBackward{0 if kernels.is_array(min) or kernels.is_array(max) else 1}",
+    _inside, _below, _above, optional="min max", aliases="clip", inplace=True,
+)  # fmt: skip
 def clamp(
     input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
 ) -> Tensor:

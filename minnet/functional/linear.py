@@ -66,9 +66,8 @@ def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 @operation(
     "AddmmBackward0", lambda V, dy: V.sum(dy, 0), lambda V, dy, weight: V.mm(dy, weight),
-    lambda V, dy, input: V.mm(V.t(dy), input),
-    joint=_linear_back,
-    where="", quiet=True, fits=True, shape=lambda shapes: (shapes[1][0], shapes[2][0]),
+    lambda V, dy, input: V.mm(V.t(dy), input), joint=_linear_back, fits=True, where="", quiet=True,
+    shape=lambda shapes: (shapes[1][0], shapes[2][0]),
 )  # fmt: skip
 def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""

@@ -52,9 +52,9 @@ def _back(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
 
 
 @operation(
-    _node, joint=_back, fused=_composition,
-    reads=_read, optional="inputs", variadic=True, keeps="intermediate", where="", quiet=True,
-    fits=True, shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
+    _node, joint=_back, fused=_composition, reads=_read, optional="inputs", variadic=True,
+    keeps="intermediate", fits=True, where="", quiet=True,
+    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
 )  # fmt: skip
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
     """Return the layers' output, and if it is to `keep` it what backward reads.
