@@ -147,7 +147,7 @@ class Tensor(Variable):
             device=str(self.device) if self.is_cuda else None,
             default_dtype=dtypes.get_default_dtype().numpy,
             requires_grad=self._requires_grad,
-            grad_fn=node and f"<{node.name().removeprefix('torch::autograd::')}>",
+            grad_fn=None if node is None else f"<{node.name().removeprefix('torch::autograd::')}>",
         )
 
     def __format__(self, spec: str) -> str:
