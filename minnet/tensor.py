@@ -141,16 +141,13 @@ class Tensor(Methods, Variable):
         return f"torch.{'cuda.' if self.is_cuda else ''}{self.dtype.tensor_type}Tensor"
 
     def __repr__(self) -> str:
+        node = self.grad_fn
         return printing.format_tensor(
             kernels.moved(self.array, "cpu"),
             device=str(self.device) if self.is_cuda else None,
             default_dtype=dtypes.get_default_dtype().numpy,
             requires_grad=self._requires_grad,
-            grad_fn=(
-                None
-                if self.grad_fn is None
-                else f"<{self.grad_fn.name().removeprefix('torch::autograd::')}>"
-            ),
+            grad_fn=None if node is None else f"<{node.name().removeprefix('torch::autograd::')}>",
         )
 
     def __format__(self, spec: str) -> str:
@@ -174,11 +171,8 @@ class Tensor(Methods, Variable):
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            raise RuntimeError(
-                "Boolean value of Tensor with "
-                + ("no values" if self.array.size == 0 else "more than one value")
-                + " is ambiguous"
-            )
+            how_many = "more than one value" if self.array.size else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {how_many} is ambiguous")
         return builtins.bool(self.array.item())
 
     def _only(self) -> Any:
@@ -264,8 +258,7 @@ class Tensor(Methods, Variable):
         if self.grad_fn is not None:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol "
-                "at the moment; use detach().clone()"
+                "protocol at the moment; use detach().clone()"
             )
         copied = memo.get(builtins.id(self))
         if copied is None:
@@ -292,9 +285,8 @@ class Tensor(Methods, Variable):
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
-                "computed "
-                "variable in a subgraph that doesn't require differentiation use var_no_grad = "
-                "var.detach()."
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
             )
         if self.grad_fn is None:
             self._requires_grad = builtins.bool(requires_grad)
@@ -380,13 +372,9 @@ class Tensor(Methods, Variable):
         Raises:
             RuntimeError: if the tensor does not require grad.
         """
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
             return self.grad_fn.on_result(self._slot, hook)
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return RemovableHook(self._hooks.before, hook)
+        return RemovableHook(self._leaf_hooks().before, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
         """Call `hook(tensor)` after a gradient has been added to this leaf's `.grad`.
@@ -401,15 +389,18 @@ class Tensor(Methods, Variable):
             >>> (x * 3).sum().backward()
             tensor([3., 3.])
         """
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
             raise RuntimeError(
                 "post accumulate grad hooks cannot be registered on non-leaf tensors"
             )
+        return RemovableHook(self._leaf_hooks().after, hook)
+
+    def _leaf_hooks(self) -> Hooks:
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._hooks is None:
             self._hooks = Hooks()
-        return RemovableHook(self._hooks.after, hook)
+        return self._hooks
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in `.grad`.
@@ -452,11 +443,7 @@ class Tensor(Methods, Variable):
         for arg in args:
             if isinstance(arg, Variable):
                 dtype, device = dtypes.of(arg.array), kernels.device_of(arg.array)
-            elif isinstance(arg, dtypes.dtype) or arg in (
-                builtins.float,
-                builtins.int,
-                builtins.bool,
-            ):
+            elif isinstance(arg, dtypes.dtype) or arg in tuple(dtypes.OF_PYTHON):
                 dtype = arg
             elif isinstance(arg, str | devices.device):
                 device = arg

@@ -521,13 +521,17 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
     return apply(np.minimum, *promoted(input, other))
 
 
+def _both(V: Any, a: Any, b: Any) -> Any:
+    return b if a is True else a if b is True else V.logical_and(a, b)
+
+
 def _inside(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
     above, below = min is None or V.ge(input, min), max is None or V.le(input, max)
-    return V.ifelse(V.logical_and(above, below), dy, 0.0)
+    return V.ifelse(_both(V, above, below), dy, 0.0)
 
 
 def _below(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
-    return V.ifelse(V.logical_and(V.lt(input, min), max is None or V.lt(min, max)), dy, 0.0)
+    return V.ifelse(_both(V, V.lt(input, min), max is None or V.lt(min, max)), dy, 0.0)
 
 
 def _above(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
@@ -536,9 +540,7 @@ def _above(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
 
 
 @operation(
-    lambda min, max: (
-        "ClampBackward0" if kernels.is_array(min) or kernels.is_array(max) else "ClampBackward1"
-    ),
+    lambda min, max: f"ClampBackward{0 if kernels.is_array(min) or kernels.is_array(max) else 1}",
     _inside,
     _below,
     _above,

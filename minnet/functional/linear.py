@@ -71,9 +71,9 @@ def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     lambda V, dy, weight: V.mm(dy, weight),
     lambda V, dy, input: V.mm(V.t(dy), input),
     joint=_linear_back,
+    fits=True,
     where="",
     quiet=True,
-    fits=True,
     shape=lambda shapes: (shapes[1][0], shapes[2][0]),
 )
 def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,13 @@ def _in_dtype(x: Any, dtype: np.dtype) -> Any:
 # Softmax
 
 
-_INTERNAL: Any = {"where": "", "quiet": True}
+_internal = partial(operation, where="", quiet=True)
 
 
-@operation(
+@_internal(
     "SoftmaxBackwardDataBackward0",
     fused=lambda V, dy, y, axes: V.mul(V.sub(dy, V.sum(V.mul(dy, y), axes, True)), y),
     tensors=2,
-    **_INTERNAL,
 )
 def softmax_backward(dy: Tensor, y: Tensor, axes: Any) -> Tensor:
     """Return the gradient of `_softmax`, which gave y."""
@@ -90,11 +90,10 @@ def softmax_backward(dy: Tensor, y: Tensor, axes: Any) -> Tensor:
     return found.reshape(y.shape)
 
 
-@operation(
+@_internal(
     "LogSoftmaxBackwardDataBackward0",
     fused=lambda V, dy, y, dim: V.sub(dy, V.mul(V.exp(y), V.sum(dy, dim, True))),
     tensors=2,
-    **_INTERNAL,
 )
 def log_softmax_backward(dy: Tensor, y: Tensor, dim: int) -> Tensor:
     """Return the gradient of `_log_softmax`, which gave y."""
@@ -102,19 +101,13 @@ def log_softmax_backward(dy: Tensor, y: Tensor, dim: int) -> Tensor:
     return found.reshape(y.shape)
 
 
-@operation(
-    "SoftmaxBackward0",
-    lambda V, dy, result, axes: V.softmax_backward(dy, result, axes),
-    **_INTERNAL,
-)
+@_internal("SoftmaxBackward0", lambda V, dy, result, axes: V.softmax_backward(dy, result, axes))
 def _softmax(input: Tensor, axes: Any) -> Tensor:
     return kernels.of(input).softmax(np.atleast_1d(input), axes).reshape(input.shape)
 
 
-@operation(
-    "LogSoftmaxBackward0",
-    lambda V, dy, result, dim: V.log_softmax_backward(dy, result, dim),
-    **_INTERNAL,
+@_internal(
+    "LogSoftmaxBackward0", lambda V, dy, result, dim: V.log_softmax_backward(dy, result, dim)
 )
 def _log_softmax(input: Tensor, dim: int) -> Tensor:
     return kernels.of(input).log_softmax(np.atleast_1d(input), dim).reshape(input.shape)
@@ -308,15 +301,13 @@ def _node_by_index(input: Any) -> str:
     return "NllLossBackward0" if input.ndim < 3 else "NllLoss2DBackward0"
 
 
-_BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
+_by_index = partial(operation, tensors=3, numbers=False, optional="weight", where="")
 
 
-@operation(
+@_by_index(
     _node_by_index,
     lambda V, dy, target, weight, how, shapes: V.nll_backward(dy, target, weight, how, shapes[0]),
-    tensors=3,
     shape=_shape_by_index,
-    **_BY_INDEX,
 )
 def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]) -> Tensor:
     """loss = -weight[target] input[target]    how: the index to ignore, the reduction"""
@@ -328,11 +319,9 @@ def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]
     return _reduced(loss, how[1], target.shape if input.ndim > 1 else (), divisor)
 
 
-@operation(
+@_by_index(
     "NllLossBackwardBackward0",
     lambda V, dy, target, weight, how: V.nll_loss_nd(dy, target, weight, how),
-    tensors=3,
-    **_BY_INDEX,
 )
 def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) -> Tensor:
     """Return the gradient of `nll_loss_nd` for an input of a shape. Each is the other's adjoint."""
@@ -345,17 +334,17 @@ def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) 
     return _by_shape(gradient, shape)
 
 
-@operation(
+def _from_kept(V: Any, dy: Any, input: Any, target: Any, weight: Any, how: Any, kept: Any) -> Any:
+    return V.cross_entropy_backward(dy, input, target, weight, how, kept)
+
+
+@_by_index(
     _node_by_index,
-    lambda V, dy, input, target, weight, how, kept: V.cross_entropy_backward(
-        dy, input, target, weight, how, kept
-    ),
-    tensors=3,
+    _from_kept,
     keeps="intermediate",
     remade="input weight",
     quiet=True,
     shape=_shape_by_index,
-    **_BY_INDEX,
 )
 def cross_entropy_loss(
     input: Tensor, target: Tensor, weight: Any, how: tuple[int, str], keep: bool = True
@@ -384,13 +373,12 @@ def _layered(V: Any, dy: Any, input: Any, target: Any, weight: Any, how: Any, _:
     return V.log_softmax_backward(dy, V._log_softmax(input, dim), dim)
 
 
-@operation(
+@_by_index(
     "NllLossBackwardBackward0",
     fused=_layered,
     tensors=4,
     quiet=True,
     shape=lambda shapes: shapes[1],
-    **_BY_INDEX,
 )
 def cross_entropy_backward(
     dy: Tensor, input: Tensor, target: Tensor, weight: Any, how: Any, kept: Any
@@ -663,7 +651,7 @@ def _squared_backward(
     return dx, -dx if 1 in wanted else None
 
 
-@operation(
+@_internal(
     "MseLossBackward0",
     joint=_squared_backward,
     fused=lambda V, x, y, divisor: V.div(V.sum(V.pow(V.sub(x, y), 2)), divisor),
@@ -671,7 +659,6 @@ def _squared_backward(
     numbers=False,
     fits=True,
     shape=lambda: (),
-    **_INTERNAL,
 )
 def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
     """loss = sum((input - target)²) / divisor, of two tensors alike"""
@@ -835,10 +822,10 @@ def _bce_slope(V: Any, dy: Any, input: Any, target: Any, weight: Any, pos_weight
     return V.mul(dy, _times(V, slope, weight))
 
 
-_WEIGHED: Any = {"optional": "weight pos_weight", "where": ""}
+_weighed = partial(operation, optional="weight pos_weight", where="")
 
 
-@operation("BinaryCrossEntropyWithLogitsBackwardBackward0", fused=_bce_slope, tensors=5, **_WEIGHED)
+@_weighed("BinaryCrossEntropyWithLogitsBackwardBackward0", fused=_bce_slope, tensors=5)
 def bce_backward(dy: Tensor, input: Tensor, target: Tensor, weight: Any, pos_weight: Any) -> Tensor:
     """Return the gradient for the logits, from one for each loss or one for all."""
     x, t = promoted(input, target)
@@ -874,13 +861,12 @@ def _bce_gradients(
     return dx, dt, dw, dp
 
 
-@operation(
+@_weighed(
     "BinaryCrossEntropyWithLogitsBackward0",
     joint=_bce_gradients,
     tensors=4,
     numbers=False,
     shape=_shape_reduced,
-    **_WEIGHED,
 )
 def bce_loss(input: Tensor, target: Tensor, weight: Any, pos_weight: Any, reduction: str) -> Tensor:
     """loss = weight ((1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x))"""

@@ -61,9 +61,9 @@ def _back(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
     optional="inputs",
     variadic=True,
     keeps="intermediate",
+    fits=True,
     where="",
     quiet=True,
-    fits=True,
     shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
 )
 def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:

@@ -338,15 +338,12 @@ def _shared(V: Any, dy: Any, tied: Any, dim: Any) -> Any:
     return V.div(V.ifelse(tied, dy, 0.0), V.sum(tied, dim, True))
 
 
-@operation(
-    lambda name: f"{name.capitalize()}Backward1",
+def _to_extremes(V: Any, dy: Any, input: Any, result: Any) -> Any:
     # A NaN takes its gradient.
-    lambda V, dy, input, result: _shared(
-        V, dy, V.logical_or(V.eq(input, result), V.isnan(input)), None
-    ),
-    where="",
-    shape=lambda: (),
-)
+    return _shared(V, dy, V.logical_or(V.eq(input, result), V.isnan(input)), None)
+
+
+@operation(lambda name: f"{name.capitalize()}Backward1", _to_extremes, where="", shape=lambda: ())
 def extreme(input: Tensor, name: str) -> Tensor:
     """Return the "max" or "min" of all elements."""
     _not_empty(input, name, None)

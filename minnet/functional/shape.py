@@ -772,15 +772,11 @@ def parsed(key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
         else:
             view.append(part)
             selection.append(part if part is Ellipsis else slice(None))
-    if not selects:
-        if Ellipsis not in view:
-            view.append(Ellipsis)  # NumPy returns a view then, even of no dims
-        return tuple(view), None
-    if _is_whole(view):
+    if selects and _is_whole(view):
         return None, tuple(selection)
     if Ellipsis not in view:
-        view.append(Ellipsis)
-    return tuple(view), tuple(selection)
+        view.append(Ellipsis)  # NumPy returns a view then, even of no dims
+    return tuple(view), tuple(selection) if selects else None
 
 
 def _index_error(error: IndexError, ndim: int) -> IndexError:
@@ -1044,9 +1040,9 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
         value = value.item()
     if input.dtype.kind == "f" and -1e9 < value < 1e9:  # as nearly always, and no warning
         input.fill(value)
-        return input
-    with np.errstate(all="ignore"):
-        input.fill(np.asarray(value).astype(input.dtype))
+    else:
+        with np.errstate(all="ignore"):
+            input.fill(np.asarray(value).astype(input.dtype))
     return input
 
 
@@ -1106,6 +1102,7 @@ def _along(index: Any, dim: int) -> tuple[Any, ...]:
     "GatherBackward0",
     lambda V, dy, index, dim, shapes: V.gathered_back(dy, index, dim, shapes[0]),
     None,
+    shape=lambda shapes: shapes[1],
 )
 def gathered(input: Tensor, index: Tensor, dim: int) -> Tensor:
     """Return the elements at the indices of a dim."""
