@@ -78,14 +78,6 @@ def host(x: Any) -> Any:
     return x.to_host() if hasattr(x, "to_host") else x
 
 
-ACTIVATIONS = {
-    "leaky_relu": (0.01,),
-    "hardtanh": (-0.5, 1.0),
-    "elu": (1.5,),
-    "softplus": (2.0, 20.0),
-    "gelu": ("none",),
-}
-PLAIN = "exp expm1 log log1p erf sin cos tanh sigmoid logsigmoid relu selu silu".split()
 FILLS = {
     "uniform": (-0.75, 2.5),
     "normal": (0.5, 1.25),
@@ -98,6 +90,8 @@ FILLS = {
 
 def checks(sizes: Sizes) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield every kernel's name, and a call of it with its arrays."""
+    from minnet.kernels.formulas import FORMULAS
+
     rng = np.random.default_rng(0)
     for name in sizes.checked_in:
         real = np.dtype(name).type
@@ -110,13 +104,10 @@ def checks(sizes: Sizes) -> Iterator[tuple[str, tuple[Any, ...]]]:
             work = (lambda k, x: getattr(k, fill)(x, STREAM, *args, start=12_345), out)
             yield f"{fill}, {name}", work
         x, dy = 3 * normals(sizes.checked), normals(sizes.checked)
-        for function in (*PLAIN, *ACTIVATIONS):
-            args = ACTIVATIONS.get(function, ())
-            yield f"{function}, {name}", (lambda k, x: getattr(k, function)(x, *args), x)
-            backward = f"{function}_backward"
-            if hasattr(kernels.of(x), backward):
-                work = (lambda k, dy, x: getattr(k, backward)(dy, x, *args), dy, x)
-                yield f"{backward}, {name}", work
+        for function, formula in FORMULAS.items():
+            args = (0.5, 1.5)[: len(formula.numbers)]
+            arrays = (dy, x)[-len(formula.arrays) :]
+            yield f"{function}, {name}", (lambda k, *a: getattr(k, function)(*a, *args), *arrays)
         m, n, depth = sizes.product
         a, b, bias = normals(m, depth), normals(n, depth), normals(n)
         yield f"matmul nt, {name}", (lambda k, a, b, c: k.matmul(a, b.T, c), a, b, bias)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
-from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels, random
-from minnet.autograd import Variable, wrap
+from minnet.functional.arithmetic import only_floating
+from minnet.functional.shape import expand
+from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import ints
+from minnet.variable import Variable, wrap
+from minnet.vocabulary import zero
 
 DLPACK_CPU = 1  # kDLCPU of dlpack.h
 
@@ -21,13 +26,41 @@ def _finished(array: Any, requires_grad: bool) -> Any:
     return out.requires_grad_(True) if requires_grad else out
 
 
-def _empty(size: tuple[Any, ...], dtype: np.dtype, device: Any) -> Any:
-    """Return an unset array for random numbers."""
-    return np.empty(_sizes(size), dtype, like=kernels.like(device))
+def _as(input: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
+    """Return a dtype and a device, a tensor's where there is none."""
+    return (
+        dtypes.of(input.array) if dtype is None else dtype,
+        kernels.device_of(input.array) if device is None else device,
+    )
 
 
-def _dtype(dtype: Any) -> np.dtype:
-    return dtypes.numpy_of(dtypes.get_default_dtype() if dtype is None else dtype)
+def _maker(function: Any = None, *, where: str = "minnet", aliases: str = "") -> Any:
+    """Declare a function that makes a tensor, by one that makes the array.
+
+    What it takes beside is the same for all: `dtype`, `device` and `requires_grad`. The array's
+    function is given the dtype, one of NumPy's, and what NumPy's functions take as `like`. Unless
+    there is a tensor `input` to be like, its own default for the dtype counts before the user's.
+    """
+    if function is None:
+        return partial(_maker, where=where, aliases=aliases)
+    signature = inspect.signature(function)
+    *own, last, _ = signature.parameters.values()
+    of_input, default, unset = own[0].name == "input", last.default, last.empty
+
+    def made(
+        *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any
+    ) -> Any:
+        if of_input:
+            dtype, device = _as(args[0] if args else rest["input"], dtype, device)
+        elif dtype is None:
+            dtype = dtypes.get_default_dtype() if default is unset else default
+        dtype = dtype if dtype is None else dtypes.numpy_of(dtype)
+        array = function(*args, dtype=dtype, like=kernels.like(device), **rest)
+        return _finished(array, requires_grad)
+
+    options = list(inspect.signature(made).parameters.values())[1:-1]
+    made.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    return composite(wraps(function)(made), where=where, aliases=aliases, out=not of_input)
 
 
 def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -76,7 +109,8 @@ def _array(data: Any, dtype: Any) -> np.ndarray:
         dtypes.of(array)
         return array
     with np.errstate(invalid="ignore", over="ignore"):
-        return array.astype(dtypes.numpy_of(dtype), copy=False)
+        dtype = dtype if isinstance(dtype, np.dtype) else dtypes.numpy_of(dtype)
+        return array.astype(dtype, copy=False)
 
 
 def _plain(data: Any) -> Any:
@@ -88,6 +122,7 @@ def _plain(data: Any) -> Any:
     return data
 
 
+@composite(where="minnet")
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """Return a new tensor with a copy of the data: numbers, nested lists, arrays.
 
@@ -116,13 +151,21 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return _finished(there.copy() if there is array else there, requires_grad)
 
 
+@composite(where="minnet")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
-    """Return the data as a tensor that shares memory with it, if it is an array of the dtype."""
+    """Return the data as a tensor that shares memory with it, if it is an array of the dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.as_tensor([1, 2])
+        tensor([1, 2])
+    """
     if isinstance(data, Variable):
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
     return _finished(kernels.moved(_array(data, dtype), device), False)
 
 
+@composite(where="minnet")
 def from_numpy(array: np.ndarray) -> Any:
     """Return a tensor that shares memory with an array.
 
@@ -143,6 +186,7 @@ def from_numpy(array: np.ndarray) -> Any:
     return wrap(array)
 
 
+@composite(where="minnet")
 def from_dlpack(ext_tensor: Any) -> Any:
     """Return a tensor that shares memory with another library's tensor, on the CPU or the GPU.
 
@@ -165,30 +209,45 @@ def from_dlpack(ext_tensor: Any) -> Any:
     return wrap(array)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor of zeros."""
-    array = np.zeros(_sizes(size), _dtype(dtype), like=kernels.like(device))
-    return _finished(array, requires_grad)
+@_maker
+def zeros(*size: Any, dtype: Any, like: Any) -> Any:
+    """Return a tensor of zeros.
+
+    Example:
+        >>> import minnet
+        >>> minnet.zeros(2, 2)
+        tensor([[0., 0.],
+                [0., 0.]])
+    """
+    return np.zeros(_sizes(size), dtype, like=like)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor of ones."""
-    return _finished(np.ones(_sizes(size), _dtype(dtype), like=kernels.like(device)), requires_grad)
+@_maker
+def ones(*size: Any, dtype: Any, like: Any) -> Any:
+    """Return a tensor of ones.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(2)
+        tensor([1., 1.])
+    """
+    return np.ones(_sizes(size), dtype, like=like)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """Return a tensor whose elements are not set."""
-    return _finished(_empty(size, _dtype(dtype), device), requires_grad)
+@_maker
+def empty(*size: Any, dtype: Any, like: Any) -> Any:
+    """Return a tensor whose elements are not set.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2, 3).shape
+        torch.Size([2, 3])
+    """
+    return np.empty(_sizes(size), dtype, like=like)
 
 
-def full(
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def full(size: Any, fill_value: Any, *, dtype: Any = None, like: Any) -> Any:
     """Return a tensor of one value, in the value's dtype unless one is given.
 
     Example:
@@ -197,72 +256,123 @@ def full(
         tensor([7, 7])
     """
     value = _array(fill_value, dtype)
-    array = np.full(_sizes((size,)), value, value.dtype, like=kernels.like(device))
-    return _finished(array, requires_grad)
+    return np.full(_sizes((size,)), value, value.dtype, like=like)
 
 
-def _like(
-    make: Callable[..., Any], input: Any, dtype: Any, device: Any, requires_grad: bool, *first: Any
-) -> Any:
-    d = dtypes.of(input.array) if dtype is None else dtype
-    device = kernels.device_of(input.array) if device is None else device
-    return make(input.array.shape, *first, dtype=d, device=device, requires_grad=requires_grad)
+@_maker
+def zeros_like(input: Any, *, dtype: Any, like: Any) -> Any:
+    """Return zeros of a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.zeros_like(minnet.tensor([1, 2]))
+        tensor([0, 0])
+    """
+    return np.zeros(input.array.shape, dtype, like=like)
 
 
-def zeros_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Return zeros of a tensor's shape and dtype."""
-    return _like(zeros, input, dtype, device, requires_grad)
+@_maker
+def ones_like(input: Any, *, dtype: Any, like: Any) -> Any:
+    """Return ones of a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones_like(minnet.tensor([1, 2]))
+        tensor([1, 1])
+    """
+    return np.ones(input.array.shape, dtype, like=like)
 
 
-def ones_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Return ones of a tensor's shape and dtype."""
-    return _like(ones, input, dtype, device, requires_grad)
+@_maker
+def empty_like(input: Any, *, dtype: Any, like: Any) -> Any:
+    """Return an unset tensor of a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty_like(minnet.tensor([1, 2])).dtype
+        torch.int64
+    """
+    return np.empty(input.array.shape, dtype, like=like)
 
 
-def empty_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Return an unset tensor of a tensor's shape and dtype."""
-    return _like(empty, input, dtype, device, requires_grad)
+@_maker
+def full_like(input: Any, fill_value: Any, *, dtype: Any, like: Any) -> Any:
+    """Return one value in a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.full_like(minnet.tensor([1, 2]), 7)
+        tensor([7, 7])
+    """
+    return np.full(input.array.shape, _array(fill_value, dtype), dtype, like=like)
 
 
-def full_like(
-    input: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Return one value in a tensor's shape and dtype."""
-    return _like(full, input, dtype, device, requires_grad, fill_value)
+@composite(where="Tensor")
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a new tensor with a copy of the data, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(1).new_tensor([1, 2])
+        tensor([1., 2.])
+    """
+    d, place = _as(input, dtype, device)
+    return tensor(data, dtype=d, device=place, requires_grad=requires_grad)
 
 
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Return the matrix with ones on the main diagonal."""
-    return _finished(np.eye(n, m, dtype=_dtype(dtype), like=kernels.like(device)), requires_grad)
+@_maker(where="Tensor")
+def new_full(input: Tensor, size: Any, fill_value: Any, *, dtype: Any, like: Any) -> Tensor:
+    """Return a tensor of one value, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(1).new_full((2,), 3)
+        tensor([3., 3.])
+    """
+    return np.full(_sizes((size,)), _array(fill_value, dtype), dtype, like=like)
 
 
-def arange(
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker(where="Tensor", aliases="new_empty")
+def new_zeros(input: Tensor, *size: Any, dtype: Any, like: Any) -> Tensor:
+    """Return zeros, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([5]).new_zeros(2)
+        tensor([0, 0])
+    """
+    return np.zeros(_sizes(size), dtype, like=like)
+
+
+@_maker(where="Tensor")
+def new_ones(input: Tensor, *size: Any, dtype: Any, like: Any) -> Tensor:
+    """Return ones, in this tensor's dtype unless one is given.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([5]).new_ones(2)
+        tensor([1, 1])
+    """
+    return np.ones(_sizes(size), dtype, like=like)
+
+
+@_maker
+def eye(n: int, m: int | None = None, *, dtype: Any, like: Any) -> Any:
+    """Return the matrix with ones on the main diagonal.
+
+    Example:
+        >>> import minnet
+        >>> minnet.eye(2)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    return np.eye(n, m, dtype=dtype, like=like)
+
+
+@_maker
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, like: Any) -> Any:
     """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
 
     Raises:
@@ -275,71 +385,66 @@ def arange(
     """
     start, end = (0, start) if end is None else (start, end)
     start, end, step = (v.item() if isinstance(v, Variable) else v for v in (start, end, step))  # type: ignore[attr-defined]
-    if dtype is not None and not dtypes.numpy_of(dtype).kind == "f":
+    if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype is None and all(isinstance(v, int) for v in (start, end, step)):
-        dtype = dtypes.int64
-    n = math.ceil((end - start) / step)
-    if all(isinstance(v, int) for v in (start, end, step)):
-        n = -((start - end) // step)
-        values = start + np.arange(n, dtype=np.int64) * step
-    else:
-        values = start + np.arange(n, dtype=np.float64) * step
-    return _finished(kernels.moved(values.astype(_dtype(dtype)), device), requires_grad)
+    whole = all(isinstance(v, int) for v in (start, end, step))
+    n = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    values = start + np.arange(n, dtype=np.int64 if whole else np.float64) * step
+    if dtype is None:
+        dtype = values.dtype if whole else dtypes.get_default_dtype().numpy
+    return np.asarray(values.astype(dtype), like=like)
 
 
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Return `steps` numbers from start to end, both included, at equal distances."""
+@_maker
+def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> Any:
+    """Return `steps` numbers from start to end, both included, at equal distances.
+
+    Raises:
+        RuntimeError: if `steps` is negative.
+
+    Example:
+        >>> import minnet
+        >>> minnet.linspace(0, 1, 3)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    values = np.linspace(start, end, steps).astype(_dtype(dtype))
-    return _finished(kernels.moved(values, device), requires_grad)
+    return np.asarray(np.linspace(start, end, steps).astype(dtype), like=like)
 
 
 # Random tensors
 
 
-def _floating(dtype: Any, name: str) -> np.dtype:
-    d = _dtype(dtype)
-    if d.kind != "f":
+def _random(name: str, size: Any, dtype: np.dtype, like: Any, generator: Any = None) -> Any:
+    """Return an array of draws from U[0, 1) for "rand", from N(0, 1) for "randn"."""
+    if dtype.kind != "f":
         raise NotImplementedError(
-            f'"{name}" is not implemented for {dtypes.OF_NUMPY[d]}; give a float dtype'
+            f'"{name}" is not implemented for {dtypes.OF_NUMPY[dtype]}; give a float dtype'
         )
-    return d
+    array = np.empty(_sizes(size), dtype, like=like)
+    generator = random.resolve(generator)
+    (generator.uniform if name == "rand" else generator.normal)(array, 0.0, 1.0)
+    return array
 
 
-def rand(
-    *size: Any,
-    generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
-    """Return draws from U[0, 1)."""
-    array = _empty(size, _floating(dtype, "rand"), device)
-    random.resolve(generator).uniform(array, 0.0, 1.0)
-    return _finished(array, requires_grad)
+@_maker
+def rand(*size: Any, generator: Any = None, dtype: Any, like: Any) -> Any:
+    """Return draws from U[0, 1).
+
+    Example:
+        >>> import minnet
+        >>> minnet.rand(2, 3).shape
+        torch.Size([2, 3])
+    """
+    return _random("rand", size, dtype, like, generator)
 
 
-def randn(
-    *size: Any,
-    generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def randn(*size: Any, generator: Any = None, dtype: Any, like: Any) -> Any:
     """Return draws from N(0, 1).
 
     Example:
@@ -348,34 +453,42 @@ def randn(
         >>> minnet.randn(2, 2).shape
         torch.Size([2, 2])
     """
-    array = _empty(size, _floating(dtype, "randn"), device)
-    random.resolve(generator).normal(array, 0.0, 1.0)
-    return _finished(array, requires_grad)
+    return _random("randn", size, dtype, like, generator)
 
 
-def rand_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Return draws from U[0, 1) in a tensor's shape and dtype."""
-    return _like(rand, input, dtype, device, requires_grad)
+@_maker
+def rand_like(input: Any, *, dtype: Any, like: Any) -> Any:
+    """Return draws from U[0, 1) in a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.rand_like(minnet.ones(2)).shape
+        torch.Size([2])
+    """
+    return _random("rand", input.array.shape, dtype, like)
 
 
-def randn_like(
-    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Any:
-    """Return draws from N(0, 1) in a tensor's shape and dtype."""
-    return _like(randn, input, dtype, device, requires_grad)
+@_maker
+def randn_like(input: Any, *, dtype: Any, like: Any) -> Any:
+    """Return draws from N(0, 1) in a tensor's shape and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.randn_like(minnet.ones(2)).shape
+        torch.Size([2])
+    """
+    return _random("randn", input.array.shape, dtype, like)
 
 
+@_maker
 def randint(
-    low: int,
+    low: Any = None,
     high: Any = None,
     size: Any = None,
     *,
     generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    dtype: Any = dtypes.int64,
+    like: Any,
 ) -> Any:
     """Return whole numbers from [low, high), all equally likely: `randint(high, size)` starts at 0.
 
@@ -388,48 +501,180 @@ def randint(
         >>> sorted(set(x.tolist()))
         [3, 4]
     """
-    if size is None:
-        low, high, size = 0, low, high
+    if size is None:  # randint(high, size)
+        low, high, size = None, low, high
     if size is None:
         raise TypeError("randint() missing required argument: 'size'")
-    array = _empty((size,), _dtype(dtypes.int64 if dtype is None else dtype), device)
-    random.resolve(generator).integers(array, low, high)
-    return _finished(array, requires_grad)
+    array = np.empty(_sizes((size,)), dtype, like=like)
+    random.resolve(generator).integers(array, 0 if low is None else low, high)
+    return array
 
 
-def randperm(
-    n: int,
-    *,
-    generator: Any = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+@_maker
+def randperm(n: int, *, generator: Any = None, dtype: Any = dtypes.int64, like: Any) -> Any:
     """Return a random order of 0 … n - 1.
 
     Raises:
         RuntimeError: if n is negative, or more than the dtype can number.
         NotImplementedError: if the dtype is bool.
+
+    Example:
+        >>> import minnet
+        >>> minnet.randperm(4).sort().values
+        tensor([0, 1, 2, 3])
     """
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
-    d = _dtype(dtypes.int64 if dtype is None else dtype)
-    if d.kind == "b":
+    if dtype.kind == "b":
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
-    largest = 2 ** (np.finfo(d).nmant + 1) if d.kind == "f" else np.iinfo(d).max
+    largest = 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else np.iinfo(dtype).max
     if n - 1 > largest:
         raise RuntimeError(
-            f"n cannot be greater than {largest + 1} for {dtypes.OF_NUMPY[d].tensor_type} type."
+            f"n cannot be greater than {largest + 1} for {dtypes.OF_NUMPY[dtype].tensor_type} type."
         )
     order = random.resolve(generator).permutation(n)
-    return _finished(kernels.moved(order.astype(d, copy=False), device), requires_grad)
+    return np.asarray(order.astype(dtype, copy=False), like=like)
 
 
+@composite(where="minnet", out=True)
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     """Return 1 with the probability that each element of `input` gives (or `p`), else 0.
 
     Raises:
         RuntimeError: if a probability lies outside [0, 1].
+
+    Example:
+        >>> import minnet
+        >>> minnet.bernoulli(minnet.tensor([0.0, 1.0]))
+        tensor([0., 1.])
     """
     result = wrap(np.empty_like(input.array))
     return result.bernoulli_(input if p is None else p, generator=generator)
+
+
+def _drawn(name: str) -> Any:
+    """Declare a change in place to random numbers."""
+    return operation(name, zero, where="Tensor", named="generator", draws=True, quiet=True)
+
+
+@_drawn("UniformBackward0")
+def uniform_(input: Tensor, a: Number = 0.0, b: Number = 1.0, generator: Any = None) -> Tensor:
+    """Fill with draws from U[a, b), and return the tensor. The upper end is never drawn.
+
+    Torch's names for the bounds, `from` and `to`, are taken too.
+
+    Raises:
+        RuntimeError: if a > b, the dtype is not floating point, or the tensor is a leaf that
+            requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.empty(1000).uniform_(-1, 1)
+        >>> bool((x >= -1).all() and (x < 1).all())
+        True
+    """
+    only_floating(input, "check_uniform_bounds")
+    random.resolve(generator).uniform(input, a, b)
+    return input
+
+
+@_drawn("NormalBackward0")
+def normal_(input: Tensor, mean: Number = 0.0, std: Number = 1.0, generator: Any = None) -> Tensor:
+    """Fill with draws from N(mean, std²), and return the tensor.
+
+    Raises:
+        RuntimeError: if std < 0, the dtype is not floating point, or the tensor is a leaf that
+            requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2).normal_(3, 0)
+        tensor([3., 3.])
+    """
+    only_floating(input, "normal_kernel_cpu")
+    random.resolve(generator).normal(input, mean, std)
+    return input
+
+
+@_drawn("ExponentialBackward0")
+def exponential_(input: Tensor, lambd: Number = 1, generator: Any = None) -> Tensor:
+    """Fill with draws x >= 0 of density lambd · exp(-lambd · x), and return the tensor.
+
+    Raises:
+        RuntimeError: if `lambd` is not above 0, the dtype is not floating point, or the tensor is a
+            leaf that requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> bool((minnet.empty(100).exponential_(2) >= 0).all())
+        True
+    """
+    if input.dtype.kind != "f":
+        raise RuntimeError(
+            "Exponential distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {dtypes.of(input).tensor_type}"
+        )
+    random.resolve(generator).exponential(input, lambd)
+    return input
+
+
+@operation(
+    lambda p: f"BernoulliBackward{1 if kernels.is_array(p) else 2}",
+    zero,
+    tensors=2,
+    where="Tensor",
+    named="generator",
+    draws=True,
+    quiet=True,
+)
+def bernoulli_(input: Tensor, p: Tensor | Number = 0.5, generator: Any = None) -> Tensor:
+    """Fill with 1 with probability `p`, else 0, and return the tensor.
+
+    `p` is a number, or a floating point tensor with a probability for each element.
+
+    Raises:
+        RuntimeError: if a probability lies outside [0, 1], the shape of `p` does not expand to this
+            one's, or the tensor is a leaf that requires grad, outside `no_grad`.
+        NotImplementedError: if `p` is a tensor of whole numbers.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2).bernoulli_(minnet.tensor([0.0, 1.0]))
+        tensor([0., 1.])
+    """
+    if not kernels.is_array(p):
+        random.resolve(generator).bernoulli(input, p)
+        return input
+    chances = expand.operation.value(p, input.shape)
+    only_floating(chances, "bernoulli_tensor_cpu_p_")
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+    uniform = np.empty_like(input, dtype=chances.dtype)
+    random.resolve(generator).uniform(uniform, 0.0, 1.0)
+    input[...] = uniform < chances
+    return input
+
+
+@_drawn("RandomBackward0")
+def random_(input: Tensor, a: Any = None, b: Any = None, generator: Any = None) -> Tensor:
+    """Fill with whole numbers from [a, b), or from [0, a), and return the tensor.
+
+    Without bounds from all that are not negative and that the dtype holds; in a float, from 0 to
+    that below which it holds every one (2²⁴ in float32). Torch's names for the bounds, `from` and
+    `to`, are taken too.
+
+    Raises:
+        RuntimeError: if the range is empty, or the tensor is a leaf that requires grad, outside
+            `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> bool((minnet.empty(100).random_(3) < 3).all())
+        True
+    """
+    if b is None:
+        a, b = None, a
+    if b is not None:
+        a = 0 if a is None else a
+    random.resolve(generator).integers(input, a, b)
+    return input

@@ -123,12 +123,13 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
 def common(*operands: Any) -> np.dtype:
     """Return the dtype in which operands combine, by torch's rules.
 
-    An operand is an array or a Python number. Arrays with dimensions decide before 0-dimensional
-    arrays, and those before numbers; a lower class has a say only where its category is higher.
+    An operand is an array, one of NumPy's scalars (as a 0-dimensional array), or a Python number.
+    Arrays with dimensions decide before 0-dimensional arrays, and those before numbers; a lower
+    class has a say only where its category is higher.
     """
     levels: list[np.dtype | None] = [None, None, None]
     for operand in operands:
-        if hasattr(operand, "dtype") and not isinstance(operand, np.generic):
+        if hasattr(operand, "dtype"):
             level, d = (0, operand.dtype) if operand.ndim else (1, operand.dtype)
         elif isinstance(operand, bool):
             level, d = 2, bool_.numpy

@@ -1,7 +1,7 @@
 """The functions that `minnet` exports: the operations, made by their declarations."""
 
-from minnet import functional  # noqa: F401 - declares them
+from minnet import creation, functional  # noqa: F401 - declare them
 from minnet.operation import exported
 
 globals().update(exported("minnet"))
-__all__ = sorted(exported("minnet"))  # noqa: PLE0605
+__all__ = sorted(exported("minnet"))

@@ -1,28 +1,20 @@
-"""The graph: what an operation leaves behind, and the walk that sends gradients back through it.
+"""The graph: what an operation leaves behind.
 
-A `Node` is data: the operation, where gradients go, and the arrays that its derivatives read. A
-derivative is written once, in a vocabulary `V` of functions: those on arrays (`operation.arrays`),
-whose results are gradients and nothing else, or those on tensors (`operation.tensors`), which are
-operations themselves and recorded, so that gradients can be differentiated (`create_graph=True`).
+A `Node` is data: the operation, where gradients go, and the arrays that its derivatives read.
 """
 
 from __future__ import annotations
 
-import threading
 import traceback
-import warnings
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from minnet import kernels
-from minnet.mode import mode
-from minnet.size import Size
-from minnet.variable import Variable, described, edge, wrap
+from minnet.mode import Mode, mode
+from minnet.variable import Variable, described, wrap
+from minnet.vocabulary import tensors
 
 _hook_ids = count()
 
@@ -54,17 +46,17 @@ class Node:
         "results", "retain", "saved", "sends", "trace", "values",
     )  # fmt: skip
     operation: Any
-    label: str  # torch's name
+    label: str | None  # torch's name; None until somebody asks, if it depends on constants alone
     number: int  # counts down: the nodes that a node sends to are older, and have larger ones
     # For each input that needs a gradient: where it goes (a node or a leaf) and to which result of
     # that node, the input's position, and the shape and dtype that the gradient is brought to.
     sends: list[tuple[Node | Variable, int, int, Any, Any]]
-    # The inputs' arrays, the constants, the inputs' shapes, the result's array and what the operation
-    # kept; None for what no derivative reads. None once freed.
+    # The inputs' arrays, the constants, the inputs' shapes, the result's array and what the
+    # operation kept; None for what no derivative reads. None once freed.
     values: list[Any] | None
     constants: tuple[Any, ...]
-    # Of the tensors that derivatives read: the counter, the version then, the place in `values`, and
-    # whether it is read by any derivative or only by a recorded one.
+    # Of the tensors that derivatives read: the counter, the version then, the place in `values`,
+    # and whether it is read by any derivative or only by a recorded one.
     saved: Sequence[tuple[list[int], int, int, bool]]
     results: list[tuple[Any, Any] | None] | None  # shape and dtype of each, where there are several
     hooks: Any  # before the derivatives, by result; after them; before all
@@ -73,7 +65,12 @@ class Node:
     metadata: dict[Any, Any] | None
 
     def __init__(
-        self, operation: Any, label: str, sends: Any, values: list[Any], constants: tuple[Any, ...]
+        self,
+        operation: Any,
+        label: str | None,
+        sends: Any,
+        values: list[Any],
+        constants: tuple[Any, ...],
     ):
         self.operation, self.label, self.sends = operation, label, sends
         self.values, self.constants = values, constants
@@ -81,21 +78,24 @@ class Node:
         self.saved = ()
         self.packed = False
         self.results = self.hooks = self.retain = self.trace = self.metadata = None
-        if mode.anomaly:
+        if Mode.watched and mode.anomaly:
             self.trace = traceback.format_stack()[:-2]
 
     def name(self) -> str:
         """Return torch's name for the node, such as "AddBackward0"."""
+        if self.label is None:
+            operation = self.operation
+            self.label = operation.node(*[self.constants[i] for i in operation.named_by])
         return self.label
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().removeprefix('torch::autograd::')} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes that the gradients go to, each with the number of its result."""
         return tuple(
-            (target if type(target) is Node else AccumulateGrad(target), slot)
+            (target if isinstance(target, Node) else AccumulateGrad(target), slot)
             for target, slot, *_ in self.sends
         )
 
@@ -136,14 +136,14 @@ class Node:
                     continue
                 send = target, 0, 0, array.shape, array.dtype  # a leaf that has another array since
                 target, slot = (
-                    Node(self.operation.same, "AliasBackward0", [send], [None] * 4, ()),
+                    Node(tensors.alias.operation, "AliasBackward0", [send], [None] * 4, ()),
                     0,
                 )
             values[place] = tensor = wrap(array)
-            tensor._node, tensor._slot, tensor._version = target, slot, counters.get(place)
+            tensor._node, tensor._slot, tensor._counter = target, slot, counters.get(place)
         if kernels.is_array(values[-2]):
             values[-2] = tensor = wrap(values[-2])
-            tensor._node, tensor._slot, tensor._version = self, 0, counters.get(-2)
+            tensor._node, tensor._slot, tensor._counter = self, 0, counters.get(-2)
         if self.operation.keeps == "intermediate":
             values[-1] = None  # a recorded derivative computes it again
         return values
@@ -168,549 +168,29 @@ class AccumulateGrad:
 
 
 _numbers = count(0, -1)
-_accumulating = threading.Lock()  # several threads may send gradients to one leaf
-
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after "
-    "they have already been freed). Saved intermediate values of the graph are freed when you call "
-    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-    "graph a second time or if you need to access saved tensors after calling backward."
-)
 
 
-class _Arrays:
-    """Gradients as arrays."""
-
-    recorded = False
-
-    def __init__(self, vocabulary: Any):
-        self.V = vocabulary
-
-    def array_of(self, gradient: Any) -> Any:
-        return gradient
-
-    def fit(self, gradient: Any, shape: Any, dtype: Any) -> Any:
-        """Return a gradient in its input's shape and dtype: the adjoint of broadcasting is a sum."""
-        if gradient.shape != shape:
-            gradient = self.V.sum_to_shape(gradient, shape)
-        return gradient if gradient.dtype == dtype else self.V.cast(gradient, dtype)
-
-    def add(self, x: Any, y: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return np.add(x, y)
-
-    def zeros(self, shape: Any, dtype: Any, like: Any) -> Any:
-        return np.zeros(shape, dtype, like=like)
-
-    def tensor(self, gradient: Any) -> Any:
-        return wrap(gradient)
-
-
-class _Tensors(_Arrays):
-    """Gradients as tensors: what computes them is recorded."""
-
-    recorded = True
-
-    def array_of(self, gradient: Any) -> Any:
-        return gradient.array
-
-    def fit(self, gradient: Any, shape: Any, dtype: Any) -> Any:
-        if gradient.array.shape != shape:
-            gradient = self.V.sum_to_shape(gradient, shape)
-        return gradient if gradient.array.dtype == dtype else self.V.cast(gradient, dtype)
-
-    def add(self, x: Any, y: Any) -> Any:
-        return self.V.add(x, y)
-
-    def zeros(self, shape: Any, dtype: Any, like: Any) -> Any:
-        return wrap(np.zeros(shape, dtype, like=like.array))
-
-    def tensor(self, gradient: Any) -> Any:
-        return gradient
-
-
-_ways: Any = None
-
-
-def use_vocabularies(arrays: Any, tensors: Any) -> None:
-    """Name the functions that derivatives are made of. Called once, by `operation.py`."""
-    global _ways
-    _ways = _Arrays(arrays), _Tensors(tensors)
-
-
-def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
-    """Return what is wanted and all nodes that have something wanted below."""
-    order = list(dict.fromkeys(roots))
-    seen = set(order)
-    for node in order:  # which grows meanwhile
-        for target, *_ in node.sends:
-            if type(target) is Node and target not in seen:
-                seen.add(target)
-                order.append(target)
-    useful = set(wanted)
-    for node in sorted(order, key=lambda node: node.number, reverse=True):
-        if any(target in useful for target, *_ in node.sends):
-            useful.add(node)
-    return useful
-
-
-def _modified(node: Node, counter: list[int], version: int, place: int) -> RuntimeError:
-    array = (node.values or ())[place]
-    source = node.name() if place == -2 else None
-    for target, _, position, *_ in node.sends:
-        if type(target) is Node and position == place:
-            source = target.name()
-    kind = described(array.shape, array.dtype) if kernels.is_array(array) else "a tensor"
+def modified(array: Any, source: str | None, version: int, expected: int) -> RuntimeError:
+    """Return the error for a saved array that was changed in place."""
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{kind}]"
-        f"{'' if source is None else f', which is output 0 of {source},'} is at version "
-        f"{counter[0]}; expected version {version} instead. Hint: clone() the tensor before you "
-        "change it, or change it after backward()."
+        f"operation: [{described(array.shape, array.dtype)}]"
+        f"{'' if source is None else f', which is output 0 of {source},'} is at version {version}; "
+        f"expected version {expected} instead. Hint: clone() the tensor before you change it, or "
+        "change it after backward()."
     )
 
 
-def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: Any, way: _Arrays) -> Any:
-    for hook in tuple(hooks.values()):
-        replaced = hook(way.tensor(gradient))
-        if replaced is not None:
-            if (
-                not isinstance(replaced, Variable)
-                or replaced.array.shape != way.array_of(gradient).shape
-            ):
-                raise RuntimeError(
-                    "a gradient hook must return None or a tensor of the gradient's shape "
-                    f"{Size(way.array_of(gradient).shape)}, got {replaced!r}"
-                )
-            gradient = replaced if way.recorded else replaced.array
-    return gradient
+class Packed(NamedTuple):
+    """A saved array in the keeping of `saved_tensors_hooks`."""
+
+    content: Any
+    unpack: Callable[[Any], Any]
 
 
-def _run(
-    roots: Sequence[tuple[Variable, Any]],
-    retain_graph: bool,
-    create_graph: bool,
-    inputs: Sequence[Variable] | None,
-    accumulate: bool,
-) -> dict[Any, Any]:
-    """Send gradients from the roots down, and return those that reach `inputs`, by `_key`.
-
-    With `accumulate`, leaves (or the given inputs) add them to `.grad`, after all nodes, so that a
-    backward that fails leaves all `.grad` as they were.
-    """
-    way = _ways[bool(create_graph)]
-    wanted: set[Any] = set()
-    useful = None
-    if inputs is not None:
-        wanted = {edge(x) for x in inputs}
-        useful = _above([x._node for x, _ in roots if x._node is not None], wanted)
-    before = mode.enabled
-    mode.enabled = create_graph
-    try:
-        gradients: dict[Any, Any] = {}
-        for x, gradient in roots:
-            target = edge(x)
-            if useful is None or target in useful:
-                _send(gradients, target, x._slot if target is not x else 0, gradient, way)
-        shared = set(gradients)
-        captured, retained = _walk(gradients, shared, wanted, useful, retain_graph, way)
-        for leaf, gradient in gradients.items():
-            if leaf._hooks is not None and leaf._hooks.before:
-                gradients[leaf] = _hooked(leaf._hooks.before, gradient, way)
-                shared.add(leaf)
-        if accumulate:
-            with _accumulating:
-                for leaf, gradient in gradients.items():
-                    if leaf._grad is None and leaf not in shared and not create_graph:
-                        leaf._grad = wrap(gradient)  # as nearly always
-                    else:
-                        _accumulate(leaf, gradient, leaf not in shared, way)
-                for x in inputs or ():
-                    if x._node is not None and (x._node, x._slot) in captured:
-                        _accumulate(x, captured[x._node, x._slot], False, way)
-            for leaf in gradients:
-                if leaf._hooks is not None:
-                    for hook in tuple(leaf._hooks.after.values()):
-                        hook(leaf)
-        for tensor, gradient in retained:
-            _accumulate(tensor, gradient, False, way)
-    finally:
-        mode.enabled = before
-    captured.update(gradients)
-    return captured
-
-
-def _send(gradients: dict[Any, Any], target: Any, slot: int, gradient: Any, way: _Arrays) -> bool:
-    """Add a gradient to those that wait for a node or a leaf; return whether it is the first."""
-    known = gradients.get(target)
-    if type(target) is Node and target.results is not None:
-        if known is None:
-            gradients[target] = known = [None] * len(target.results)
-            first = True
-        else:
-            first = False
-        known[slot] = gradient if known[slot] is None else way.add(known[slot], gradient)
-        return first
-    gradients[target] = gradient if known is None else way.add(known, gradient)
-    return known is None
-
-
-def _walk(
-    gradients: dict[Any, Any],
-    shared: set[Any],
-    wanted: set[Any],
-    useful: set[Any] | None,
-    retain_graph: bool,
-    way: _Arrays,
-) -> tuple[dict[Any, Any], list[tuple[Variable, Any]]]:
-    """Send `gradients`, which are by node and leaf, through all nodes; the leaves' are left in it.
-
-    The latest node is the first, as in torch: where several gradients meet, they are added in this
-    order. Those whose array others may see are noted in `shared`.
-
-    Returns:
-        The gradients of the wanted nodes' results, and those of tensors that retain theirs.
-    """
-    ready: list[tuple[int, Node]] = []  # a heap of the nodes whose gradient has begun to arrive
-    for target in gradients:
-        if type(target) is Node:
-            heappush(ready, (target.number, target))
-    captured: dict[Any, Any] = {}
-    retained: list[tuple[Variable, Any]] = []
-    recorded, V = way.recorded, way.V
-    quiet: Any = None  # begins with the first derivative that may use NumPy: it takes a microsecond
-    try:
-        while ready:
-            node = heappop(ready)[1]
-            dy = gradients.pop(node)
-            operation, values, sends = node.operation, node.values, node.sends
-            if node.hooks is not None or node.retain is not None:
-                dy = _before(node, dy, retained, way)
-            if useful is not None:
-                if node in wanted:
-                    for slot, gradient in enumerate(dy if node.results is not None else (dy,)):
-                        if gradient is not None:
-                            captured[node, slot] = gradient
-                sends = [send for send in sends if send[0] in useful]
-                if not sends:
-                    continue
-            if values is None:
-                raise RuntimeError(FREED)
-            for counter, version, place, always in node.saved:
-                if counter[0] != version and (always or recorded):
-                    raise _modified(node, counter, version, place)
-            if node.packed:
-                values = node.unpacked()
-            if recorded:
-                values = node.revived(values)
-            elif quiet is None and not operation.quiet:
-                quiet = np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
-                quiet.__enter__()
-            if node.results is not None:
-                dy = _filled(node, dy, way)
-            joint = operation.joint
-            found: Any = None
-            if joint is not None:
-                wanted_here = [send[2] for send in sends]
-                found = joint(V, dy, wanted_here, *[values[i] for i in operation.joint_reads])
-            if node.trace is not None or (node.hooks is not None and node.hooks[1]):
-                found = _observed(node, dy, sends, found, values, way)
-            for target, slot, position, shape, dtype in sends:
-                if found is not None:
-                    gradient = found[position]
-                else:
-                    derivative, reads = operation.derivatives[position]
-                    gradient = derivative(V, dy, *[values[i] for i in reads])
-                if gradient is None:
-                    continue
-                array = gradient.array if recorded else gradient
-                if array.shape != shape or array.dtype is not dtype:
-                    gradient = way.fit(gradient, shape, dtype)
-                if type(target) is Node and target.results is not None:
-                    if _send(gradients, target, slot, gradient, way):
-                        heappush(ready, (target.number, target))
-                    continue
-                known = gradients.get(target)
-                if known is not None:
-                    gradient = way.add(known, gradient)
-                else:
-                    if type(target) is Node:
-                        heappush(ready, (target.number, target))
-                    if recorded or gradient is dy or gradient.base is not None:
-                        shared.add(target)
-                gradients[target] = gradient
-            if not retain_graph and (node.saved or operation.keeps == "intermediate"):
-                node.values, node.saved = None, ()
-    finally:
-        if quiet is not None:
-            quiet.__exit__(None, None, None)
-    return captured, retained
-
-
-def _before(node: Node, dy: Any, retained: list[tuple[Variable, Any]], way: _Arrays) -> Any:
-    """Return the gradients of a node's results after their hooks; keep those to be retained."""
-    several = node.results is not None
-    dys = dy if several else [dy]
-    if node.hooks is not None:
-        on_results, _, before = node.hooks
-        for slot, hooks in on_results.items():
-            if dys[slot] is not None:
-                dys[slot] = _hooked(hooks, dys[slot], way)
-        for hook in tuple(before.values()):
-            replaced = hook(tuple(None if g is None else way.tensor(g) for g in dys))
-            if replaced is not None:
-                dys = [g if g is None or way.recorded else g.array for g in replaced]
-    for slot, reference in (node.retain or {}).items():
-        tensor = reference()
-        if tensor is not None and dys[slot] is not None:
-            retained.append((tensor, dys[slot]))
-    return dys if several else dys[0]
-
-
-def _filled(node: Node, dys: list[Any], way: _Arrays) -> list[Any]:
-    """Return the gradients of several results, zeros where none has come."""
-    if not node.operation.fills:
-        return dys
-    like = next((g for g in dys if g is not None), None)
-    return [
-        way.zeros(*meta, like) if g is None and meta is not None else g
-        for g, meta in zip(dys, node.results or (), strict=True)
-    ]
-
-
-def _observed(
-    node: Node, dy: Any, sends: Any, found: Any, values: list[Any], way: _Arrays
-) -> dict[int, Any]:
-    """Return the gradients by position, after the node's hooks, and checked for NaN if asked."""
-    if found is None:
-        found = {}
-        for send in sends:
-            derivative, reads = node.operation.derivatives[send[2]]
-            found[send[2]] = derivative(way.V, dy, *[values[i] for i in reads])
-    else:
-        found = {send[2]: found[send[2]] for send in sends}
-    if node.trace is not None and mode.check_nan:
-        for i, (position, gradient) in enumerate(found.items()):
-            if (
-                gradient is not None
-                and np.isnan(kernels.moved(way.array_of(gradient), "cpu")).any()
-            ):
-                warnings.warn(
-                    f"Error detected in {node.name()}. Traceback of forward call that caused the "
-                    f"error:\n{''.join(node.trace)}",
-                    UserWarning,
-                    stacklevel=2,
-                )
-                raise RuntimeError(
-                    f"Function '{node.name()}' returned nan values in its {i}th output."
-                )
-    if node.hooks is not None and node.hooks[1]:
-        outputs = tuple(
-            None if g is None else way.tensor(g)
-            for g in (dy if node.results is not None else (dy,))
-        )
-        for hook in tuple(node.hooks[1].values()):
-            inputs = tuple(None if g is None else way.tensor(g) for g in found.values())
-            replaced = hook(inputs, outputs)
-            if replaced is not None:
-                replaced = replaced if isinstance(replaced, tuple) else (replaced,)
-                if len(replaced) != len(found):
-                    raise RuntimeError(
-                        f"a hook of {node.name()} returned {len(replaced)} gradients, expected "
-                        f"{len(found)}"
-                    )
-                new = [g if g is None or way.recorded else g.array for g in replaced]
-                found = dict(zip(found, new, strict=True))
-    return found
-
-
-@np.errstate(all="ignore")
-def _accumulate(x: Variable, gradient: Any, owned: bool, way: _Arrays) -> None:
-    before = x._grad  # which another thread may set to None
-    if way.recorded:
-        x._grad = gradient if before is None else way.add(before, gradient)
-    elif before is None:
-        x._grad = wrap(gradient if owned else gradient.copy())
-    else:
-        np.add(before.array, gradient, out=before.array)
-        before.bump()
-
-
-def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Variable, Any]]:
-    if gradients is None and isinstance(tensors, Variable):  # a loss, as nearly always
-        return [(tensors, _root(0, tensors, None, create_graph))]
-    tensors = [tensors] if isinstance(tensors, Variable) else list(tensors)
-    if gradients is None or isinstance(gradients, Variable):
-        gradients = [gradients] * (1 if gradients is not None else len(tensors))
-    gradients = list(gradients)
-    if len(tensors) != len(gradients):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
-    pairs = zip(tensors, gradients, strict=True)
-    return [(x, _root(i, x, gradient, create_graph)) for i, (x, gradient) in enumerate(pairs)]
-
-
-def _root(i: int, x: Variable, gradient: Any, create_graph: bool) -> Any:
-    """Return the gradient that tensor i starts from."""
-    if not x.requires_grad:
-        raise RuntimeError(
-            f"element {i} of tensors does not require grad and does not have a grad_fn"
-        )
-    if gradient is None:
-        if x.array.size != 1:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        one = x.array.copy()
-        one.fill(1)  # in half of the time that `np.ones_like` takes
-        return wrap(one) if create_graph else one
-    if not isinstance(gradient, Variable):
-        raise TypeError(
-            f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
-        )
-    if gradient.array.shape != x.array.shape:
-        raise RuntimeError(
-            f"Mismatch in shape: grad_output[{i}] has a shape of {Size(gradient.array.shape)} "
-            f"and output[{i}] has a shape of {Size(x.array.shape)}."
-        )
-    kernels.one_device((x.array, gradient.array))
-    if create_graph:
-        return _ways[True].fit(gradient, x.array.shape, x.array.dtype)
-    return gradient.array.astype(x.array.dtype, copy=False)
-
-
-def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    grad_variables: Any = None,
-    inputs: Any = None,
-) -> None:
-    """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs`).
-
-    Args:
-        tensors: a tensor or a sequence of them; those with more than one element need a gradient.
-        grad_tensors: the gradients with respect to `tensors`, of the same shapes.
-        retain_graph: keep what the graph has saved, so that backward can be called again;
-            `create_graph` unless given.
-        create_graph: record how the gradients are computed, so that they can be differentiated.
-        inputs: the tensors to accumulate into, in place of all leaves.
-
-    Raises:
-        RuntimeError: if a tensor does not require grad, the graph was freed, or a saved tensor was
-            changed in place. No `.grad` has changed then.
-
-    Example:
-        >>> import minnet
-        >>> x = minnet.tensor([1.0, 2.0], requires_grad=True)
-        >>> minnet.autograd.backward((x * x).sum())
-        >>> x.grad
-        tensor([2., 4.])
-    """
-    if create_graph:
-        warnings.warn(
-            "Using backward() with create_graph=True will create a reference cycle between the "
-            "parameter and its gradient which can cause a memory leak. We recommend using "
-            "autograd.grad when creating the graph to avoid this. If you have to use this function,"
-            " make sure to reset the .grad fields of your parameters to None after use to break the"
-            " cycle and avoid the leak.",
-            UserWarning,
-            stacklevel=3,
-        )
-    given = [inputs] if isinstance(inputs, Variable) else inputs
-    if given is not None:
-        given = list(given)
-        if not given:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-        for i, x in enumerate(given):
-            if not x.requires_grad:
-                raise RuntimeError(
-                    f"One of the differentiated Tensors does not require grad: input {i}"
-                )
-    retain = create_graph if retain_graph is None else bool(retain_graph)
-    _run(_roots(tensors, grad_tensors, create_graph), retain, create_graph, given, True)
-
-
-def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    only_inputs: bool = True,
-    allow_unused: bool | None = None,
-    is_grads_batched: bool = False,
-    materialize_grads: bool = False,
-) -> tuple[Any, ...]:
-    """Return the gradients of `outputs` with respect to each of `inputs`, and change no `.grad`.
-
-    Args:
-        create_graph: record how the gradients are computed, so that they can be differentiated.
-        allow_unused: return None for an input that the outputs do not depend on, or zeros with
-            `materialize_grads`.
-        is_grads_batched: `grad_outputs` have a leading dim, and so have the results: one gradient
-            for each.
-
-    Raises:
-        RuntimeError: as `backward`; and if an input does not require grad, or was not used and
-            `allow_unused` is False.
-
-    Example:
-        >>> import minnet
-        >>> x = minnet.tensor([1.0, 2.0], requires_grad=True)
-        >>> (slope,) = minnet.autograd.grad((x**3).sum(), x, create_graph=True)
-        >>> slope
-        tensor([ 3., 12.], grad_fn=<MulBackward0>)
-        >>> minnet.autograd.grad(slope.sum(), x)
-        (tensor([ 6., 12.]),)
-    """
-    inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    if not all(x.requires_grad for x in inputs):
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
-    if materialize_grads and allow_unused is False:
-        raise ValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True"
-        )
-    allow_unused = materialize_grads if allow_unused is None else allow_unused
-    retain = create_graph if retain_graph is None else bool(retain_graph)
-    if is_grads_batched:
-        return _batched(outputs, inputs, grad_outputs, retain, create_graph, allow_unused,
-                        materialize_grads)  # fmt: skip
-    roots = _roots(outputs, grad_outputs, create_graph)
-    captured = _run(roots, retain, create_graph, inputs, accumulate=False)
-    results = []
-    for x in inputs:
-        gradient = captured.get(x if x._node is None else (x._node, x._slot))
-        if gradient is None and materialize_grads:
-            gradient = np.zeros_like(x.array)
-        elif gradient is None and not allow_unused:
-            raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
-            )
-        if gradient is None or isinstance(gradient, Variable):
-            results.append(gradient)
-        else:
-            results.append(wrap(gradient.copy()))
-    return tuple(results)
-
-
-def _batched(outputs: Any, inputs: Any, grad_outputs: Any, retain: bool, *options: Any) -> Any:
-    """Return gradients for each of a batch of `grad_outputs`, stacked."""
-    given = [grad_outputs] if isinstance(grad_outputs, Variable) else list(grad_outputs)
-    create_graph, allow_unused, materialize = options
-    n = min(len(g.array) for g in given)
-    rows = [
-        grad(
-            outputs,
-            inputs,
-            [g[i] for g in given],
-            retain or i < n - 1,
-            create_graph,
-            True,
-            allow_unused,
-            False,
-            materialize,
-        )  # fmt: skip
-        for i in range(n)
-    ]
-    stack = _ways[True].V.stack
-    return tuple(None if column[0] is None else stack(column) for column in zip(*rows, strict=True))
+def packed(array: Any) -> Any:
+    """Return what a node saves for an array: itself, or what `saved_tensors_hooks` makes of it."""
+    if not mode.saving:
+        return array
+    pack, unpack = mode.saving[-1]
+    return Packed(pack(wrap(array)), unpack)

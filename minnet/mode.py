@@ -21,6 +21,10 @@ class Mode(threading.local):
     check_nan = True
     saving: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()  # (pack, unpack)
 
+    # Of the class: whether some thread has ever set `anomaly` or `saving`. To read one of a
+    # thread's own values takes as long as a small operation's bookkeeping of an input.
+    watched = False
+
 
 mode = Mode()
 

@@ -10,15 +10,19 @@ declaration come the function on tensors, the method, the in-place and `out=` fo
 
 A *derivative* is a function (V, dy, ...) that returns the gradient for one input, in its broadcast
 shape and any dtype. By the names of its further parameters it says what it reads: inputs, constants
-(the parameters that are no tensors), `shapes` (of all inputs), `result`, or `kept`. What is read is saved, and
-backward refuses if it was changed in place meanwhile; what is not is let go. V holds functions: on
-arrays, or on tensors where gradients are to be differentiated. So a derivative calls nothing but V,
-and does not branch on values.
+(the parameters that are no tensors), `shapes` (of all inputs), `result`, or `kept`. What is read is
+saved, and backward refuses if it was changed in place meanwhile; what is not is let go. V holds
+functions: on arrays, or on tensors where gradients are to be differentiated. So a derivative calls
+nothing but V, and does not branch on values.
 
-Gradients that have work in common are computed by one *joint* derivative (V, dy, wanted, ...), which
+Gradients that have work in common are computed by one *joint* derivative (V, dy, wanted, ...); it
 returns them by position. An operation that `keeps` an intermediate for its derivative returns it
 beside its result; `kept` is None where gradients are recorded, and the derivative computes it again
 from the inputs (named in `remade`, if nothing else reads them).
+
+An operation may be a *fusion* of others, which computes what a composition of them does, `fused`:
+(V, all inputs, all constants). Its gradients are those of the composition. Beside such, and beside
+derivatives for each input, a joint derivative is for arrays alone, and may call a kernel.
 """
 
 from __future__ import annotations
@@ -26,39 +30,42 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from types import SimpleNamespace
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from minnet import dtypes, graph, kernels
-from minnet.graph import Node
-from minnet.mode import mode
+from minnet import backward, dtypes, kernels
+from minnet.mode import enable_grad, mode
+from minnet.recorder import (
+    BEFORE,
+    KEPT,
+    RESULT,
+    SHAPES,
+    apply,
+    check_in_place,
+    in_place,
+    overwrite,
+)  # fmt: skip
 from minnet.size import ints
-from minnet.variable import View, Variable, edge, refresh, viewed, wrap, writable
+from minnet.variable import Variable, wrap
+from minnet.vocabulary import arrays, tensors
 
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
 
-arrays = SimpleNamespace()  # the vocabulary of derivatives: functions on arrays by name,
-tensors = SimpleNamespace()  # and those on tensors
-graph.use_vocabularies(arrays, tensors)
-
 # As torch, every function takes NumPy's names for these parameters.
 SPELLINGS = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other",
+    "from": "a", "to": "b",
 }  # fmt: skip
 
 _NUMBERS = (float, int, bool)
 
 
-BEFORE, SHAPES, RESULT, KEPT = -3, -3, -2, -1  # the last places of a node's values
-
-
 class Operation:
     """What is declared of an operation, and what follows from it."""
 
-    same: Operation  # the identity
     function: Callable[..., Any]
 
     def __init__(
@@ -67,19 +74,21 @@ class Operation:
         node: str | Callable[..., str],
         derivatives: Sequence[Any],
         joint: Any = None,
+        fused: Any = None,
         reads: Any = None,
         tensors: int | None = None,
         variadic: bool = False,
         numbers: bool | None = None,
         optional: str = "",
         star: str | None = None,
-        view: bool = False,
+        view: bool | str = False,
         parts: Any = None,
         fills: bool = True,
         several: bool = False,
         keeps: str | None = None,
         remade: str = "",
-        quiet: bool = False,
+        quiet: bool | str = False,
+        fits: bool = False,
         draws: bool = False,
         dynamic: bool = False,
         shape: Any = None,
@@ -90,7 +99,9 @@ class Operation:
         Raises:
             TypeError: if a derivative reads what the value does not have.
         """
-        self.value, self.joint = value, joint
+        self.value, self.fused = value, fused
+        # Infinities and NaN pass in silence, as in torch.
+        self.run = value if quiet else np.errstate(all="ignore")(value)
         self.name = value.__name__
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name != "keep"]
         self.names = [p.name for p in parameters]
@@ -102,7 +113,10 @@ class Operation:
         self.numbers = self.tensors > 1 if numbers is None else numbers
         self.optional = {self.names.index(name) for name in optional.split()}
         self.parts, self.fills, self.keeps, self.quiet = parts, fills, keeps, quiet
+        self.fits = fits
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
+        self.frees = keeps == "intermediate"
+        self.writes = self.name.endswith("_")
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
         if variadic:
@@ -117,47 +131,112 @@ class Operation:
                     raise TypeError(f"the derivative of {self.name} reads {name}: no such name")
             return tuple(places[name] for name in wanted)
 
-        self.derivatives = [None if d is None else (d, read(d, 2)) for d in derivatives]
-        self.joint_reads = () if joint is None else read(joint, 3)
-        used = [i for d in self.derivatives if d is not None for i in d[1]] + [*self.joint_reads]
-        self.reads_shapes = SHAPES in used
-        self.node = node
-        self.node_reads = read(node, 0) if callable(node) else ()
-        self.positional = len(self.names) - len(named.split())
-        self._remade = {inputs[name] for name in remade.split()} if not variadic else set()
-        self._reads = reads
-        if reads is not None and not callable(reads):
+        own = [() if d is None else read(d, 2) for d in derivatives]
+        shared = () if joint is None else read(joint, 3)
+        everything = (*inputs.values(), *range(BEFORE - len(constants), BEFORE))
+        # A derivative goes with what picks the values that it reads.
+        self.derivatives = [
+            None if d is None else (d, _picking(places))
+            for d, places in zip(derivatives, own, strict=True)
+        ]
+        together = None if joint is None else (joint, _picking(shared))
+        whole = None if fused is None else (self.differentiated, _picking(everything))
+        # The derivative for all inputs, on arrays and recorded; None where each has its own.
+        self.joints = (
+            whole if together is None and not derivatives else together,
+            together if whole is None and not derivatives else whole,
+        )
+        if self.joints[0] is whole is not None:
+            shared = everything
+        self.reads_shapes = SHAPES in {i for places in (*own, shared) for i in places}
+        # A node's name, and what it is found from: inputs, or constants alone.
+        self.node, reads_of_name = node, read(node, 0) if callable(node) else ()
+        fixed = (isinstance(place, int) and place < BEFORE for place in reads_of_name)
+        by_constants = all(fixed) and reads_of_name
+        self.node_reads = None if by_constants or not callable(node) else _picking(reads_of_name)
+        self.label = None if callable(node) else node  # None until somebody asks
+        self.named_by = [place - BEFORE for place in by_constants or ()]
+        self.named = named.split()
+        self.positional = len(self.names) - len(self.named)
+        # By position, what is read for an input's gradient.
+        self._reads: Any = reads
+        if variadic:
+            self.reads_inputs = any(isinstance(i, slice) for i in shared)
+        elif reads is not None:
             self._reads = [{places[name] for name in names.split()} for names in reads]
+        else:
+            self._reads = [set(places) for places in own] or [set(shared)] * self.tensors
+        self._remade = {inputs[name] for name in remade.split()}
         # Which inputs gradients flow to.
-        self.flows = [d is not None for d in self.derivatives] if joint is None else (
-            [True] * (self.tensors if reads is None or callable(reads) else len(reads))
-        )  # fmt: skip
+        self.flows = [d is not None for d in derivatives]
+        if not derivatives and (joint or fused):
+            self.flows = [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
-        self.partial = not variadic and not all(self.flows)
-        self._saving: dict[int, Any] = {}
+        self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
+        self.savings: dict[Any, Any] = {}
 
-    def saving(self, needs: int) -> tuple[Any, Any, Any, bool]:
+    def saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
 
-        The inputs that are dropped, those that are read, and those that only a recorded derivative
-        reads; and whether the result is read.
+        The places of the inputs that are dropped; those of the others, each with whether it is read
+        always or only by a recorded derivative; and whether the result is read.
         """
-        read: set[int] = set()
-        for position in range(self.tensors):
-            if not (needs >> position & 1 and self.flows[position]):
-                continue
-            if self.joint is None:
-                read |= set(self.derivatives[position][1])  # type: ignore[index]
-            else:
-                read |= set(self.joint_reads) if self._reads is None else self._reads[position]
-        remade, inputs = self._remade, range(self.tensors)
-        found = self._saving[needs] = (
-            tuple(i for i in inputs if i not in read and i not in remade),
-            tuple(i for i in inputs if i in read and i not in remade),
-            tuple(i for i in inputs if i in remade),
+        positions = [i for i in range(count) if needs >> i & 1]
+        if not self.variadic:
+            read: Any = set().union(*(self._reads[i] for i in positions if self.flows[i]))
+        elif self._reads is not None:
+            read = self._reads(positions, *constants)
+        else:
+            read = range(count) if self.reads_inputs else ()
+        remade = self._remade
+        if self.fused is not None:
+            remade = remade | {i for i in range(count) if i not in read}
+        if len(self.savings) > 1000:
+            self.savings.clear()
+        found = self.savings[(needs, count, constants) if self.variadic else needs] = (
+            [i for i in range(count) if i not in read and i not in remade],
+            [(i, i not in remade) for i in range(count) if i in read or i in remade],
             RESULT in read,
         )
         return found
+
+    def differentiated(self, V: Any, dy: Any, wanted: Sequence[int], *given: Any) -> dict[int, Any]:
+        """Return the gradients, by position, of what the operation is a fusion of."""
+        recorded = V is tensors
+        inputs = list(given[0] if self.variadic else given[: self.tensors])
+        constants = given[1 if self.variadic else self.tensors :]
+        with enable_grad():
+            if recorded:
+                # Others than those of the graph: the same tensor may stand at two positions.
+                for i in wanted:
+                    inputs[i] = V.alias(inputs[i])
+            else:
+                inputs = [wrap(x) if kernels.is_array(x) else x for x in inputs]
+                dy = wrap(dy)
+                for i in wanted:
+                    inputs[i]._requires_grad = True
+            result = self.fused(tensors, *((inputs,) if self.variadic else inputs), *constants)
+        leaves = [inputs[i] for i in wanted]
+        found = backward.grad(result, leaves, dy, create_graph=recorded, allow_unused=True)
+        if not recorded:
+            found = tuple(None if g is None else g.array for g in found)
+        return dict(zip(wanted, found, strict=True))
+
+    def result_shape(self, shapes: list[tuple[int, ...]], constants: tuple[Any, ...]) -> Any:
+        """Return the shape of the result, or those of several, by what the declaration says.
+
+        Where it says nothing, a change in place keeps the shape, a constant named `shape` is it,
+        and a view is tried on an array without memory.
+        """
+        given = dict(zip(self.names[self.tensors :], constants, strict=True), shapes=shapes)
+        if self.shape is not None:
+            return self.shape(*[given[name] for name in inspect.signature(self.shape).parameters])
+        if self.view:
+            found = self.value(np.broadcast_to(0, shapes[0]), *constants)
+            return tuple(x.shape for x in found) if self.several else found.shape
+        if self.writes:
+            return shapes[0]
+        return given["shape"] if "shape" in given else np.broadcast_shapes(*shapes)
 
     def operand(self, x: Any, position: int) -> Any:
         """Return what a value takes for an argument that is no tensor.
@@ -165,7 +244,9 @@ class Operation:
         Raises:
             TypeError: if it cannot stand for a tensor.
         """
-        if (self.numbers and type(x) in _NUMBERS) or (x is None and position in self.optional):
+        if self.numbers and type(x) in _NUMBERS:
+            return x
+        if x is None and (0 if self.variadic else position) in self.optional:
             return x
         if self.numbers and isinstance(x, np.ndarray | np.generic):
             array = np.asarray(x)
@@ -198,7 +279,8 @@ class Operation:
                 given[self.star] = ints((given.pop(given_by_name),))
         if len(args) > self.positional:
             raise TypeError(
-                f"{self.name}() takes {self.positional} positional arguments but {len(args)} were given"
+                f"{self.name}() takes {self.positional} positional arguments but {len(args)} were "
+                "given"
             )
         found = list(args)
         optional = len(names) - len(self.defaults)
@@ -223,267 +305,24 @@ class Operation:
         return tuple(found)
 
 
+def _picking(places: Sequence[Any]) -> Callable[[Any], Any]:
+    """Return a function that gives the values at some places, for one call less than a loop."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    if not places:
+        return itemgetter(slice(0))
+    (place,) = places
+    if isinstance(place, slice):
+        return lambda values: (values[place],)
+    return itemgetter(slice(place, place + 1 or None))
+
+
 def respelled(kwargs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return keyword arguments with NumPy's names replaced by torch's."""
     return {
         SPELLINGS[name] if name not in names and SPELLINGS.get(name) in names else name: value
         for name, value in kwargs.items()
     }
-
-
-# The recorder
-
-
-def apply(
-    operation: Operation, inputs: Sequence[Any], constants: tuple[Any, ...], into: Any = None
-) -> Any:
-    """Compute an operation, and record a node if a gradient is to flow to an input.
-
-    Args:
-        inputs: the tensors, or what stands for one.
-        constants: the further arguments of the operation's value.
-        into: the first input, if it is to take the value and its history.
-    """
-    found: list[Any] = []
-    sends: list[Any] = []  # of the inputs that need a gradient
-    needs = position = 0
-    for x in inputs:
-        if isinstance(x, Variable):
-            array = x.array
-            if x._view is not None:
-                refresh(x)
-            if x._node is not None:
-                sends.append((x._node, x._slot, position, array.shape, array.dtype))
-                needs |= 1 << position
-            elif x._requires_grad:
-                sends.append((x, 0, position, array.shape, array.dtype))
-                needs |= 1 << position
-            found.append(array)
-        else:
-            found.append(operation.operand(x, position))
-        position += 1
-    if sends:
-        if not mode.enabled:
-            sends = []
-        elif operation.partial:
-            sends = [send for send in sends if operation.flows[send[2]]]
-        if into is not None and 0 in operation.saving(needs)[1]:
-            found[0] = found[0].copy()  # what the derivatives read must outlive the change
-    try:
-        result = _computed(operation, found, constants, bool(sends))
-    except Exception:
-        kernels.one_device(found)  # whatever a mixture of devices raised
-        raise
-    kept = None
-    if operation.keeps is not None:
-        result, kept = result
-    if operation.several:
-        return _several(operation, inputs, found, constants, sends, needs, result, kept)
-    if into is None:
-        out = wrap(result)
-        if operation.view and np.may_share_memory(out.array, found[0]):
-            made = "" if mode.enabled else "no_grad"
-            viewed(out, inputs[0], operation.function, constants, made)
-    else:
-        out = into
-    node = None
-    if sends and out.array.dtype.kind == "f":
-        node = _recorded(operation, inputs, found, constants, sends, needs, kept, into is not None)
-    if into is not None:
-        _overwrite(into, kernels.as_array(result))
-    if node is not None:
-        if not operation.variadic and operation._saving[needs][3]:
-            counter = out._version or out.counter()
-            node.saved.append((counter, counter[0], RESULT, True))
-            node.values[RESULT] = out.array
-        if mode.saving:
-            _pack(node)
-        if into is None:
-            out._node, out._slot = node, 0
-        else:
-            _take_history(into, node)
-    return out
-
-
-def _computed(
-    operation: Operation, found: list[Any], constants: tuple[Any, ...], keep: bool
-) -> Any:
-    options = {} if operation.keeps is None else {"keep": keep}
-    given = (found,) if operation.variadic else found
-    if operation.quiet:
-        return operation.value(*given, *constants, **options)
-    with np.errstate(all="ignore"):  # infinities and NaN pass in silence, as in torch
-        return operation.value(*given, *constants, **options)
-
-
-def _recorded(
-    operation: Operation, inputs: Sequence[Any], found: list[Any], constants: tuple[Any, ...],
-    sends: list[Any], needs: int, kept: Any, in_place: bool,
-) -> Any:  # fmt: skip
-    """Return the node of a call, which has saved what its derivatives read of the inputs."""
-    shapes = tuple(getattr(x, "shape", ()) for x in found) if operation.reads_shapes else None
-    values = [*found, *constants, shapes, None, kept]
-    name = operation.node
-    if operation.node_reads:
-        name = name(*[values[i] for i in operation.node_reads])  # type: ignore[operator]
-    node = Node(operation, name, sends, values, constants)
-    saved: list[Any] = []
-    if operation.variadic:
-        every = range(len(found)) if isinstance(operation.joint_reads[0], slice) else ()
-        dropped: Any = () if every else range(len(found))
-        always = every if operation._reads is None else operation._reads([s[2] for s in sends])
-        read, remade = always, [i for i in every if i not in always]
-    else:
-        dropped, read, remade, _ = operation._saving.get(needs) or operation.saving(needs)
-    for i in dropped:
-        values[i] = None
-    for i in read:
-        x = inputs[i]
-        if isinstance(x, Variable) and not (in_place and i == 0):
-            counter = x._version or x.counter()
-            saved.append((counter, counter[0], i, True))
-    for i in remade:
-        x = inputs[i]
-        if isinstance(x, Variable):
-            counter = x._version or x.counter()
-            saved.append((counter, counter[0], i, False))
-    node.saved = saved
-    return node
-
-
-def _several(
-    operation: Operation, inputs: Sequence[Any], found: list[Any], constants: tuple[Any, ...],
-    sends: list[Any], needs: int, results: Sequence[Any], kept: Any,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Return the results of an operation that has several, each of which is one of its node's."""
-    out = tuple(map(wrap, results))
-    if operation.view:
-        for i, x in enumerate(out):
-            function, given = operation.parts(i, *constants)
-            viewed(x, inputs[0], function, given, "several" if mode.enabled else "no_grad")
-    floating = [x.array.dtype.kind == "f" for x in out]
-    if sends and any(floating):
-        node = _recorded(operation, inputs, found, constants, sends, needs, kept, False)
-        node.results = [
-            (x.array.shape, x.array.dtype) if f else None
-            for x, f in zip(out, floating, strict=True)
-        ]
-        if mode.saving:
-            _pack(node)
-        for slot, x in enumerate(out):
-            if floating[slot]:
-                x._node, x._slot = node, slot
-    return out
-
-
-def _overwrite(x: Any, array: Any) -> None:
-    """Set a tensor's elements to those of an array.
-
-    Raises:
-        RuntimeError: if the tensor may not be changed, or the array does not fit it.
-    """
-    writable(x)
-    target = x.array
-    if array.shape != target.shape:
-        raise RuntimeError(
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{list(array.shape)}"
-        )
-    if dtypes.of(array).category > dtypes.of(target).category:
-        raise RuntimeError(
-            f"result type {dtypes.of(array).tensor_type} can't be cast to the desired output "
-            f"type {dtypes.of(target).tensor_type}"
-        )
-    with np.errstate(all="ignore"):
-        target[...] = array
-    x.bump()
-
-
-def _take_history(x: Any, node: Node) -> None:
-    """Make a node the history of a tensor whose elements it has just computed.
-
-    If the tensor is a view, its base's history changes, and by that its own.
-    """
-    before = x._node
-    view = x._view
-    if view is None:
-        x._node, x._slot, x._requires_grad = node, 0, False
-    else:
-        base, old = view.base, edge(view.base)
-        a, part = base.array, x.array
-        sends = [(node, 0, 1, part.shape, part.dtype)]
-        if old is not None:
-            slot = base._slot if old is not base else 0
-            sends.insert(0, (old, slot, 0, a.shape, a.dtype))
-        copied = tensors.copied_slices.operation
-        node = Node(
-            copied, "CopySlices", sends, [None, None, view.path, None, None, None], (view.path,)
-        )
-        base._node, base._slot, base._requires_grad = node, 0, False
-        refresh(x)
-    if before is not None and before.retain:  # now of the new value's gradient
-        for slot, reference in tuple(before.retain.items()):
-            if reference() is x:
-                del before.retain[slot]
-                x._node.retain = {**(x._node.retain or {}), x._slot: reference}
-
-
-def in_place(x: Any, out: Any) -> Any:
-    """Give tensor `x` the value and the history of `out`, and return `x`.
-
-    Raises:
-        RuntimeError: if `x` may not be changed, or `out` does not fit its shape or dtype.
-    """
-    _check_in_place(x, out._node is not None)
-    _overwrite(x, out.array)
-    if out._node is not None and mode.enabled:
-        array = x.array
-        send = out._node, out._slot, 0, array.shape, array.dtype
-        _take_history(x, out._node if out._slot == 0 and out._node.results is None
-                      and out.array.dtype == array.dtype
-                      else Node(Operation.same, "AliasBackward0", [send], [None] * 4, ()))  # fmt: skip
-    return x
-
-
-def _check_in_place(x: Any, recorded: bool) -> None:
-    """Check that a change may be recorded on a view.
-
-    Raises:
-        RuntimeError: for one of several views that one operation returned, and for a view that was
-            made without a history.
-    """
-    view = x._view
-    if view is None or not mode.enabled or not (recorded or x.requires_grad):
-        return
-    if view.made == "several":
-        raise RuntimeError(
-            f"Output {x._slot} of {'an operation' if x._node is None else x._node.name()} is a view "
-            "and is being modified inplace. This view is the output of a function that returns "
-            "multiple views. Such functions do not allow the output views to be modified inplace. "
-            "You should replace the inplace operation by an out-of-place one."
-        )
-    if view.made == "no_grad":
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode "
-            "enabled. Make it outside of no_grad, or change it inside, or clone() it first."
-        )
-
-
-class Packed(NamedTuple):
-    """A saved array in the keeping of `saved_tensors_hooks`."""
-
-    content: Any
-    unpack: Callable[[Any], Any]
-
-
-def _pack(node: Node) -> None:
-    pack, unpack = mode.saving[-1]
-    node.packed = True
-    for _, _, place, _ in node.saved:
-        node.values[place] = Packed(pack(wrap(node.values[place])), unpack)  # type: ignore[index]
-
-
-# The declaration
 
 
 class Declared(NamedTuple):
@@ -495,6 +334,7 @@ class Declared(NamedTuple):
     aliases: tuple[str, ...]
     operators: tuple[str, ...]
     in_place: Callable[..., Any] | None
+    forms: frozenset[str]  # where the in-place form is found
 
 
 DECLARED: dict[str, Declared] = {}
@@ -506,50 +346,74 @@ def operation(
     where: str = "minnet Tensor",
     aliases: str = "",
     operators: str = "",
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = True,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation by its value; see the file's first lines.
 
+    A value whose name ends in "_" writes into its first input, and returns it: so does the
+    function. V has its form that writes into a copy, under the name without "_".
+
     Args:
-        node: torch's name of its nodes, or a function that gives it and says by its parameters' names
-            which inputs and constants it reads.
+        node: torch's name of its nodes, or a function that gives it and says by its parameters'
+            names which inputs and constants it reads.
         derivatives: for each input, or None.
         where: the places that export it: "minnet", "Tensor" (as a method), "F" (nn.functional).
         aliases: other names.
         operators: the methods of `Tensor` that Python's operators call; one such as `__iadd__` is
             the in-place form.
-        inplace: whether there is an in-place form, `name_`; in `nn.functional` also `inplace=`.
+        inplace: whether there is an in-place form, `name_`, or which places export it: `Tensor` and
+            `nn.functional`, unless said. In the latter the function takes `inplace=`, too.
         out: whether the function takes `out=`.
-        options: `joint`, a derivative for all inputs; `reads`, by position the names that it then
-            needs; `tensors`, how many of the parameters are tensors, unless one for each derivative;
-            `variadic`, the first parameter is a sequence of them; `numbers`, a Python number or a
-            NumPy array may stand for one; `optional`, the names that may be None; `star`, the
-            parameter that takes all further arguments; `view`, the result shares the first input's
-            memory; `several`, there are several results, and `parts(i, *constants)` tells the
-            function and constants of each that is a view; `fills`, whether gradients that have not
-            arrived are zeros for the derivative; `keeps`, "intermediate" or "constant": what the
-            value returns beside the result; `remade`; `quiet`, neither the value nor the derivatives
-            make NumPy warn; `draws`, it takes random numbers; `dynamic`, its shape depends on
-            values; `shape`, a function of the inputs' shapes and the constants that gives the
-            result's, by default that of broadcasting; `named`, the constants that are given by name
-            only.
+        joint: a derivative for all inputs; with derivatives for each, it is what arrays take.
+        fused: the composition that the operation is a fusion of.
+        reads: by position, the names that a joint derivative needs for an input's gradient; of a
+            variadic operation, a function (positions, *constants) that gives the places.
+        tensors: how many of the parameters are tensors, unless one for each derivative.
+        variadic: the first parameter is a sequence of tensors.
+        numbers: a Python number or a NumPy array may stand for a tensor; unless given, where there
+            are several tensors.
+        optional: the names of tensors that may be None.
+        star: the parameter that takes all further arguments, as in `reshape(input, *shape)`.
+        named: the constants that are given by name only.
+        view: the result shares the first input's memory ("maybe" where it may be a copy).
+        several: there are several results; if they are views, `parts(input, *constants)` yields the
+            function and the constants that make each.
+        fills: gradients of several results that have not come are zeros for the derivative.
+        keeps: what the value returns beside the result: an "intermediate", or a "constant".
+        remade: the inputs that only a recorded derivative reads.
+        quiet: neither the value nor the derivatives make NumPy warn ("value": the value does not).
+        fits: a joint derivative's arrays are new and of the inputs' shapes and dtypes.
+        draws: it takes random numbers.
+        dynamic: the result's shape depends on more than shapes.
+        shape: a function of `shapes`, the inputs', and constants, by name, that gives the result's.
     """
 
     def declare(value: Callable[..., Any]) -> Any:
         declared = Operation(value, node, derivatives, **options)
         places = frozenset(where.split())
-        with_flag = inplace and "F" in places
+        with_flag = "F" in _forms(inplace) & places
         takes_out = out and "minnet" in places and not declared.view
         function = declared.function = _function_of(declared, takes_out, with_flag)
+        if declared.writes:
+            setattr(arrays, declared.name[:-1], lambda x, *rest: value(x.copy(), *rest))
+            setattr(tensors, declared.name[:-1], function)
+            function = _in_place_of(declared)
+            publish(function, places, aliases, operators, None)
+            return function
         setattr(arrays, declared.name, value)
         setattr(tensors, declared.name, function)
         form = _in_place_of(declared) if inplace else None
-        publish(function, places, aliases, operators, form)
+        publish(function, places, aliases, operators, form, _forms(inplace))
         return function
 
     return declare
+
+
+def _forms(inplace: bool | str) -> frozenset[str]:
+    """Return the places that export an in-place form."""
+    return frozenset(inplace.split() if isinstance(inplace, str) else ("Tensor", "F") * inplace)
 
 
 def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Callable[..., Any]:
@@ -564,7 +428,9 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     def call(*args: Any, **kwargs: Any) -> Any:
         given = len(args)
         target = None
-        if kwargs or star is not None or not required <= given <= positional:
+        if star is not None and given > n and not kwargs:
+            args = (*args[:n], ints(args[n:]))
+        elif kwargs or not required <= given <= positional:
             if takes_out and "out" in kwargs:
                 target = kwargs.pop("out")
             if with_flag:
@@ -578,19 +444,20 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
         elif given < total:
             args += defaults[given - total :]
         if declared.variadic:
-            found = apply(declared, args[0], args[1:])
+            tensors = args[0] if isinstance(args[0], list | tuple) else tuple(args[0])
+            found = apply(declared, tensors, args[1:])
         else:
             found = apply(declared, args[:n], args[n:])
         return found if target is None else _into(declared.name, found, target)
 
-    in_place_form = _in_place_of(declared) if with_flag else None
+    in_place_form: Any = _in_place_of(declared) if with_flag else None
     _dress(call, value)
     call.operation = declared  # type: ignore[attr-defined]
     extra = []
     if with_flag:
         extra.append(inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD,
                                        default=False, annotation="bool"))  # fmt: skip
-    call.__signature__ = _signature(value, star, extra, takes_out)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(value, star, extra, takes_out, declared.named)  # type: ignore[attr-defined]
     return call
 
 
@@ -600,7 +467,11 @@ def _dress(function: Any, like: Any) -> None:
 
 
 def _signature(
-    like: Any, star: str | None, extra: Sequence[inspect.Parameter], takes_out: bool
+    like: Any,
+    star: str | None,
+    extra: Sequence[inspect.Parameter],
+    takes_out: bool,
+    named: Sequence[str] = (),
 ) -> inspect.Signature:
     """Return the signature of the function that users call."""
     signature = inspect.signature(like)
@@ -609,29 +480,38 @@ def _signature(
         if p.name == "keep":
             continue
         kind = p.VAR_POSITIONAL if p.name == star else p.kind
+        kind = p.KEYWORD_ONLY if p.name in named else kind
         found.append(p.replace(kind=kind, default=p.empty if p.name == star else p.default))
     positional = [p for p in found if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    named = [p for p in found if p not in positional]
+    others = [p for p in found if p not in positional]
     if takes_out:
-        named.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
+        others.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
                                        annotation="Tensor | None"))  # fmt: skip
-    return signature.replace(parameters=[*positional, *extra, *named])
+    return signature.replace(parameters=[*positional, *extra, *others])
 
 
 def _in_place_of(declared: Operation) -> Callable[..., Any]:
     """Return the in-place form of an operation."""
-    n = declared.tensors
+    n, total, defaults = declared.tensors, len(declared.names), declared.defaults
+    required = total - len(defaults)
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        args = declared.bound((self, *args), kwargs)
-        recorded = any(isinstance(x, Variable) and x.requires_grad for x in args[:n])
-        _check_in_place(self, recorded)
-        return apply(declared, args[:n], args[n:], into=self)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = len(args)
+        if kwargs or declared.star is not None or not required <= given <= declared.positional:
+            args = declared.bound(args, kwargs)
+        elif given < total:
+            args += defaults[given - total :]
+        x = args[0]
+        if x._view is not None:
+            check_in_place(x, any(isinstance(y, Variable) and y.requires_grad for y in args[:n]))
+        return apply(declared, args[:n], args[n:], into=x)
 
     _dress(call, declared.value)
-    call.__name__ = call.__qualname__ = f"{declared.name}_"
-    call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
-    call.__signature__ = _signature(declared.value, declared.star, (), False)  # type: ignore[attr-defined]
+    call.operation = declared  # type: ignore[attr-defined]
+    if not declared.writes:
+        call.__name__ = call.__qualname__ = f"{declared.name}_"
+        call.__doc__ = f"Set the tensor to the value of `{declared.name}`, and return it."
+    call.__signature__ = _signature(declared.value, declared.star, (), False, declared.named)  # type: ignore[attr-defined]
     return call
 
 
@@ -641,7 +521,7 @@ def composite(
     where: str = "minnet Tensor",
     aliases: str = "",
     operators: str = "",
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: bool = False,
 ) -> Any:
     """Declare a function that is made of operations: it takes tensors, and has no node of its own.
@@ -652,20 +532,30 @@ def composite(
         return lambda function: composite(
             function, where=where, aliases=aliases, operators=operators, inplace=inplace, out=out
         )
-    names = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = list(parameters)
+    star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
+    plain = parameters.keys() - {star}
     called: Any = function
-    if out or not {"dim", "keepdim", "input", "other"}.isdisjoint(names):
+    respells = where != "F" and not {"dim", "keepdim", "input", "other"}.isdisjoint(names)
+    if where and (out or star or respells):  # torch's own functions in Python take no such names
 
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             if not kwargs:
                 return function(*args)
             target = kwargs.pop("out", None) if out else None
-            found = function(*args, **respelled(kwargs, names))
+            if target is not None and "requires_grad" in plain:  # it makes a tensor like `out`
+                kwargs = {"dtype": target.dtype, "device": target.device, **kwargs}
+            if not kwargs.keys() <= plain:
+                kwargs = respelled(kwargs, names)
+                for name in {star, "size"}.intersection(kwargs) if star else ():
+                    args = (*args, kwargs.pop(name))
+            found = function(*args, **kwargs)
             return found if target is None else _into(function.__name__, found, target)
 
         called.__signature__ = _signature(function, None, (), out)
-    form = None
+    form: Any = None
     if inplace:
 
         @wraps(function)
@@ -683,17 +573,22 @@ def composite(
         form.__name__ = form.__qualname__ = f"{function.__name__}_"
         form.__doc__ = f"Set the tensor to the value of `{function.__name__}`, and return it."
     setattr(tensors, function.__name__, called)
-    publish(called, frozenset(where.split()), aliases, operators, form)
+    publish(called, frozenset(where.split()), aliases, operators, form, _forms(inplace))
     return called
 
 
 def publish(
-    function: Any, where: frozenset[str], aliases: str, operators: str, in_place: Any
+    function: Any,
+    where: frozenset[str],
+    aliases: str,
+    operators: str,
+    in_place: Any,
+    forms: frozenset[str] = frozenset(),
 ) -> None:
     """Enter a function among the public ones."""
     name = function.__name__
     DECLARED[f"{function.__module__}.{name}"] = Declared(
-        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place
+        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place, forms
     )
 
 
@@ -701,11 +596,9 @@ def exported(where: str) -> dict[str, Any]:
     """Return the functions that a place exports, by all their names."""
     found: dict[str, Any] = {}
     for declared in DECLARED.values():
-        if where not in declared.where:
-            continue
-        for name in (declared.name, *declared.aliases):
+        for name in (declared.name, *declared.aliases) if where in declared.where else ():
             found[name] = declared.function
-            if declared.in_place is not None and where in ("Tensor", "F"):
+            if where in declared.forms:
                 found[f"{name}_"] = declared.in_place
         if where == "Tensor":
             for name in declared.operators:
@@ -729,7 +622,7 @@ def _into(name: str, found: Any, target: Any) -> Any:
         )
     if target.array.shape != found.array.shape:
         _resize(target, found.array)
-    _overwrite(target, found.array)
+    overwrite(target, found.array)
     return target
 
 
@@ -740,54 +633,4 @@ def _resize(target: Any, like: Any) -> None:
             f"shape {list(like.shape)}; give one of that shape, or an empty one"
         )
     target.array = np.empty(like.shape, target.array.dtype, like=target.array)
-    target._version = target._view = None
-
-
-@operation("AliasBackward0", lambda V, dy: dy, where="", quiet=True)
-def alias(input: Tensor) -> Tensor:
-    return input.view()
-
-
-Operation.same = alias.operation
-
-
-def _unsliced(V: Any, dy: Any, path: Any) -> Any:
-    return V.cleared(dy, path)
-
-
-@operation("CopySlices", _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
-def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
-    """Return `input` with `part` where the functions of `path` lead."""
-    result = input.copy()
-    _follow(result, path)[...] = part
-    return result
-
-
-@operation(
-    "CopySlices", lambda V, dy, path, shapes: V.put_back(dy, path, shapes[0]), where="", quiet=True
-)
-def taken(input: Tensor, path: Any) -> Tensor:
-    """Return the part of `input` that the functions of `path` lead to."""
-    return _follow(input, path).copy()
-
-
-@operation("CopySlices", lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
-def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
-    """Return zeros of a shape with `input` where the functions of `path` lead."""
-    result = kernels.zeros(shape, input)
-    _follow(result, path)[...] = input
-    return result
-
-
-@operation("CopySlices", _unsliced, where="", quiet=True)
-def cleared(input: Tensor, path: Any) -> Tensor:
-    """Return `input` with zeros where the functions of `path` lead."""
-    result = input.copy()
-    _follow(result, path)[...] = 0
-    return result
-
-
-def _follow(array: Any, path: Any) -> Any:
-    for function, constants in path:
-        array = function.operation.value(array, *constants)
-    return array
+    target._counter = target._view = None

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from minnet import atomic, kernels
-from minnet.autograd import Variable
 from minnet.creation import from_numpy
+from minnet.variable import Variable
 
 VERSION = 1
 ENTRY = "minnet"
@@ -26,6 +26,8 @@ DEEPEST = 100  # levels of nesting
 LONGEST = 100_000_000  # bytes of a header that safetensors reads
 DTYPES = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "U8": np.uint8, "BOOL": np.bool_}
 SCALARS = (str, int, float, bool, type(None))
+# What reading a header or a description may raise that `save` has not written.
+MALFORMED = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
 TORCH = (b"PK\x03\x04", b"\x80")  # how a zip archive and a pickle begin
 
 
@@ -139,7 +141,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
         newer = known["version"] > VERSION
         if not newer and known["blake2b"] == _hash(known["content"], arrays):
             return _restored(known["content"], tensors)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except MALFORMED:
         pass  # not what `save` writes
     if newer:
         raise ValueError(
@@ -172,14 +174,7 @@ def _content(path: Any) -> bytes:
             tensors.pop("__metadata__", None)
             ends = (int(tensor["data_offsets"][1]) for tensor in tensors.values())
             expected = len(start) + max(ends, default=0)
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ):
+        except MALFORMED:
             return start
         if size > expected:
             raise ValueError(

@@ -39,7 +39,7 @@ def ints(values: Sequence[Any]) -> tuple[int, ...]:
     if len(values) == 1 and isinstance(values[0], tuple | list):
         values = values[0]
     try:
-        return tuple(operator.index(v) for v in values)
+        return tuple(map(operator.index, values))
     except TypeError:
         raise TypeError(f"expected integers, got {tuple(values)!r}") from None
 

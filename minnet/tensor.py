@@ -9,50 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from minnet import autograd, devices, dtypes, functional, kernels, printing, random
-from minnet.autograd import (
-    Variable,
-    differentiable,
-    in_place,
-    is_grad_enabled,
-    wrap,
-    writable,
-)
-from minnet.functional import arithmetic
-from minnet.graph import RemovableHook
+from minnet import backward, devices, dtypes, functional, kernels, printing
 from minnet.functional import shape as shapes
-from minnet.operation import exported
+from minnet.graph import RemovableHook
+from minnet.methods import Methods
+from minnet.operation import operation
 from minnet.size import Size, ints
-from minnet.variable import Hooks, register_tensor
+from minnet.variable import Hooks, Variable, register_tensor, wrap
 
 _OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
 
 
-def _in_place(operation: Any) -> Any:
-    """Return the method that gives the tensor the value of an operation on it."""
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = self
-        if is_grad_enabled() and (
-            self.requires_grad or any(isinstance(x, Variable) and x.requires_grad for x in args)
-        ):
-            # The derivative may read the value that is about to be overwritten.
-            before = wrap(self.array.copy())
-            before._node, before._requires_grad = self.grad_fn, self._requires_grad
-            before._slot = self._slot if self._node is not None else 0
-        return in_place(self, operation(before, *args, **kwargs))
-
-    method.__name__ = f"{operation.__name__}_"
-    method.__doc__ = f"Set the tensor to the value of `{operation.__name__}`, and return it."
-    return method
-
-
-def _shown(name: str) -> str:
-    """Return how a tensor prints its node."""
-    return f"<{name}>"
-
-
-class Tensor(Variable):
+class Tensor(Methods, Variable):
     """A multi-dimensional array that can remember how it was computed.
 
     It speaks torch's names: `x.sum().backward()` fills `.grad` of the leaves it came from. Make one
@@ -76,7 +44,7 @@ class Tensor(Variable):
         """Make a float32 tensor of some data, or an unset one of some sizes: `Tensor(2, 3)`."""
         if len(data) == 1 and isinstance(data[0], Variable):
             self.array = data[0].array
-            self._version = data[0].counter()
+            self._counter = data[0].counter()
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
             self.array = np.array(data[0], np.float32)
         else:
@@ -178,7 +146,11 @@ class Tensor(Variable):
             device=str(self.device) if self.is_cuda else None,
             default_dtype=dtypes.get_default_dtype().numpy,
             requires_grad=self._requires_grad,
-            grad_fn=None if self.grad_fn is None else _shown(self.grad_fn.name()),
+            grad_fn=(
+                None
+                if self.grad_fn is None
+                else f"<{self.grad_fn.name().removeprefix('torch::autograd::')}>"
+            ),
         )
 
     def __format__(self, spec: str) -> str:
@@ -369,13 +341,18 @@ class Tensor(Variable):
     def detach(self) -> Any:
         """Return a tensor that shares memory but has no history."""
         out = wrap(self.array)
-        out._version = self.counter()
+        out._counter = self.counter()
         return out
 
     def detach_(self) -> Any:
-        """Forget the history of this tensor, and return it."""
-        self._version = self.counter()
-        self._node = self._view = None
+        """Forget the history of this tensor, and return it.
+
+        Raises:
+            RuntimeError: if it is a view of a tensor that gradients flow to.
+        """
+        if self._view is not None and self.requires_grad:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._node = None
         self._requires_grad = False
         return self
 
@@ -395,7 +372,7 @@ class Tensor(Variable):
             >>> w.grad
             tensor([6., 8.])
         """
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+        backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
         """Call `hook(grad)` when the gradient of this tensor is computed; it may return another.
@@ -491,7 +468,7 @@ class Tensor(Variable):
         if dtype is not None and dtypes.numpy_of(dtype) != self.array.dtype:
             out = functional.cast(out, dtypes.numpy_of(dtype))
         if device is not None and kernels.checked(device) != self.device:
-            out = _moved(out, kernels.checked(device))
+            out = moved(out, kernels.checked(device), self.device)
         return functional.clone(self) if copy and out is self else out
 
     def cpu(self, memory_format: Any = None) -> Any:
@@ -536,223 +513,26 @@ class Tensor(Variable):
         """Return the tensor in the dtype of another."""
         return self.to(other)
 
-    # In place: the value changes, the tensor stays
-
-    def fill_(self, value: Any) -> Any:
-        """Set all elements to one value, and return the tensor.
-
-        Raises:
-            RuntimeError: for a leaf that requires grad, outside `no_grad`.
-        """
-        if isinstance(value, Variable):
-            if value.array.ndim:
-                raise RuntimeError(
-                    "fill_ only supports 0-dimension value tensor but got tensor with "
-                    f"{value.array.ndim} dimensions."
-                )
-            value = value.array.item()
-        elif not isinstance(value, builtins.float | builtins.int | np.generic):
-            raise TypeError(f"fill_(): argument 'value' must be Number, not {type(value).__name__}")
-        writable(self)
-        with np.errstate(over="ignore", invalid="ignore"):
-            filler = np.asarray(value).astype(self.array.dtype)
-        if self.requires_grad and is_grad_enabled():
-            return in_place(self, functional.filled(self, filler))
-        self.array.fill(filler)
-        self.bump()
-        return self
-
-    def zero_(self) -> Any:
-        """Set all elements to 0, and return the tensor."""
-        return self.fill_(0)
-
     def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Any:
-        """Set the elements to those of `src`, broadcast and cast to this tensor's shape and dtype.
+        """Set the elements to those of `src`, broadcast, cast and moved, and return the tensor.
 
         Raises:
             RuntimeError: for a leaf that requires grad, outside `no_grad`, or if `src` does not
                 broadcast to the shape.
-        """
-        if not isinstance(src, Variable):
-            raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
-        writable(self)
-        if type(src.array) is not type(self.array):
-            src = src.to(self.device)  # type: ignore[attr-defined]
-        if src.array.shape != self.array.shape:
-            src = functional.expand(src, *self.array.shape)
-        if src.array.dtype != self.array.dtype:
-            src = functional.cast(src, self.array.dtype)
-        if is_grad_enabled() and (self.requires_grad or src.requires_grad):
-            return in_place(self, functional.clone(src))
-        self.array[...] = src.array
-        self.bump()
-        return self
-
-    def _randomized(self, name: str) -> np.ndarray:
-        if self.array.dtype.kind != "f":
-            raise NotImplementedError(
-                f'"{name}" not implemented for {self.dtype.tensor_type!r}; it needs a floating '
-                "point "
-                "tensor"
-            )
-        writable(self)
-        return self.array
-
-    def uniform_(self, a: Any = 0.0, b: Any = 1.0, *, generator: Any = None, **bounds: Any) -> Any:
-        """Fill with draws from U[a, b), and return the tensor. The upper end is never drawn.
-
-        Raises:
-            RuntimeError: if a > b, the dtype is not floating point, or the tensor is a leaf that
-                requires grad, outside `no_grad`.
 
         Example:
             >>> import minnet
-            >>> _ = minnet.manual_seed(0)
-            >>> x = minnet.empty(1000).uniform_(-1, 1)
-            >>> bool((x >= -1).all() and (x < 1).all())
-            True
+            >>> minnet.zeros(2, 2).copy_(minnet.tensor([1, 2]))
+            tensor([[1., 2.],
+                    [1., 2.]])
         """
-        low, high = bounds.pop("from", a), bounds.pop("to", b)
-        if bounds:
-            raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(bounds))}'")
-        array = self._randomized("check_uniform_bounds")
-        random.resolve(generator).uniform(array, low, high)
-        self.bump()
-        return self
-
-    def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Any:
-        """Fill with draws from N(mean, std²), and return the tensor.
-
-        Raises:
-            RuntimeError: if std < 0, the dtype is not floating point, or the tensor is a leaf that
-                requires grad, outside `no_grad`.
-        """
-        array = self._randomized("normal_kernel_cpu")
-        random.resolve(generator).normal(array, mean, std)
-        self.bump()
-        return self
-
-    def exponential_(self, lambd: Any = 1, *, generator: Any = None) -> Any:
-        """Fill with draws x >= 0 of density lambd · exp(-lambd · x), and return the tensor.
-
-        Raises:
-            RuntimeError: if `lambd` is not above 0, the dtype is not floating point, or the tensor
-                is a leaf that requires grad, outside `no_grad`.
-        """
-        if self.array.dtype.kind != "f":
-            raise RuntimeError(
-                "Exponential distribution is a continuous probability distribution. dtype must be "
-                f"a floating point but you specified {self.dtype.tensor_type}"
-            )
-        writable(self)
-        random.resolve(generator).exponential(self.array, lambd)
-        self.bump()
-        return self
-
-    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
-        """Fill with 1 with probability `p`, else 0, and return the tensor.
-
-        `p` is a number, or a floating point tensor with a probability for each element.
-
-        Raises:
-            RuntimeError: if a probability lies outside [0, 1], the shape of `p` does not expand to
-                this one's, or the tensor is a leaf that requires grad, outside `no_grad`.
-            NotImplementedError: if `p` is a tensor of whole numbers.
-        """
-        writable(self)
-        if not isinstance(p, Variable):
-            random.resolve(generator).bernoulli(self.array, p)
-        else:
-            chances = functional.expand(wrap(p.array), *self.array.shape).array
-            if chances.dtype.kind != "f":
-                raise NotImplementedError(
-                    '"bernoulli_tensor_cpu_p_" not implemented for '
-                    f"{dtypes.of(chances).tensor_type!r}; probabilities are floating point"
-                )
-            if not ((chances >= 0) & (chances <= 1)).all():
-                raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-            uniform = np.empty_like(self.array, dtype=chances.dtype)
-            random.resolve(generator).uniform(uniform, 0.0, 1.0)
-            self.array[...] = uniform < chances
-        self.bump()
-        return self
-
-    def random_(self, low: Any = None, high: Any = None, *, generator: Any = None) -> Any:
-        """Fill with whole numbers from [low, high), or from [0, low), and return the tensor.
-
-        Without bounds from all that are not negative and that the dtype holds; in a float, from 0
-        to that below which it holds every one (2²⁴ in float32).
-        """
-        writable(self)
-        if high is None and low is not None:
-            low, high = 0, low
-        random.resolve(generator).integers(self.array, low, high)
-        self.bump()
-        return self
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        writable(self)
-        if not isinstance(value, Variable):
-            value = wrap(np.asarray(value))
-        at = shapes.Key(key)
-        try:
-            if is_grad_enabled() and (self.requires_grad or value.requires_grad):
-                at.own()
-                in_place(self, shapes.put(self, value, at))
-            else:
-                at.set(self.array, value.array)
-                self.bump()
-        except (ValueError, TypeError):  # the latter where NumPy assigns by a mask alone
-            raise RuntimeError(
-                f"shape mismatch: value tensor of shape {list(value.array.shape)} cannot be "
-                "broadcast to "
-                f"indexing result of shape {list(at.get(self.array).shape)}"
-            ) from None
-
-    def masked_fill(self, mask: Any, value: Any) -> Any:
-        """Return a copy with `value` where `mask` is true.
-
-        Raises:
-            RuntimeError: if `mask` is not a bool tensor.
-        """
-        return functional.where(mask, value, self).to(self.dtype)
+        if isinstance(src, Tensor) and type(src.array) is not type(self.array):
+            src = src.to(self.device)
+        return shapes.copy_(self, src)
 
     def where(self, condition: Any, other: Any) -> Any:
         """Return this tensor's elements where `condition` is true, elsewhere those of `other`."""
         return functional.where(condition, self, other)
-
-    masked_fill_ = _in_place(masked_fill)
-    relu_, sigmoid_, tanh_, exp_, log_ = map(
-        _in_place,
-        (functional.relu, functional.sigmoid, functional.tanh, functional.exp, functional.log),
-    )
-
-    # New tensors like this one
-
-    def new_full(
-        self,
-        size: Any,
-        fill_value: Any,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: builtins.bool = False,
-    ) -> Any:
-        """Return a tensor of one value, in this tensor's dtype unless one is given."""
-        like = self.array if device is None else kernels.like(device)
-        d = self.array.dtype if dtype is None else dtypes.numpy_of(dtype)
-        full = np.full(ints(size), fill_value, d, like=like)
-        return wrap(full).requires_grad_(requires_grad)
-
-    def new_zeros(self, *size: Any, **options: Any) -> Any:
-        """Return zeros, in this tensor's dtype unless one is given. Options are `new_full`'s."""
-        return self.new_full(size, 0, **options)
-
-    def new_ones(self, *size: Any, **options: Any) -> Any:
-        """Return ones, in this tensor's dtype unless one is given. Options are `new_full`'s."""
-        return self.new_full(size, 1, **options)
-
-    new_empty = new_zeros
 
     # Operators
 
@@ -787,14 +567,11 @@ class Tensor(Variable):
         """The transpose of the last two dims."""
         return functional.transpose(self, -1, -2)
 
-    __getitem__ = functional.index
 
-
-@differentiable("ToCopyBackward0")
-def _moved(input: np.ndarray, device: devices.device) -> Any:
-    """Return a copy on another device."""
-    source = kernels.device_of(input)
-    return kernels.moved(input, device), (lambda dy: kernels.moved(dy, source),)
+@operation("ToCopyBackward0", lambda V, dy, source: V.moved(dy, source, None), where="")
+def moved(input: Any, device: Any, source: Any) -> Any:
+    """Return a copy on another device than `source`."""
+    return kernels.moved(input, device)
 
 
 def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
@@ -804,7 +581,4 @@ def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
     return tensor
 
 
-for _name, _function in exported("Tensor").items():
-    if _name not in vars(Tensor):
-        setattr(Tensor, _name, _function)
 register_tensor(Tensor)

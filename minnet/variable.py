@@ -21,7 +21,7 @@ class Variable:
 
     # Slots: an attribute with a default in the class takes Python three times as long to read.
     __slots__ = (
-        "__weakref__", "_grad", "_hooks", "_node", "_requires_grad", "_slot", "_version", "_view",
+        "__weakref__", "_counter", "_grad", "_hooks", "_node", "_requires_grad", "_slot", "_view",
         "array",
     )  # fmt: skip
     array: np.ndarray
@@ -29,13 +29,13 @@ class Variable:
     _slot: int
     _requires_grad: bool  # of a leaf
     _grad: Any
-    _version: list[int] | None  # one counter, shared by all who share the memory
+    _counter: list[int] | None  # one counter, shared by all who share the memory
     _view: View | None
     _hooks: Hooks | None  # of a leaf
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
-        self._node = self._grad = self._version = self._view = self._hooks = None
+        self._node = self._grad = self._counter = self._view = self._hooks = None
         self._slot = 0
         self._requires_grad = False
         return self
@@ -62,15 +62,20 @@ class Variable:
         """Which of its node's results this tensor is."""
         return 0 if self.grad_fn is None else self._slot
 
+    @property
+    def _version(self) -> int:
+        """How often this tensor's memory was changed in place."""
+        return self.counter()[0]
+
     def counter(self) -> list[int]:
         """Return the version counter of this tensor's memory."""
-        if self._version is None:
-            self._version = [0] if self._view is None else self._view.base.counter()
-        return self._version
+        if self._counter is None:
+            self._counter = [0] if self._view is None else self._view.base.counter()
+        return self._counter
 
     def bump(self) -> None:
         """Note that the array was changed in place, so that a backward that needs it can refuse."""
-        (self._version or self.counter())[0] += 1
+        (self._counter or self.counter())[0] += 1
 
     def describe(self) -> str:
         """Return the tensor's type and shape as torch's messages give them."""
@@ -85,10 +90,10 @@ class View:
     """
 
     __slots__ = ("base", "made", "origin", "path")
-
-    def __init__(self, base: Variable, path: tuple[tuple[Any, tuple[Any, ...]], ...], made: str):
-        self.base, self.path, self.made = base, path, made
-        self.origin = edge(base)
+    base: Variable
+    path: tuple[tuple[Any, tuple[Any, ...]], ...]
+    made: str  # "several" by an operation with several results, "no_grad" without a history, or ""
+    origin: Node | Variable | None
 
 
 class Hooks:
@@ -102,7 +107,7 @@ class Hooks:
 
 
 def edge(x: Variable) -> Node | Variable | None:
-    """Return where a gradient of `x` goes: to its node, to `x` itself if it is a leaf, or nowhere."""
+    """Return where a gradient of `x` goes: its node, `x` itself if it is a leaf, or nowhere."""
     if x._view is not None:
         refresh(x)
     return x._node or (x if x._requires_grad else None)
@@ -119,19 +124,37 @@ def refresh(x: Variable) -> None:
         y = base
         for function, constants in view.path:
             y = function(y, *constants)
-    x._node, x._slot, x._requires_grad = y._node, y._slot, False
+    if y._node is not None:
+        y._node.label = "AsStridedBackward0"  # as torch, whatever the path
+    renew(x, y._node, y._slot)
     view.origin = origin
+
+
+def renew(x: Variable, node: Any, slot: int) -> None:
+    """Give a tensor another history. If it retains its gradient, it is now the new value's."""
+    before = x._node
+    x._node, x._slot, x._requires_grad = node, slot, False
+    if before is None or not before.retain or node is None:
+        return
+    for old, reference in tuple(before.retain.items()):
+        if reference() is x:
+            del before.retain[old]
+            node.retain = {**(node.retain or {}), slot: reference}
 
 
 def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any, ...],
            made: str) -> None:  # fmt: skip
     """Note that `out` shares the memory of `source`, by `function(source, *constants)`."""
-    base, path = source, ()
-    if source._view is not None:
-        base, path = source._view.base, source._view.path
-        made = made or source._view.made
-    out._version = source._version or source.counter()
-    out._view = View(base, (*path, (function, constants)), made)
+    # As `wrap`, without another call. The version counter is the base's, when somebody asks.
+    out._view = view = _allocate(View)
+    parent = source._view
+    if parent is None:
+        view.base, view.path, view.made = source, ((function, constants),), made
+    else:
+        view.base, view.path = parent.base, (*parent.path, (function, constants))
+        view.made = made or parent.made
+    base = view.base
+    view.origin = base._node or (base if base._requires_grad else None)
 
 
 def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
@@ -153,7 +176,7 @@ def wrap(array: Any) -> Any:
     """Return a tensor around an array, without a copy and without a graph."""
     # As `Variable.__new__`, without another call: nearly all tensors are made here.
     tensor = _allocate(_tensor_class)
-    tensor._node = tensor._grad = tensor._version = tensor._view = tensor._hooks = None
+    tensor._node = tensor._grad = tensor._counter = tensor._view = tensor._hooks = None
     tensor._requires_grad = False
     # NumPy returns scalars where an array would have no dimension.
     tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)

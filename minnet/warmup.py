@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from minnet import data, optim
-from minnet.autograd import enable_grad
 from minnet.creation import empty, zeros
 from minnet.data.images import LabelledImages
 from minnet.dtypes import float32, int64, uint8
-from minnet.functional import cross_entropy
+from minnet.functional.loss import cross_entropy
 from minnet.functional.mlp import mlp
+from minnet.mode import enable_grad
 from minnet.nn import init
 from minnet.random import Generator
 

@@ -38,6 +38,7 @@ def listed() -> Iterator[Listed]:
     """Yield every kernel for every combination of types that it is launched with."""
     from minnet.kernels.cuda import fill, gather, loss, optimize, pointwise, reduce
     from minnet.kernels.cuda.driver import types
+    from minnet.kernels.formulas import FORMULAS
 
     matmul = import_module("minnet.kernels.cuda.matmul")  # the package has a function of that name
     singles, doubles = types.float32[::1], types.float64[::1]
@@ -62,19 +63,14 @@ def listed() -> Iterator[Listed]:
     arguments = (types.int64[::1], types.int64, types.boolean, stream, numbers)
     yield Listed("fill integers64", fill.KERNELS["integers"][8], arguments, 64)
 
-    counts = {"leaky_relu": 1, "hardtanh": 2, "elu": 2, "softplus": 2}
-    for name, kernels in vars(pointwise).items():
-        if not (isinstance(kernels, dict) and name.isupper()):
-            continue
-        name = name[1:].lower()
-        count = counts.get(name.removesuffix("_backward"), 0)
+    for name, formula in FORMULAS.items():
+        count = len(formula.numbers)
         numbers = types.UniTuple(types.float64, count) if count else types.Tuple(())
         for array in (singles, doubles):
-            sources = (array,) * (2 if name.endswith("_backward") else 1)
             size = array.dtype.bitwidth // 8
-            arguments = (*sources, numbers, types.boolean, array)
-            budget = 64 if size == 4 else 80
-            yield Listed(f"pointwise {name}{8 * size}", kernels[size], arguments, budget)
+            arguments = (*[array for _ in formula.arrays], numbers, types.boolean, array)
+            run, budget = pointwise.KERNELS[name][size], 64 if size == 4 else 80
+            yield Listed(f"pointwise {name}{8 * size}", run, arguments, budget)
 
     flag, size = types.boolean, types.int64
     for tile, name, budget in ((matmul.LARGE, "large", 128), (matmul.SMALL, "small", 128)):

@@ -9,6 +9,7 @@ import pytest
 
 import minnet
 from minnet import autograd
+from minnet.operation import operation
 
 
 def leaf(*values):
@@ -71,12 +72,14 @@ def test_each_leaf_owns_its_gradient():
 def test_an_unneeded_gradient_is_never_computed():
     calls = []
 
-    @autograd.differentiable("ProbeBackward0", tensors=2)
+    @operation(
+        "ProbeBackward0",
+        lambda V, dy: calls.append("input") or dy,
+        lambda V, dy: calls.append("other") or dy,
+        where="",
+    )
     def probe(input, other):
-        return input + other, (
-            lambda dy: calls.append("input") or dy,
-            lambda dy: calls.append("other") or dy,
-        )
+        return input + other
 
     probe(minnet.ones(2), leaf(1, 2)).sum().backward()
     assert calls == ["other"]
@@ -198,8 +201,6 @@ def test_errors_of_backward():
         (x * 2).backward(minnet.ones(3))
     with pytest.raises(TypeError, match="gradients can be either Tensors or None, but got list"):
         autograd.backward([x * 2], [[1.0, 1.0]])
-    with pytest.raises(NotImplementedError, match="create_graph"):
-        (x * 2).sum().backward(create_graph=True)
     with pytest.raises(RuntimeError, match="cannot be empty"):
         (x * 2).sum().backward(inputs=[])
     with pytest.raises(RuntimeError, match="only Tensors of floating point dtype"):
@@ -276,12 +277,12 @@ def test_grad_does_not_run_what_it_does_not_need():
     x, y = leaf(1), leaf(2)
     unused = x * 5
 
-    @autograd.differentiable("ProbeBackward0")
-    def boom(input):
-        def dx(dy):
-            raise AssertionError("not needed")
+    def not_needed(V, dy):
+        raise AssertionError("not needed")
 
-        return input, (dx,)
+    @operation("ProbeBackward0", not_needed, where="")
+    def boom(input):
+        return input.copy()
 
     out = boom(unused) + y * 2
     (dy,) = autograd.grad(out, y)
@@ -372,22 +373,11 @@ def test_in_place_on_a_result_continues_its_history():
     x = leaf(1, -2)
     y = x * 3
     y *= 2
-    y.relu_()
+    y.clamp_(min=0)
     y[1] = x[0] * 10
     assert y.tolist() == [6, 10]
     y.sum().backward()
     assert x.grad.tolist() == [16, 0]
-
-
-def test_in_place_beside_a_recorded_view_is_refused():
-    x = leaf(1, 2)
-    y = x * 3
-    z = y.view(2, 1)
-    with pytest.raises(RuntimeError, match="shares its memory with a view"):
-        y.mul_(2)
-    with pytest.raises(RuntimeError, match="shares its memory with a view"):
-        z.mul_(2)
-    assert y.tolist() == [3, 6]
 
 
 def test_the_result_of_an_integer_operation_has_no_history():
@@ -398,9 +388,9 @@ def test_the_result_of_an_integer_operation_has_no_history():
 def test_grad_fn_names_and_next_functions():
     x = leaf(1)
     y = x * 2 + 1
-    assert y.grad_fn.name == "AddBackward0"
+    assert y.grad_fn.name() == "AddBackward0"
     inner = y.grad_fn.next_functions[0][0]
-    assert inner.name == "MulBackward0" and inner.next_functions[0][0] is x
+    assert inner.name() == "MulBackward0" and inner.next_functions[0][0].variable is x
     assert repr(y.grad_fn).startswith("<AddBackward0 object at 0x")
 
 
@@ -409,7 +399,7 @@ def test_wrong_types_are_named():
         TypeError, match=r"sqrt\(\): argument 'input' \(position 1\) must be Tensor, not list"
     ):
         minnet.sqrt([1.0])
-    with pytest.raises(TypeError, match="missing required argument: 'input'"):
+    with pytest.raises(TypeError, match='missing 1 required positional arguments: "input"'):
         minnet.sqrt()
 
 

@@ -44,7 +44,7 @@ def test_linear_takes_any_leading_dims(lead, biased):
 def test_linear_is_one_node():
     x, w, b = (minnet.ones(*s, requires_grad=True) for s in ((2, 3), (4, 3), (4,)))
     y = minnet.nn.functional.linear(x, w, b)
-    assert [node for node, _ in y.grad_fn.next_functions] == [b, x, w]
+    assert [node.variable for node, _ in y.grad_fn.next_functions] == [b, x, w]
 
 
 def test_a_frozen_input_gets_no_gradient():
@@ -80,3 +80,41 @@ def test_a_frozen_weight_leaves_the_input_free_to_change():
     h.add_(1)
     y.sum().backward()
     assert x.grad.tolist() == [[8, 8, 8]] * 2
+
+
+SECOND = {
+    "mm": (minnet.mm, (2, 3), (3, 4)),
+    "bmm": (minnet.bmm, (2, 3, 4), (2, 4, 2)),
+    "matmul of stacks": (minnet.matmul, (2, 1, 3, 4), (3, 4, 2)),
+    "matmul by a vector": (minnet.matmul, (2, 3, 4), (4,)),
+    "dot": (minnet.dot, (3,), (3,)),
+    "outer": (minnet.outer, (3,), (2,)),
+    "addmm": (lambda b, x, y: minnet.addmm(b, x, y, beta=2, alpha=-1), (4,), (2, 3), (3, 4)),
+    "linear": (minnet.nn.functional.linear, (5, 3), (4, 3), (4,)),
+    "linear of many dims": (minnet.nn.functional.linear, (2, 2, 3), (4, 3), (4,)),
+    "linear of a column": (minnet.nn.functional.linear, (5, 3), (4, 3), (1,)),
+    "linear without a bias": (minnet.nn.functional.linear, (5, 3), (4, 3)),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_second_derivatives(name):
+    f, *shapes = SECOND[name]
+    rng = np.random.default_rng(0)
+    inputs = [minnet.tensor(rng.standard_normal(s), requires_grad=True) for s in shapes]
+    assert minnet.autograd.gradgradcheck(f, inputs)
+
+
+@pytest.mark.parametrize("samples", [1, 7, 5000])
+@pytest.mark.parametrize("dtype", [minnet.float32, minnet.float64])
+@pytest.mark.parametrize("needs", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)])
+def test_recorded_gradients_of_a_layer_have_the_bits_of_the_kernel(needs, dtype, samples):
+    minnet.manual_seed(0)
+    shapes = (samples, 9), (6, 9), (6,)
+    inputs = [minnet.randn(s, dtype=dtype, requires_grad=i in needs) for i, s in enumerate(shapes)]
+    dy, wanted = minnet.randn(samples, 6, dtype=dtype), [inputs[i] for i in needs]
+    found = []
+    for create_graph in (False, True):
+        y = minnet.nn.functional.linear(*inputs)
+        found.append(minnet.autograd.grad(y, wanted, dy, create_graph=create_graph))
+    assert all(minnet.equal(a, b) for a, b in zip(*found, strict=True))

@@ -305,7 +305,7 @@ def test_grad_fn_prints_torchs_name():
         (F.log_softmax(x, 1), "LogSoftmaxBackward0"),
         (F.logsumexp(x, 1), "LogsumexpBackward0"),
     ]:
-        assert loss.grad_fn.name == name
+        assert loss.grad_fn.name() == name
 
 
 def test_means_of_nothing_are_nan():
@@ -686,3 +686,123 @@ def test_classification_is_torchs(shape, reduction):
         np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-9, atol=1e-12)
         if target is probability:
             np.testing.assert_allclose(t.grad.numpy(), s.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+RNG = np.random.default_rng(6)
+X, WEIGHTS, FACTORS = RNG.standard_normal((4, 3, 2)), RNG.random(3), RNG.random((4, 3, 2))
+SOME = minnet.tensor(np.array([[0, 2], [1, 2], [2, 0], [1, 1]]))  # one of the three is ignored
+Y, P = RNG.standard_normal((4, 3, 2)), RNG.random((4, 3, 2))
+BCE = F.binary_cross_entropy_with_logits
+# A function of its differentiable inputs and a reduction, and the inputs.
+DIFFERENTIABLE = {
+    "cross_entropy": (lambda x, r: F.cross_entropy(x, SOME, reduction=r), X),
+    "cross_entropy ignoring": (
+        lambda x, r: F.cross_entropy(
+            x, SOME, minnet.tensor(WEIGHTS).to(x.dtype), ignore_index=2, reduction=r
+        ),
+        X,
+    ),
+    "cross_entropy smoothed": (
+        lambda x, r: F.cross_entropy(
+            x, SOME, ignore_index=2, reduction=r, label_smoothing=0.2,
+            weight=minnet.tensor(WEIGHTS).to(x.dtype),
+        ),
+        X,
+    ),
+    "cross_entropy of probabilities": (lambda x, p, r: F.cross_entropy(x, p, reduction=r), X, P),
+    "cross_entropy of weighted probabilities": (
+        lambda x, p, w, r: F.cross_entropy(x, p, w, reduction=r, label_smoothing=0.2),
+        X, P, WEIGHTS,
+    ),
+    "nll_loss": (
+        lambda x, r: F.nll_loss(
+            x, SOME, minnet.tensor(WEIGHTS).to(x.dtype), ignore_index=2, reduction=r
+        ),
+        X,
+    ),
+    "mse_loss": (lambda x, y, r: F.mse_loss(x, y, reduction=r), X, Y),
+    "l1_loss": (lambda x, y, r: F.l1_loss(x, y, reduction=r), X, Y),
+    "smooth_l1_loss": (lambda x, y, r: F.smooth_l1_loss(x, y, reduction=r, beta=0.7), X, Y),
+    "huber_loss": (lambda x, y, r: F.huber_loss(x, y, reduction=r, delta=0.7), X, Y),
+    "bce": (lambda x, y, r: BCE(x, y, reduction=r), X, P),
+    "bce weighted": (
+        lambda x, y, w, p, r: BCE(x, y, w, pos_weight=p, reduction=r),
+        X, P, FACTORS, FACTORS[0, :1],
+    ),
+    "bce by one weight": (
+        lambda x, y, w, p, r: BCE(x, y, w, pos_weight=p, reduction=r),
+        X[0, 0, 0], P[0, 0, 0], WEIGHTS[:1], WEIGHTS[1],
+    ),
+    "softmax": (lambda x, r: F.softmax(x, 1), X),
+    "log_softmax": (lambda x, r: F.log_softmax(x, 1), X),
+    "softmax of a number": (lambda x, r: F.softmax(x, 0), X[0, 0, 0]),
+    "logsumexp": (lambda x, r: F.logsumexp(x, (0, 2)), X),
+}  # fmt: skip
+
+
+def inputs_of(arrays, dtype):
+    return [minnet.tensor(np.array(a, dtype), requires_grad=True) for a in arrays]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_second_derivatives(name, reduction):
+    f, *arrays = DIFFERENTIABLE[name]
+    inputs = inputs_of(arrays, np.float64)
+    assert minnet.autograd.gradgradcheck(lambda *xs: f(*xs, reduction), inputs)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_recorded_gradients_have_the_same_bits(name, reduction, dtype):
+    f, *arrays = DIFFERENTIABLE[name]
+    inputs, found = inputs_of(arrays, dtype), []
+    for create_graph in (False, True):
+        loss = f(*inputs, reduction)
+        dy = minnet.linspace(1, 2, loss.numel(), dtype=loss.dtype).reshape(loss.shape)
+        found.append(minnet.autograd.grad(loss, inputs, dy, create_graph=create_graph))
+    assert all(minnet.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_any_input_changed_before_backward_is_noticed_or_does_no_harm(name, create_graph):
+    f, *arrays = DIFFERENTIABLE[name]
+    expected = minnet.autograd.grad(f(*(xs := inputs_of(arrays, np.float64)), "sum").sum(), xs)
+    for i in range(len(arrays)):
+        xs = inputs_of(arrays, np.float64)
+        loss = f(*xs, "sum").sum()
+        with minnet.no_grad():
+            xs[i].add_(0.5)
+        try:
+            found = minnet.autograd.grad(loss, xs, create_graph=create_graph)
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)
+        else:
+            assert all(minnet.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_changed_weight_that_needs_no_gradient_is_noticed_or_does_no_harm(create_graph):
+    x, p, w = (minnet.tensor(a) for a in (X, P, WEIGHTS))
+    x.requires_grad_()
+    losses = {
+        "cross_entropy": lambda w: F.cross_entropy(x, SOME, w),
+        "smoothed": lambda w: F.cross_entropy(x, SOME, w, label_smoothing=0.1),
+        "probabilities": lambda w: F.cross_entropy(x, p, w),
+        "nll_loss": lambda w: F.nll_loss(x, SOME, w),
+        "weight": lambda w: BCE(x, p, w.reshape(3, 1)),
+        "pos_weight": lambda w: BCE(x, p, pos_weight=w.reshape(3, 1)),
+    }
+    for loss in losses.values():
+        (expected,) = minnet.autograd.grad(loss(w), x)
+        changing = w.clone()
+        value = loss(changing)
+        changing.mul_(2)
+        try:
+            (found,) = minnet.autograd.grad(value, x, create_graph=create_graph)
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)
+        else:
+            assert minnet.equal(found, expected)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gradcheck import check_gradient
 from naive import reduce as naive
 from oracle import check, table
 
@@ -105,3 +106,81 @@ def test_a_product_has_the_same_bits_in_any_order_of_memory():
     for order in ((0, 2, 1), (2, 0, 1), (2, 1, 0)):
         inverse = [order.index(d) for d in range(3)]
         assert x.permute(order).contiguous().permute(inverse).prod().item() == x.prod().item()
+
+
+RNG = np.random.default_rng(3)
+CUBES = RNG.permutation(24).reshape(2, 3, 4) * 0.1 - 1.23  # no two are equal
+ZEROS = np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [1.5, -2.0, 3.0]])
+TWICE = {
+    "sum": lambda x: (x * x).sum((0, 2)),
+    "mean": lambda x: (x * x).mean(1, keepdim=True),
+    "var": lambda x: x.var((0, 2), correction=0),
+    "var all": lambda x: x.var(),
+    "std": lambda x: x.std(1, keepdim=True),
+    "std all": lambda x: x.std(),
+    "max": lambda x: (x**3).max(1).values,
+    "max all": lambda x: (x**3).max(),
+    "min": lambda x: (x**3).min(0, keepdim=True)[0],
+    "amax": lambda x: (x**3).amax((0, 2)),
+    "amin": lambda x: (x**3).amin((1,), keepdim=True),
+    "prod": lambda x: x.prod(1),
+    "prod all": lambda x: (x + 2).prod(),
+    "cumsum": lambda x: (x**3).cumsum(1),
+    "norm": lambda x: x.norm(2, (0, 2)),
+    "norm 1": lambda x: (x * x).norm(1, 1, keepdim=True),
+    "norm inf": lambda x: (x * x).norm(float("inf"), 0),
+    "sort": lambda x: (x**3).sort(1, descending=True).values,
+    "topk": lambda x: (x**3).topk(2, 0).values,
+}
+
+
+def slope(f):
+    """Return the function that gives the gradient of `f`, itself a function of x and dy."""
+
+    def gradient(x, dy):
+        recorded = minnet.is_grad_enabled()
+        with minnet.enable_grad():
+            (g,) = minnet.autograd.grad(f(x.requires_grad_()), x, dy, create_graph=True)
+        return g + 0 * x if recorded else g.detach()
+
+    return gradient
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_second_derivatives(name):
+    f, dy = TWICE[name], RNG.standard_normal(TWICE[name](minnet.tensor(CUBES)).shape)
+    check_gradient(slope(f), CUBES, dy)
+
+
+@pytest.mark.parametrize("over", [None, 0, 1])
+def test_a_product_with_zeros_has_exact_derivatives_of_any_order(over):
+    f = lambda x: x.prod() if over is None else x.prod(over)  # noqa: E731
+    dy = RNG.standard_normal(f(minnet.tensor(ZEROS)).shape)
+    check_gradient(slope(f), ZEROS, dy)
+    twice = slope(lambda x: slope(f)(x, minnet.tensor(dy)))
+    check_gradient(twice, ZEROS, RNG.standard_normal(ZEROS.shape))
+
+
+@pytest.mark.parametrize("name", TWICE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_recorded_gradient_has_the_same_bits(name, dtype):
+    x = minnet.tensor(np.random.default_rng(4).standard_normal((2, 3, 4)).astype(dtype))
+    x[0, :, 0] = x[1, 2, 1] = 0.0  # zeros, and ties
+    y = TWICE[name](x.requires_grad_())
+    dy = minnet.ones_like(y)
+    (plain,) = minnet.autograd.grad(y, x, dy, retain_graph=True)
+    (recorded,) = minnet.autograd.grad(y, x, dy, create_graph=True)
+    assert plain.numpy().tobytes() == recorded.detach().numpy().tobytes()
+
+
+@pytest.mark.parametrize("name", ["std", "norm"])
+def test_where_a_root_is_zero_so_are_its_derivatives(name):
+    x = minnet.zeros(3, requires_grad=True)
+    (g,) = minnet.autograd.grad(getattr(x, name)(), x, create_graph=True)
+    assert g.tolist() == [0.0] * 3
+    assert minnet.autograd.grad((g + g * g).sum(), x)[0].tolist() == [0.0] * 3
+
+
+def test_a_dtype_that_is_asked_for_overflows_in_silence():
+    x = minnet.tensor([1e300], dtype=minnet.float64)
+    assert x.sum(dtype=minnet.float32).isinf() and x.mean(dtype=minnet.float32).isinf()

@@ -8,14 +8,6 @@ from minnet.data.mnist import MNIST
 from minnet.data.transforms import ToFloat
 
 __all__ = [
-    "MNIST",
-    "DataLoader",
-    "Dataset",
-    "GeneratedDigits",
-    "Subset",
-    "TensorDataset",
-    "ToFloat",
-    "default_collate",
-    "default_convert",
-    "random_split",
-]
+    "MNIST", "DataLoader", "Dataset", "GeneratedDigits", "Subset", "TensorDataset", "ToFloat",
+    "default_collate", "default_convert", "random_split",
+]  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from minnet import functional
-from minnet.autograd import wrap
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

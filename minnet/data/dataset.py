@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels, random
-from minnet.autograd import wrap
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 
 class Dataset:

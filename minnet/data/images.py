@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import wrap
 from minnet.data.collate import default_collate
 from minnet.data.dataset import Dataset, rows
 from minnet.data.transforms import ToFloat
+from minnet.variable import wrap
 
 
 class LabelledImages(Dataset):

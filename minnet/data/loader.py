@@ -131,7 +131,7 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else math.ceil(n / self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        random.resolve(self.generator).begin_pass()
+        self._engine.begin_pass()
         if not self._batched:
             return (self.collate_fn(self.dataset[i]) for i in self._samples_in_order())
         if self.collate_fn is default_collate and takes_batches(self.dataset):
@@ -146,17 +146,18 @@ class DataLoader:
         yield from self._order().tolist()
         self._end()
 
+    @property
+    def _engine(self) -> Any:
+        return random.resolve(self.generator)._engine
+
     def _order(self) -> np.ndarray:
         n = len(self.dataset)
-        if not self.shuffle:
-            return np.arange(n)
-        return random.resolve(self.generator).order(n, own=self.generator is not None)
+        return self._engine.order(n, self.generator is not None) if self.shuffle else np.arange(n)
 
     def _end(self) -> None:
         """Note that the last sample has been taken. A pass that is broken off never gets here."""
         if self.shuffle:
-            generator = random.resolve(self.generator)
-            generator.end_pass(len(self.dataset), own=self.generator is not None)
+            self._engine.end_pass(len(self.dataset), self.generator is not None)
 
     def _batches(self) -> Iterator[Any]:
         """Yield the indices of each batch."""

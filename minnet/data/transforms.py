@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.autograd import Variable, wrap
+from minnet.variable import Variable, wrap
 
 
 class ToFloat:

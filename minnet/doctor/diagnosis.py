@@ -158,10 +158,10 @@ def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
         Finding("never initialized", name, "its values are those memory held", f"initialize {name}")
         for name in provenance.never
     ]
-    for name in provenance.twice:
-        found = provenance[name]
-        text = f"by {found.before}, then by {found.function} at {found.where}"
-        findings.append(Finding("initialized twice", name, text, "leave one of them out"))
+    findings += [
+        Finding("initialized twice", name, provenance[name].both, "leave one of them out")
+        for name in provenance.twice
+    ]
     for name, parameter in net.named_parameters():
         found, values = provenance[name], to_array(parameter)
         if found.std is None or found.changed or found.state == "in part" or values.size < 2:
@@ -172,9 +172,9 @@ def _provenance(net: Any, provenance: Provenance) -> list[Finding]:
         scaled = (values - values.flat[0]) / unit
         scaled -= scaled.mean()
         variance = mean_square(scaled)
-        std = math.sqrt(variance)
+        std, error = math.sqrt(variance), 1.0
         if found.std == 0 or std == 0:
-            off, error = (0.0, 1.0) if found.std == std else (math.inf, 1.0)
+            off = 0.0 if found.std == std else math.inf
         else:
             kurtosis = mean_square(scaled * scaled) / variance**2
             # A finite sample's own kurtosis may be as low as 1.

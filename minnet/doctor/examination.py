@@ -6,7 +6,7 @@ import copy
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,23 +84,14 @@ def examine(
     predictions = predict(found.calls)
     initialized = provenance(net)
     with np.errstate(all="ignore"):
-        layers = _layers(
-            net, found, predictions, initialized, _updates(library, net, found, optimizer)
-        )
+        updates = _updates(library, net, found, optimizer)
+        layers = _layers(net, found, predictions, initialized, updates)
         jacobian = compare(found, predictions)
     chance = None if found.classes is None else math.log(found.classes)
-    prescribed = functools.cache(lambda: prescription(found.calls, predictions))
+    prescribed = functools.cache(lambda: prescription(found.calls))
     findings = diagnose(net, layers, prescribed, initialized, found.loss, chance)
-    return Report(
-        layers,
-        findings,
-        found.loss,
-        chance,
-        found.output.std,
-        _fixed_point(found.calls, layers),
-        _shared(net),
-        jacobian,
-    )
+    fixed, shared = _fixed_point(found.calls, layers), _shared(net)
+    return Report(layers, findings, found.loss, chance, found.output.std, fixed, shared, jacobian)
 
 
 def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
@@ -124,7 +115,7 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
     """
     library = framework_of(net)
     found = observe(net, _batch(library, net, x))
-    fills = prescription(found.calls, predict(found.calls)).fills
+    fills = prescription(found.calls).fills
     if not fills:
         raise ValueError(f"no Linear of the {type(net).__name__} was called")
     return apply(net, fills, generator)
@@ -154,6 +145,74 @@ def _says_its_size(library: Any, module: Any) -> bool:
     return isinstance(module, library.nn.Linear) or hasattr(module, "num_embeddings")
 
 
+class _Seen(NamedTuple):
+    """The calls of an observation, what theory says of each, and where each one's input is from."""
+
+    calls: list[Call]
+    predictions: list[Prediction]
+    origins: list[int | None]
+
+    def reader(self, k: int) -> int | None:
+        """Return the first call that reads what another gives, and does not only hand it on."""
+        readers = (i for i, k_ in enumerate(self.origins) if k_ == k and not self.calls[i].passes)
+        return next(readers, None)
+
+    def linear(self, k: int, values: dict[str, Any]) -> None:
+        """Add what there is to say of a Linear's weights, and of the activation that follows it."""
+        weight = self.calls[k].weight
+        values["equal_units"] = weight is not None and len(weight) > 1 and _alike(weight)
+        j = self.reader(k)
+        if j is None or self.calls[j].function is None:
+            return
+        call, predicted = self.calls[j], self.predictions[j]
+        values["activation_mean"], values["activation_std"] = call.output.mean, call.output.std
+        values["activation_signal"] = _signal(call, predicted)
+        values["why"] = self.predictions[k].why or predicted.why
+        self.activation(j, values)
+
+    def activation(self, j: int, values: dict[str, Any]) -> None:
+        """Add what there is to say of an activation, and of its units, if they are a Linear's."""
+        call, k = self.calls[j], self.origins[j]
+        values["activation"] = call.kind
+        linear = k
+        while linear is not None and _sizes(self.calls[linear]):
+            linear = self.origins[linear]
+        if k is None or linear is None or self.calls[linear].weight is None:
+            return
+        values["features"] = features(call.values)
+        z, f = self.calls[k].values, call.function
+        if f is not None and z.ndim > 0 and np.isfinite(z).all():
+            q = self.predictions[k].second
+            units = examine_units(f, z, call.values, self.calls[k].bias, q)
+            alike = _alike(self.calls[0].values)
+            values["units"] = units._replace(constant=None) if alike else units
+        chi = self.chi(j)
+        if chi is not None:
+            values |= {"chi": chi, "depth_scale": mean_field.depth_scale(chi)}
+
+    def chi(self, j: int) -> float | None:
+        """Return the factor on a gradient's E[δ²] from the Linear after an activation to before it.
+
+        Normalizations on the way have a part in it. That the Linears may differ in width has none.
+        """
+        after = self.reader(j)
+        while after is not None and _sizes(self.calls[after]):
+            after = self.reader(after)
+        chi = None if after is None else self.predictions[after].weight
+        if after is None or chi is None:
+            return None
+        i = self.origins[after]
+        while i is not None and self.calls[i].weight is None:
+            before = self.origins[i]
+            if before is None:
+                return None
+            factor = factor_back(self.calls[i], self.predictions[i], self.predictions[before])
+            if factor is None:
+                return None
+            chi, i = chi * factor, before
+        return chi
+
+
 def _layers(
     net: Any,
     found: Observation,
@@ -163,120 +222,49 @@ def _layers(
 ) -> list[Layer]:
     calls, layers = found.calls, []
     names = {id(parameter): name for name, parameter in net.named_parameters()}
-    origins = [origin(calls, k) for k in range(len(calls))]
+    seen = _Seen(calls, predictions, [origin(calls, k) for k in range(len(calls))])
     for k, (call, predicted) in enumerate(zip(calls, predictions, strict=True)):
-        before = origins[k]
+        before = seen.origins[k]
         follows = before is not None and calls[before].weight is not None
         part = call.function is not None and follows
         if call.scale is not None or call.kind == "input" or part:
             continue  # it is part of the layer before
-        path = f"{call.name}." if call.name else ""
-        own = {
-            name.removeprefix(path): each
-            for name, each in provenance.items()
-            if call.module is not None
-            and name.startswith(path)
-            and "." not in name.removeprefix(path)
+        own = {}
+        for name, each in provenance.items() if call.module is not None else ():
+            path, _, last = name.rpartition(".")
+            if path == call.name:
+                own[last] = each
+        why = predicted.why
+        if call.unread:
+            why = f"its input comes from {call.unread}, which no module shows"
+        values: dict[str, Any] = {
+            "sigma_weight": predicted.weight,
+            "why": why,
+            "why_gradient": "" if why else predicted.why_gradient,
+            "provenance": own,
         }
+        if call.gradient is not None:
+            values["gradient"] = Compared(
+                call.gradient.second, predicted.gradient, predicted.gradient_error
+            )
         kind = call.kind
-        values: dict[str, Any] = {}
         if call.weight is not None:
             kind += f" {call.weight.shape[1]}→{call.weight.shape[0]}"
-            values |= _of_linear(k, calls, predictions, origins)
+            values["sigma_bias"] = predicted.bias
+            seen.linear(k, values)
             weight = names.get(id(call.module.weight), "")
             if found.loss is not None and weight in found.gradients:
                 values["gradient_to_weight"] = _relative(found.gradients[weight], call.weight)
             values["update_to_weight"] = updates.get(weight)
         elif call.function is not None:
-            values |= {"activation": call.kind, **_of_activation(k, calls, predictions, origins)}
-        why = predicted.why
-        if call.unread:
-            why = f"its input comes from {call.unread}, which no module shows"
-        layers.append(
-            Layer(
-                call.name,
-                kind,
-                call.output.mean,
-                call.output.std,
-                Compared(call.output.second, predicted.second, predicted.error),
-                sigma_weight=predicted.weight,
-                sigma_bias=predicted.bias if call.weight is not None else None,
-                gradient=_gradient(call, predicted),
-                provenance=own,
-                why_gradient="" if why else predicted.why_gradient,
-                **{"why": why, **values},
-            )
-        )
+            seen.activation(k, values)
+        signal = _signal(call, predicted)
+        layers.append(Layer(call.name, kind, call.output.mean, call.output.std, signal, **values))
     return layers
 
 
-def _of_linear(
-    k: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
-) -> dict[str, Any]:
-    """Return what there is to say of a Linear's weights, and of the activation that follows it."""
-    weight = calls[k].weight
-    values: dict[str, Any] = {
-        "equal_units": weight is not None and len(weight) > 1 and _alike(weight)
-    }
-    j = _reader(k, calls, origins)
-    if j is None or calls[j].function is None:
-        return values
-    call, predicted = calls[j], predictions[j]
-    return values | {
-        "activation": call.kind,
-        "activation_mean": call.output.mean,
-        "activation_std": call.output.std,
-        "activation_signal": Compared(call.output.second, predicted.second, predicted.error),
-        "why": predictions[k].why or predicted.why,
-        **_of_activation(j, calls, predictions, origins),
-    }
-
-
-def _of_activation(
-    j: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
-) -> dict[str, Any]:
-    """Return what there is to say of an activation's units, if they are a Linear's."""
-    call, k = calls[j], origins[j]
-    linear = k
-    while linear is not None and _sizes(calls[linear]):
-        linear = origins[linear]
-    if k is None or linear is None or calls[linear].weight is None:
-        return {}
-    values: dict[str, Any] = {"features": features(call.values)}
-    z, f = calls[k].values, call.function
-    if f is not None and z.ndim > 0 and np.isfinite(z).all():
-        units = examine_units(f, z, call.values, calls[k].bias, predictions[k].second)
-        alike = _alike(calls[0].values)
-        values["units"] = units._replace(constant=None) if alike else units
-    chi = _chi(j, calls, predictions, origins)
-    if chi is not None:
-        values |= {"chi": chi, "depth_scale": mean_field.depth_scale(chi)}
-    return values
-
-
-def _chi(
-    j: int, calls: list[Call], predictions: list[Prediction], origins: list[int | None]
-) -> float | None:
-    """Return the factor on a gradient's E[δ²] from the Linear after an activation to that before.
-
-    Normalizations on the way have a part in it. That the Linears may differ in width has none.
-    """
-    after = _reader(j, calls, origins)
-    while after is not None and _sizes(calls[after]):
-        after = _reader(after, calls, origins)
-    weight = None if after is None else predictions[after].weight
-    if after is None or weight is None:
-        return None
-    chi, i = weight, origins[after]
-    while i is not None and calls[i].weight is None:
-        before = origins[i]
-        if before is None:
-            return None
-        factor = factor_back(calls[i], predictions[i], predictions[before])
-        if factor is None:
-            return None
-        chi, i = chi * factor, before
-    return chi
+def _signal(call: Call, predicted: Prediction) -> Compared:
+    return Compared(call.output.second, predicted.second, predicted.error)
 
 
 def _sizes(call: Call) -> bool:
@@ -286,18 +274,6 @@ def _sizes(call: Call) -> bool:
 
 def _alike(rows: np.ndarray) -> bool:
     return all(np.array_equal(row, rows[0]) for row in rows[1:])
-
-
-def _reader(k: int, calls: list[Call], origins: list[int | None]) -> int | None:
-    """Return the first call that reads what another gives, and does not only hand it on."""
-    readers = (i for i, source in enumerate(origins) if source == k and not calls[i].passes)
-    return next(readers, None)
-
-
-def _gradient(call: Call, predicted: Prediction) -> Compared | None:
-    if call.gradient is None:
-        return None
-    return Compared(call.gradient.second, predicted.gradient, predicted.gradient_error)
 
 
 def _relative(change: np.ndarray, weight: np.ndarray) -> float | None:

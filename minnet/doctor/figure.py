@@ -30,17 +30,11 @@ def draw(report: Report) -> Any:
     figure = Figure(figsize=(9, 6.2), layout="constrained", dpi=150)
     signal, gradient, step, jacobian = figure.subplots(2, 2).ravel()
     figure.suptitle(_headline(report), fontsize=11)
-    names = [layer.name or layer.kind for layer in report.layers]
-    _compare(
-        signal, names, [layer.signal for layer in report.layers], "forward: the signal", r"E[$z^2$]"
-    )
-    _compare(
-        gradient,
-        names,
-        [layer.gradient for layer in report.layers],
-        "backward: the gradient",
-        r"E[$\delta^2$]",
-    )
+    layers = report.layers
+    names = [each.name or each.kind for each in layers]
+    signals, gradients = [each.signal for each in layers], [each.gradient for each in layers]
+    _compare(signal, names, signals, "forward: the signal", r"E[$z^2$]")
+    _compare(gradient, names, gradients, "backward: the gradient", r"E[$\delta^2$]")
     _steps(step, names, report)
     _singular_values(jacobian, report)
     return figure
@@ -87,6 +81,8 @@ def _steps(axes: Any, names: list[str], report: Report) -> None:
 
 def _singular_values(axes: Any, report: Report) -> None:
     """Draw the Jacobian's singular values of each sample, largest first, and the theory."""
+    from matplotlib.ticker import MaxNLocator
+
     found = report.jacobian
     if found is None or not found.largest > 0:
         _empty(axes, "no Jacobian: it is measured for at most 256 outputs,\neach sample alone")
@@ -107,18 +103,12 @@ def _singular_values(axes: Any, report: Report) -> None:
     _scale(axes, np.concatenate(shown))
     axes.set_xlabel("number, by size")
     _tidy(axes, r"Jacobian, $\partial$ output / $\partial$ input", "singular value")
-    axes.xaxis.set_major_locator(_integers())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _empty(axes: Any, text: str) -> None:
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color="0.4", transform=axes.transAxes)
-
-
-def _integers() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True)
 
 
 def _finish(axes: Any, names: list[str], series: list[np.ndarray], title: str, label: str) -> None:

@@ -1,79 +1,73 @@
 """Graph: which functions stand between two modules, read off what differentiation records.
 
 A `forward` may call functions (`F.relu`) and add tensors, and no module shows it. The recorded
-operations do, by names that minnet and torch share. A name alone does not tell a function's
-parameters, so what was read counts only if it gives the values that came.
+operations do, by names that minnet and torch share and with what they were called with. What was
+read counts only if it gives the values that came: a name or a number may have changed since.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minnet.nn.init.elementwise import Function, of_arrays
 
-ADDED = {"Add"}
-SCALED = {"Div", "Mul"}  # by a number, as in x + 0.1 * f(x)
 # They hand elements on, in the same order.
-HANDED_ON = {
-    "Alias",
-    "Clone",
-    "ReshapeAlias",
-    "Squeeze",
-    "ToCopy",
-    "UnsafeView",
-    "Unsqueeze",
-    "View",
+HANDED_ON = set("Alias Clone ReshapeAlias Squeeze ToCopy UnsafeView Unsqueeze View".split())
+PLAIN = "Abs Cos Erf Exp LogSigmoid Mish Relu Sigmoid Silu Sin Tanh"
+# By the node's name: the function's in `nn.functional` or the library itself, and its parameters'.
+FUNCTIONS = {
+    **{name: name.lower() for name in PLAIN.split()},
+    "Clamp": "clamp min max",
+    "ClampMin": "clamp min",
+    "Elu": "elu alpha",
+    "Gelu": "gelu approximate",
+    "Hardtanh": "hardtanh min_val max_val",
+    "LeakyRelu": "leaky_relu negative_slope",
+    "Softplus": "softplus beta threshold",
 }
-# What a recorded name may stand for, by the name in `nn.functional` or in the library itself.
-FUNCTIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "Abs": [("abs", {})],
-    "ClampMin": [("relu", {})],
-    "Clamp": [("relu", {}), ("hardtanh", {}), ("relu6", {})],
-    "Cos": [("cos", {})],
-    "Elu": [("elu", {}), ("selu", {})],
-    "Erf": [("erf", {})],
-    "Exp": [("exp", {})],
-    "Gelu": [("gelu", {}), ("gelu", {"approximate": "tanh"})],
-    "Hardtanh": [("hardtanh", {}), ("relu6", {})],
-    "LeakyRelu": [("leaky_relu", {"negative_slope": s}) for s in (0.01, 0.2, 0.1, 0.3, 0.05)],
-    "LogSigmoid": [("logsigmoid", {})],
-    "Mish": [("mish", {})],
-    "Relu": [("relu", {})],
-    "Sigmoid": [("sigmoid", {})],
-    "Silu": [("silu", {})],
-    "Sin": [("sin", {})],
-    "Softplus": [("softplus", {})],
-    "Tanh": [("tanh", {})],
+# What a call with some numbers is known as.
+KNOWN: dict[tuple[Any, ...], str] = {
+    ("clamp", 0): "relu",
+    ("clamp", 0, None): "relu",
+    ("clamp", -1, 1): "hardtanh",
+    ("clamp", 0, 6): "relu6",
+    ("hardtanh", 0, 6): "relu6",
+    ("elu", None): "selu",  # of minnet
+    ("elu", 1.6732632423543772): "selu",  # of torch
 }
 STEPS = 16  # of functions between two modules, at most
 
 
-class Step(NamedTuple):
-    """One operation between modules.
+class Read(NamedTuple):
+    """What an operation is.
 
     Attributes:
-        node: what stands for it in the graph.
         name: the function's name; "+" for a sum, "×" for a product with a number, "" for what
             hands its input on.
+        sources: the nodes that its inputs come from.
         function: of arrays; None for the others.
         scale: by what it multiplies its input; None for functions and sums.
-        sources: the nodes that its inputs come from.
-        values: what it gives.
     """
 
-    node: Any
     name: str
-    function: Function | None
-    scale: float | None
     sources: list[Any]
-    values: np.ndarray
+    function: Function | None = None
+    scale: float | None = None
+
+    def of(self, x: np.ndarray, *others: np.ndarray) -> np.ndarray | None:
+        """Return what it makes of its inputs, or None if terms do not have the same elements."""
+        if self.function is not None:
+            return self.function(x.ravel()).reshape(x.shape)
+        if self.scale is not None:
+            return x * self.scale if self.name else x
+        (y,) = others
+        return x + y.reshape(x.shape) if x.size == y.size else None
 
 
 def operation(node: Any) -> str:
@@ -82,9 +76,11 @@ def operation(node: Any) -> str:
     return re.sub(r"Backward\d*$", "", name)
 
 
-def beneath(node: Any) -> list[Any]:
-    """Return what a node's gradients go to: nodes, and leaves or torch's stand-ins for them."""
-    return [edge for edge, _ in node.next_functions if edge is not None]
+def beneath(node: Any) -> dict[int, Any]:
+    """Return by the input's position what a node's gradients go to: a node, or a leaf's."""
+    edges = [edge for edge, _ in node.next_functions]
+    positions = [send[2] for send in node.sends] if hasattr(node, "sends") else range(len(edges))
+    return {i: edge for i, edge in zip(positions, edges, strict=True) if edge is not None}
 
 
 def is_operation(node: Any) -> bool:
@@ -94,7 +90,7 @@ def is_operation(node: Any) -> bool:
 
 def read(
     library: Any, node: Any, given: Callable[[Any], np.ndarray | None], came: np.ndarray
-) -> list[Step] | None:
+) -> dict[Any, tuple[Read, np.ndarray]] | None:
     """Return the operations that lead from what is known to a node, or None if not all are known.
 
     Args:
@@ -102,126 +98,85 @@ def read(
         node: the last of the operations.
         given: returns a node's values where they are known.
         came: the last one's values.
+
+    Returns:
+        What each node is and gives, sources first.
     """
-    nodes = _between(node, given)
-    if nodes is None:
-        return None
-    choices = [_choices(library, each, given) for each in nodes]
-    if not all(choices):
-        return None
-    best, least = None, math.inf
-    for choice in itertools.islice(itertools.product(*choices), 64):
-        steps = _steps(nodes, choice, given)
-        if steps is None or steps[-1].values.size != came.size:
+    steps: dict[Any, tuple[Read, np.ndarray]] = {}
+    pending = [node]
+    while pending:
+        each = pending[-1]
+        found = _read(library, each, given)
+        if found is None or len(steps) + len(pending) > STEPS:
+            return None
+        inputs = [steps[s][1] if s in steps else given(s) for s in found.sources]
+        if any(values is None for values in inputs):
+            pending += [s for s, v in zip(found.sources, inputs, strict=True) if v is None]
             continue
-        tolerance = 1e-3 * _largest(came)
-        if any(name == "×" for name, _ in choice):
-            without = _steps(nodes, choice, given, 0.0)
-            if without is None:
-                continue
-            scale, tolerance = _fitted(without[-1].values, steps[-1].values, came)
-            steps = _steps(nodes, choice, given, scale) or steps
-        off = _largest(steps[-1].values.ravel() - came.ravel())
-        if off <= tolerance and off < least:  # of equals the first
-            best, least = steps, off
-    if best is None:
+        values = found.of(*inputs)  # type: ignore[arg-type]
+        if values is None:
+            return None
+        steps[pending.pop()] = found, values
+    last, values = steps[node]
+    if values.size != came.size:
         return None
-    return [*best[:-1], best[-1]._replace(values=came)]
+    if not _largest(values.ravel() - came.ravel()) <= 1e-3 * _largest(came):
+        return None
+    return steps | {node: (last, came)}
 
 
 def _largest(values: np.ndarray) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
-def _fitted(at_0: np.ndarray, at_1: np.ndarray, came: np.ndarray) -> tuple[float, float]:
-    """Return the number that a product is with, and how far what it gives may be from what came.
-
-    What comes of the product is to be linear in the number: two of its values tell it.
-    """
-    part = at_1.ravel().astype(np.float64) - at_0.ravel()
-    square = float(np.dot(part, part))
-    scale = float(np.dot(came.ravel() - at_0.ravel(), part)) / square if square else 0.0
-    scale = float(f"{scale:.6g}") if math.isfinite(scale) else 0.0
-    return scale, max(1e-3 * abs(scale) * _largest(part), 1e-6 * _largest(came))
-
-
-def _between(node: Any, given: Callable[[Any], Any]) -> list[Any] | None:
-    """Return the nodes from what is given to a node, sources first."""
-    order: dict[Any, None] = {}
-    pending = [(node, False)]
-    while pending:
-        each, ready = pending.pop()
-        if ready:
-            order[each] = None
-        elif each not in order and given(each) is None:
-            if not is_operation(each) or len(order) + len(pending) > STEPS:
-                return None
-            pending.append((each, True))
-            pending += [(edge, False) for edge in _sources(each, given)]
-    return list(order)
-
-
-def _sources(node: Any, given: Callable[[Any], Any]) -> list[Any]:
-    """Return what a node's inputs come from, but for a parameter that another is multiplied by."""
-    edges = beneath(node)
-    if operation(node) in SCALED and len(edges) == 2:
-        return [edge for edge in edges if is_operation(edge) or given(edge) is not None]
-    return edges
-
-
-Choice = tuple[str, Function | None]
-
-
-def _choices(library: Any, node: Any, given: Callable[[Any], Any]) -> list[Choice]:
-    """Return what a node may be."""
-    name, edges = operation(node), _sources(node, given)
-    if name in ADDED and len(edges) == 2 and edges[0] is not edges[1]:
-        return [("+", None)]
-    if len(edges) != 1:
-        return []
+def _read(library: Any, node: Any, given: Callable[[Any], Any]) -> Read | None:
+    """Return what a node is, or None if that is not known."""
+    if not is_operation(node):
+        return None
+    name, edges = operation(node), beneath(node)
+    if name in ("Mul", "Div") and len(edges) == 2:  # one may be for a parameter
+        edges = {i: e for i, e in edges.items() if is_operation(e) or given(e) is not None}
+    sources = list(edges.values())
+    if name == "Add" and len(sources) == 2 and sources[0] is not sources[1]:
+        return Read("+", sources) if _parameter(node, "alpha") == 1 else None
+    if len(sources) != 1:
+        return None
     if name in HANDED_ON:
-        return [("", None)]
-    if name in SCALED:
-        return [("×", None)]
-    return list(_functions(library, FUNCTIONS.get(name, [])))
+        return Read("", sources, scale=1.0)
+    if name in ("Mul", "Div"):
+        number = _number(_parameter(node, "input" if 1 in edges else "other"))
+        if name == "Div":
+            number = 1 / number if number and 0 in edges else None
+        return None if number is None else Read("×", sources, scale=number)
+    function, *parameters = FUNCTIONS.get(name, "").split(" ")
+    arguments = tuple((each, _parameter(node, each)) for each in parameters)
+    values = tuple(value for _, value in arguments)
+    if any(hasattr(value, "shape") for value in values):
+        return None
+    known = KNOWN.get((function, *values))
+    if known:
+        function, arguments = known, ()
+    call = getattr(library.nn.functional, function, None) or getattr(library, function, None)
+    return None if call is None else Read(function, sources, as_function(call, arguments))
 
 
-def _functions(library: Any, calls: list[tuple[str, dict[str, Any]]]) -> Iterator[Choice]:
-    for name, arguments in calls:
-        function = getattr(library.nn.functional, name, None) or getattr(library, name, None)
-        if function is not None:
-            yield name, as_function(function, tuple(arguments.items()))
+def _parameter(node: Any, name: str) -> Any:
+    """Return what an operation was called with, or None if its node does not hold it."""
+    if hasattr(node, "operation"):
+        return dict(zip(node.operation.names, node.values or (), strict=False)).get(name)
+    return getattr(node, f"_saved_{'self' if name == 'input' else name}", None)
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, or the element of a tensor or an array that has one; else None."""
+    try:
+        number = float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 @functools.cache
 def as_function(function: Any, arguments: tuple[tuple[str, Any], ...] = ()) -> Function:
     """Return a library's function as one of arrays: the same object each time."""
     return of_arrays(functools.partial(function, **dict(arguments)), function.__name__)
-
-
-def _steps(
-    nodes: list[Any],
-    choice: tuple[Choice, ...],
-    given: Callable[[Any], np.ndarray | None],
-    scale: float = 1.0,
-) -> list[Step] | None:
-    """Return what the nodes give if they are what was chosen, with a number for all products."""
-    values: dict[Any, np.ndarray] = {}
-    steps = []
-    for node, (name, function) in zip(nodes, choice, strict=True):
-        edges = _sources(node, given)
-        inputs = [values[edge] if edge in values else given(edge) for edge in edges]
-        if any(each is None for each in inputs):
-            return None
-        if name == "+":
-            if inputs[0].size != inputs[1].size:  # type: ignore[union-attr]
-                return None
-            values[node] = inputs[0] + inputs[1].reshape(inputs[0].shape)  # type: ignore
-        elif function is None:
-            values[node] = inputs[0] * scale if name == "×" else inputs[0]  # type: ignore
-        else:
-            flat = function(inputs[0].ravel())  # type: ignore[union-attr]
-            values[node] = flat.reshape(inputs[0].shape)  # type: ignore[union-attr]
-        by = {"+": None, "×": scale}.get(name, None if function else 1.0)
-        steps.append(Step(node, name, function, by, edges, values[node]))
-    return steps

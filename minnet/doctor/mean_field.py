@@ -95,14 +95,9 @@ def _integrated(f: Function, q: float) -> Means:
 
     found = expectations(f, integrand, std=math.sqrt(q), tolerance=TOLERANCE)
     mean, second, second_by_q, slope, slope_by_q, fourth = found.tolist()
-    return Means(
-        mean,
-        second,
-        second_by_q / second if second else 0.0,
-        slope,
-        slope_by_q / slope if slope else 0.0,
-        fourth,
-    )
+    second_by_q = second_by_q / second if second else 0.0
+    slope_by_q = slope_by_q / slope if slope else 0.0
+    return Means(mean, second, second_by_q, slope, slope_by_q, fourth)
 
 
 def second_moment(f: Function, q: float) -> float:

@@ -118,11 +118,7 @@ class Observation:
 
 
 def observe(
-    net: Any,
-    x: Any,
-    y: Any = None,
-    loss: Callable[..., Any] | None = None,
-    jacobian: bool = False,
+    net: Any, x: Any, y: Any = None, loss: Callable[..., Any] | None = None, jacobian: bool = False
 ) -> Observation:
     """Pass a batch through a network and back, in evaluation mode, and note what passes.
 
@@ -152,14 +148,9 @@ def observe(
             raise TypeError(f"the network must return a tensor, got {type(output).__name__}")
         last, values = tape.end(output), to_array(output)
         value, cotangent, classes = _value(library, output, y, loss)
-        found = Observation(
-            tape.calls,
-            moments(values),
-            values.shape[-1] if values.ndim else 1,
-            last,
-            None if cotangent is not None else float(value.item()),
-            classes,
-        )
+        outputs = values.shape[-1] if values.ndim else 1
+        number = float(value.item()) if cotangent is None else None
+        found = Observation(tape.calls, moments(values), outputs, last, number, classes)
         if value.requires_grad:
             parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
             wanted = [*tape.wanted, *parameters.values()]
@@ -204,18 +195,12 @@ class _Tape:
         for other in args[1:]:
             self._lose(other)
         source, unread = self._source(args[0])
-        before = self.calls[source].values if source is not None else to_array(args[0])
+        sources = () if source is None else (source,)
+        before = to_array(args[0]) if source is None else self.calls[source].values
+        given = moments(before) if source is None else self.calls[source].output
         after = to_array(result).copy()  # what comes next may write over it
-        call = Call(
-            name,
-            type(module).__name__,
-            module,
-            () if source is None else (source,),
-            self.calls[source].output if source is not None else moments(before),
-            after,
-            moments(after),
-            unread=unread,
-        )
+        kind = type(module).__name__
+        call = Call(name, kind, module, sources, given, after, moments(after), unread=unread)
         if isinstance(module, self.framework.nn.Linear):
             call.weight = to_array(module.weight)
             call.bias = None if module.bias is None else to_array(module.bias)
@@ -270,14 +255,13 @@ class _Tape:
         if steps is None:
             self._lose(tensor)
             return None, graph.operation(node)
-        for step in steps:
-            sources = tuple(self._numbers[each] for each in step.sources)
-            before = self.calls[sources[0]].output
-            after = moments(step.values)
+        for each, (step, values) in steps.items():
+            sources = tuple(self._numbers[source] for source in step.sources)
+            before, after = self.calls[sources[0]].output, moments(values)
             name, kind = step.name or "view", "sum" if step.name == "+" else step.name
-            call = Call(name, kind, None, sources, before, step.values, after, step.scale)
+            call = Call(name, kind, None, sources, before, values, after, step.scale)
             call.function = step.function
-            self._numbers[step.node] = len(self.calls)
+            self._numbers[each] = len(self.calls)
             self.calls.append(call)
         self._watch(tensor, self.calls[-1])
         return len(self.calls) - 1, ""
@@ -290,7 +274,7 @@ class _Tape:
             if node in self._numbers:
                 self.calls[self._numbers[node]].shared = True
             elif graph.is_operation(node):
-                fresh = [edge for edge in graph.beneath(node) if edge not in seen]
+                fresh = [edge for edge in graph.beneath(node).values() if edge not in seen]
                 seen.update(fresh)
                 pending += fresh
 
@@ -324,9 +308,7 @@ _functions: dict[tuple[type, str], Function | None] = {}
 
 def elementwise(module: Any) -> Function | None:
     """Return a module as a function of arrays, or None if it does not map each element alone."""
-    if next(iter(module.parameters()), None) is not None:
-        return None
-    if next(iter(module.buffers()), None) is not None:
+    if [*module.parameters(), *module.buffers()]:
         return None
     known = re.match(r"(minnet|torch)\.nn\.", type(module).__module__) is not None
     key = type(module), repr(module)  # which says all about an activation of the library
@@ -385,11 +367,7 @@ def _untouched(net: Any, library: Any, samples: int) -> Iterator[None]:
                 setattr(module, key, value)
         with library.no_grad():
             for buffer, before in buffers:
-                if not _same(to_array(buffer), to_array(before)):
+                if not np.array_equal(to_array(buffer), to_array(before), equal_nan=True):
                     buffer.copy_(before)
         library.set_rng_state(own_draws)
         set_rng_state(draws)
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=True)

@@ -104,28 +104,16 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
     if not (math.isfinite(second) and math.isfinite(call.output.second)):
         return Prediction(why="not finite")
     if call.scale is not None:
-        return Prediction(
-            call.scale**2 * second,
-            before.error,
-            call.scale * before.mean,
-            before.normal,
-            drawn_error=before.error,
-            bent=before.bent,
-        )
+        q, mean, error = call.scale**2 * second, call.scale * before.mean, before.error
+        return Prediction(q, error, mean, before.normal, drawn_error=error, bent=before.bent)
     if call.weight is not None:
         weight = call.weight.shape[1] * mean_square(call.weight)
         bias = 0.0 if call.bias is None else mean_square(call.bias)
         q = weight * second + bias
         drawn = before.error * weight * second / q if q else 0.0
+        error, bent = math.hypot(drawn, own), before.bent
         return Prediction(
-            q,
-            math.hypot(drawn, own),
-            0.0,
-            True,
-            weight=weight,
-            bias=bias,
-            drawn_error=drawn,
-            bent=before.bent,
+            q, error, 0.0, True, weight=weight, bias=bias, drawn_error=drawn, bent=bent
         )
     if call.kind == "sum":
         return _sum(sources, own)
@@ -141,15 +129,9 @@ def _forward(call: Call, calls: list[Call], predictions: list[Prediction]) -> Pr
         means = mean_field.means(call.function, second)
     except ValueError as reason:
         return Prediction(why=str(reason))
-    error = math.hypot(abs(means.second_by_q) * before.drawn_error, own)
-    return Prediction(
-        means.second,
-        error,
-        means.mean,
-        means=means,
-        drawn_error=before.drawn_error,
-        bent=before.bent or not means.is_homogeneous,
-    )
+    drawn, bent = before.drawn_error, before.bent or not means.is_homogeneous
+    error = math.hypot(abs(means.second_by_q) * drawn, own)
+    return Prediction(means.second, error, means.mean, means=means, drawn_error=drawn, bent=bent)
 
 
 def _sum(sources: list[Prediction], own: float) -> Prediction:
@@ -159,9 +141,7 @@ def _sum(sources: list[Prediction], own: float) -> Prediction:
         return Prediction(why="no theory for one of its terms")
     q = a.second + b.second + 2 * a.mean * b.mean
     drawn = math.hypot(a.error * a.second, b.error * b.second) / q if q else 0.0
-    normal = a.normal and b.normal
-    error = math.hypot(drawn, own)
-    bent = a.bent or b.bent
+    normal, bent, error = a.normal and b.normal, a.bent or b.bent, math.hypot(drawn, own)
     return Prediction(q, error, a.mean + b.mean, normal, drawn_error=drawn, bent=bent)
 
 

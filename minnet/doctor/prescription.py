@@ -11,7 +11,6 @@ import numpy as np
 
 from minnet.doctor import mean_field
 from minnet.doctor.observation import Call
-from minnet.doctor.prediction import Prediction
 from minnet.nn import init
 from minnet.nn.init.elementwise import Function
 from minnet.nn.init.provenance import noted
@@ -38,6 +37,7 @@ def drift(f: Function, gain: float, depth: int) -> float:
     return largest
 
 
+@functools.lru_cache(maxsize=64)
 def stable_gain(f: Function, depth: int) -> tuple[float, float]:
     """Return the gain to use between `depth` hidden layers, and its `drift`.
 
@@ -77,7 +77,7 @@ class Prescription:
     unstable: str = ""
 
 
-def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescription:
+def prescription(calls: list[Call]) -> Prescription:
     """Return what is recommended for a network.
 
     A first layer gets the scale that gives its outputs a second moment of 1 on this batch, the last
@@ -86,7 +86,6 @@ def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescripti
     linear = [k for k, call in enumerate(calls) if call.weight is not None]
     branches = sum(call.kind == "sum" for call in calls)
     depth = len(linear) - 1
-    gains: dict[Function, float] = {}
     found = Prescription()
     for k in linear:
         name = f"{calls[k].name}.weight" if calls[k].name else "weight"
@@ -97,7 +96,7 @@ def prescription(calls: list[Call], predictions: list[Prediction]) -> Prescripti
             second = calls[k].input.second if k == linear[0] else 1.0
             fill = _with_scale(1 / second if 0 < second < math.inf else 1.0)
         else:
-            fill = _after(calls[source], predictions[source], depth, k == linear[-1], gains, found)
+            fill = _after(calls[source], depth, k == linear[-1], found)
         by = _ends_a_branch(calls, k)
         if by:
             fill = _scaled(fill, min(1.0, 1 / (branches * by**2)))
@@ -135,14 +134,7 @@ def _with_scale(scale: float) -> Any:
     return functools.partial(init.variance_scaling_, scale=float(f"{scale:.3g}"))
 
 
-def _after(
-    call: Call,
-    prediction: Prediction,
-    depth: int,
-    last: bool,
-    gains: dict[Function, float],
-    found: Prescription,
-) -> Any:
+def _after(call: Call, depth: int, last: bool, found: Prescription) -> Any:
     """Return what fills the weights of a Linear that reads what a call gives."""
     f, q = call.function, 1.0
     if f is None:
@@ -152,18 +144,16 @@ def _after(
             slope = round(-float(f(np.array([-1.0]))[0]), 9)
             given = {"a": slope} if slope else {"nonlinearity": "relu"}
             return functools.partial(init.kaiming_normal_, **given)
-        if f not in gains:
-            gains[f], least = stable_gain(f, depth - 1)
-            if least > math.log(LIMIT):
-                found.unstable = (
-                    f"no gain keeps signal and gradient through {depth} layers of "
-                    f"{call.kind}: use fewer layers, another activation, normalization "
-                    "or residual connections"
-                )
+        gain, least = stable_gain(f, depth - 1)
+        if least > math.log(LIMIT):
+            found.unstable = (
+                f"no gain keeps signal and gradient through {depth} layers of {call.kind}: use "
+                "fewer layers, another activation, normalization or residual connections"
+            )
         if not last:
-            return _with_scale(gains[f] ** 2)
+            return _with_scale(gain**2)
         for _ in range(depth - 1):
-            q = mean_field.variance_map(f, q, gains[f] ** 2)
+            q = mean_field.variance_map(f, q, gain**2)
         return _with_scale(OUTPUT / mean_field.second_moment(f, max(q, 1.0)))
     except (ValueError, ZeroDivisionError):  # there are no moments, or they are 0
         return functools.partial(init.lecun_normal_)
@@ -177,12 +167,9 @@ def written(fill: Any) -> str:
 
 def apply(net: Any, fills: dict[str, Any], generator: Any = None) -> Any:
     """Fill the weights through `Module.apply`, and the biases of the same layers with zeros."""
-    rules = dict(fills)
     names = {name for name, _ in net.named_parameters()}
-    for name in fills:
-        bias = name.removesuffix("weight") + "bias"
-        if bias in names:
-            rules[bias] = init.zeros_
+    biases = (name.removesuffix("weight") + "bias" for name in fills)
+    rules = fills | {bias: init.zeros_ for bias in biases if bias in names}
     net.apply(init.scheme(rules=rules, generator=generator))
     for name, parameter in net.named_parameters():
         record = noted(parameter)

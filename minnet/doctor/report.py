@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import textwrap
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,9 +15,8 @@ from minnet.doctor.features import Features
 from minnet.doctor.figure import draw
 from minnet.doctor.spectrum import Jacobian
 from minnet.doctor.units import Units
-from minnet.nn.init.provenance import Initialization
+from minnet.nn.init.provenance import LEAST, Initialization, table
 
-LEAST = 11  # columns that a name or an initializer keeps where the terminal is narrow
 ROWS = 41  # of the table, at most: `layers` has them all
 SHOWN = 3  # findings of a kind in the table's verdict; `findings` has them all
 LEAST_SQUARE = 1e-70  # below, its root is so close to float32's least number that digits are lost
@@ -138,13 +138,16 @@ class Finding:
 
 def prescribed(fills: dict[str, str]) -> str:
     """Return in words what `prescribe` would do, equal calls together; "" for nothing."""
-    groups: dict[str, list[str]] = {}
-    for name, call in fills.items():
-        groups.setdefault(call, []).append(name)
-    parts = []
-    for call, names in groups.items():
-        parts.append(f"{call} for {_listed(names)}")
+    groups = _grouped((call, name) for name, call in fills.items())
+    parts = [f"{call} for {_listed(names)}" for call, names in groups.items()]
     return f"doctor.prescribe: {'; '.join(parts)}" if parts else ""
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, name in pairs:
+        groups.setdefault(key, []).append(name)
+    return groups
 
 
 def _listed(names: list[str]) -> str:
@@ -204,11 +207,7 @@ class Report:
         What is infinite (a depth scale at χ = 1, an error that theory does not give) or not a
         number is None here. The report itself has the numbers.
         """
-        data = asdict(self)
-        for layer, row in zip(self.layers, data["layers"], strict=True):
-            row["units"] = None if layer.units is None else layer.units._asdict()
-            row["features"] = None if layer.features is None else layer.features._asdict()
-        return _plain(data)
+        return _plain(asdict(self))
 
     def plot(self) -> Any:
         """Return the report as a `matplotlib.figure.Figure`, made without pyplot.
@@ -255,26 +254,8 @@ class Report:
             if _width([c for c, kept in zip(columns, told, strict=True) if kept]) > width:
                 told[given_up] = False
         kept = [column for column, kept in zip(columns, told, strict=True) if kept]
-        last = kept[-1][0] == "initializer"
-        excess = _width(kept) - width
-        lines = []
-        widths = [max(map(len, column)) for column in kept]
-        if last:
-            excess = sum(widths) + 2 * (len(widths) - 1) - width
-            widths[-1] = max(LEAST, widths[-1] - max(excess, 0))
-        for column in (1, 0):
-            excess = sum(widths) + 2 * (len(widths) - 1) - width
-            widths[column] = max(min(widths[column], LEAST), widths[column] - max(excess, 0))
-        for cells in zip(*kept, strict=True):
-            text = []
-            for i, (cell, size) in enumerate(zip(cells, widths, strict=True)):
-                if i == 0 and len(cell) > size:
-                    cell = f"…{cell[len(cell) - size + 1 :]}"  # its end tells more
-                cell = cell if len(cell) <= size else f"{cell[: size - 1]}…"
-                left = i < 2 or (last and i == len(widths) - 1)
-                text.append(cell.ljust(size) if left else cell.rjust(size))
-            lines.append("  ".join(text).rstrip())
-        return lines
+        last = [len(kept) - 1] if kept[-1][0] == "initializer" else []
+        return table(list(zip(*kept, strict=True)), width, [*last, 1, 0], [0, 1, *last])
 
     @property
     def _initializer(self) -> str:
@@ -292,29 +273,22 @@ class Report:
 
     def _summary(self, width: int) -> list[str]:
         lines = []
-        marks = [
-            _mark(moment) for layer in self.layers for moment in (layer.signal, layer.gradient)
-        ]
+        marks = [_mark(each) for layer in self.layers for each in (layer.signal, layer.gradient)]
         if "*" in marks:
             lines.append("* more than five standard errors from the theory")
         if "~" in marks:
             lines.append("~ too deep for its width: infinite width's theory does not reach here")
-        for why in dict.fromkeys(layer.why for layer in self.layers if layer.why):
-            names = _listed([layer.name for layer in self.layers if layer.why == why])
-            lines += _wrapped("", f"{names}: {why}; measured only", width)
-        for why in dict.fromkeys(layer.why_gradient for layer in self.layers if layer.why_gradient):
-            names = _listed([layer.name for layer in self.layers if layer.why_gradient == why])
-            lines += _wrapped("", f"{names}: {why}; gradient measured only", width)
+        for of, what in (("why", ""), ("why_gradient", "gradient ")):
+            reasons = _grouped((getattr(layer, of), layer.name) for layer in self.layers)
+            for why, names in reasons.items():
+                if why:
+                    lines += _wrapped("", f"{_listed(names)}: {why}; {what}measured only", width)
         if self._initializer:
             lines.append(f"weights: {self._initializer}")
         lines += [f"one parameter: {', '.join(names)}" for names in self.shared]
-        if self.loss is not None:
-            chance = (
-                "" if self.chance_loss is None else f" (a uniform guess: {self.chance_loss:.4g})"
-            )
-            lines.append(f"loss {self.loss:.4g}{chance}, output std {self.output_std:.3g}")
-        else:
-            lines.append(f"output std {self.output_std:.3g}")
+        chance = "" if self.chance_loss is None else f" (a uniform guess: {self.chance_loss:.4g})"
+        loss = "" if self.loss is None else f"loss {self.loss:.4g}{chance}, "
+        lines.append(f"{loss}output std {self.output_std:.3g}")
         chis = [layer.chi for layer in self.layers if layer.chi]
         if chis and not any(layer.kind == "sum" for layer in self.layers):
             # But for that to the output layer, whose scale is a matter of its own.
@@ -378,9 +352,8 @@ def _mark(moment: Compared | None) -> str:
 
 def _row(layer: Layer) -> list[str]:
     units, features = layer.units, layer.features
-    chosen = (
-        layer.update_to_weight if layer.update_to_weight is not None else layer.gradient_to_weight
-    )
+    ratio = layer.gradient_to_weight if layer.update_to_weight is None else layer.update_to_weight
+    gradient = layer.gradient
     activation = f" {layer.activation}" if layer.activation not in (None, layer.kind) else ""
     return [
         layer.name or "the net",
@@ -388,9 +361,9 @@ def _row(layer: Layer) -> list[str]:
         _number(layer.signal.measured) + _mark(layer.signal),
         _number(layer.signal.predicted),
         _number(layer.chi),
-        _number(layer.gradient.measured if layer.gradient else None) + _mark(layer.gradient),
-        _number(layer.gradient.predicted if layer.gradient else None),
-        _number(chosen),
+        _number(None if gradient is None else gradient.measured) + _mark(gradient),
+        _number(None if gradient is None else gradient.predicted),
+        _number(ratio),
         "-" if units is None else f"{100 * units.dead:.0f}%",
         "-" if units is None else f"{100 * units.flat:.0f}%",
         "-" if features is None else f"{features.effective_rank:.3g}",
@@ -410,6 +383,8 @@ def _number(value: float | None) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

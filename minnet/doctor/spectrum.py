@@ -95,14 +95,7 @@ def compare(found: Observation, predictions: list[Prediction]) -> Jacobian | Non
     m1, m2 = m1 * share, m2 * share
     edge = _edge(factors, inputs)
     return Jacobian(
-        values,
-        mean,
-        spread,
-        largest,
-        m1,
-        error,
-        max(m2 / m1**2 - 1, 0.0) if m1 else None,
-        edge,
+        values, mean, spread, largest, m1, error, max(m2 / m1**2 - 1, 0.0) if m1 else None, edge
     )
 
 
@@ -185,10 +178,7 @@ def _moments(factors: list[Factor]) -> tuple[float, float]:
             a, b, share = factor.means.slope, factor.means.slope_fourth, 1.0
         else:
             a, b, share = factor.first, factor.second, factor.inputs / factor.outputs
-        first, second = (
-            share * first * a,
-            share * (second * a**2 + first**2 * (b - a**2)),
-        )
+        first, second = (share * first * a, share * (second * a**2 + first**2 * (b - a**2)))
     return first, second
 
 

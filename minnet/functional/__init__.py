@@ -6,16 +6,15 @@ from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
     dropout,
-    legacy,
     linear,
     loss,
     mlp,
     reduce,
     shape,
+    slices,
 )
 from minnet.operation import DECLARED
 
-legacy.add()
 globals().update({name: d.function for d in DECLARED.values() for name in (d.name, *d.aliases)})
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.operation import Number, Tensor, composite, operation
+from minnet.operation import Number, Tensor, composite, operation, zero
 from minnet.variable import Variable, wrap
 
 Operand = Any  # an array or a Python number
-_NUMBERS = (int, float)
+_NUMBERS = (int, float, bool)  # by their types: a scalar of NumPy's is an array of no dims
 
 
 def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, Operand]:
@@ -23,10 +23,10 @@ def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, O
 
     A Python number stays one where NumPy's own rule for it gives that dtype.
     """
-    if not isinstance(x, _NUMBERS) and x.dtype.kind == "f":
-        if isinstance(y, _NUMBERS) or y.dtype == x.dtype:
+    if type(x) not in _NUMBERS and x.dtype.kind == "f":
+        if type(y) in _NUMBERS or y.dtype == x.dtype:
             return x, y
-    elif isinstance(x, _NUMBERS) and not isinstance(y, _NUMBERS) and y.dtype.kind == "f":
+    elif type(x) in _NUMBERS and type(y) not in _NUMBERS and y.dtype.kind == "f":
         return x, y
     dtype = dtypes.common(x, y)
     if floating and dtype.kind != "f":
@@ -43,6 +43,38 @@ def _in_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def floating(array: np.ndarray) -> np.ndarray:
     """Return an array as floating point: integers and bools become the default dtype."""
     return array if array.dtype.kind == "f" else _in_dtype(array, dtypes.get_default_dtype().numpy)
+
+
+def only_floating(array: np.ndarray, name: str) -> None:
+    """Check that an array is floating point.
+
+    Raises:
+        NotImplementedError: a RuntimeError, if it is not.
+    """
+    if array.dtype.kind != "f":
+        raise NotImplementedError(
+            f"\"{name}\" not implemented for '{dtypes.of(array).tensor_type}': expected a "
+            "floating point tensor; convert it with .float()"
+        )
+
+
+def no_bool(dtype: np.dtype, name: str) -> None:
+    if dtype.kind == "b":
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
+
+
+def check_tensors(function: str, optional: str = "", **arguments: Any) -> None:
+    """Check the types of a function's first arguments.
+
+    Raises:
+        TypeError: if one is no tensor; those that are `optional` may be None.
+    """
+    for position, (name, x) in enumerate(arguments.items(), 1):
+        if not (isinstance(x, Variable) or (x is None and name in optional.split())):
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, not "
+                f"{type(x).__name__}"
+            )
 
 
 def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
@@ -64,23 +96,27 @@ def apply(ufunc: Any, x: Operand, y: Operand) -> Any:
         raise
 
 
-@operation("FillBackward0", lambda V, dy: V.filled(dy, 0), where="")
+@operation("FillBackward0", zero, where="")
 def filled(input: Tensor, value: Number) -> Tensor:
     """Return a tensor like `input`, of one value, that passes no gradient on."""
     return np.full_like(input, value)
 
 
-def _no_gradient(V: Any, dy: Any) -> Any:
-    return V.filled(dy, 0)
-
-
 # Arithmetic
+
+
+def _times_alpha(V: Any, dy: Any, alpha: Number) -> Any:
+    return dy if alpha == 1 else V.mul(dy, alpha)
+
+
+def _minus_alpha(V: Any, dy: Any, alpha: Number) -> Any:
+    return V.neg(_times_alpha(V, dy, alpha))
 
 
 @operation(
     "AddBackward0",
     lambda V, dy: dy,
-    lambda V, dy, alpha: dy if alpha == 1 else V.mul(dy, alpha),
+    _times_alpha,
     operators="__add__ __radd__ __iadd__",
     named="alpha",
     inplace=True,
@@ -99,7 +135,7 @@ def add(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
 def _scaled(x: Operand, alpha: float) -> Operand:
     if alpha == 1:
         return x
-    if isinstance(alpha, float) and not isinstance(x, _NUMBERS) and x.dtype.kind != "f":
+    if isinstance(alpha, float) and type(x) not in _NUMBERS and x.dtype.kind != "f":
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
@@ -109,7 +145,7 @@ def _scaled(x: Operand, alpha: float) -> Operand:
 @operation(
     "SubBackward0",
     lambda V, dy: dy,
-    lambda V, dy, alpha: V.neg(dy if alpha == 1 else V.mul(dy, alpha)),
+    _minus_alpha,
     aliases="subtract",
     operators="__sub__ __isub__",
     named="alpha",
@@ -127,7 +163,7 @@ def sub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
         tensor([-5.,  0.])
     """
     for x in (input, other):
-        if isinstance(x, bool) or (not isinstance(x, _NUMBERS) and x.dtype.kind == "b"):
+        if isinstance(x, bool) or (type(x) not in _NUMBERS and x.dtype.kind == "b"):
             raise RuntimeError(
                 "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
                 "trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -135,13 +171,7 @@ def sub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
     return apply(np.subtract, *promoted(input, _scaled(other, alpha)))
 
 
-@operation(
-    "RsubBackward1",
-    lambda V, dy, alpha: V.neg(dy if alpha == 1 else V.mul(dy, alpha)),
-    lambda V, dy: dy,
-    operators="__rsub__",
-    named="alpha",
-)
+@operation("RsubBackward1", _minus_alpha, lambda V, dy: dy, operators="__rsub__", named="alpha")
 def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
     """Return `other - alpha * input`: what `number - tensor` is.
 
@@ -173,16 +203,14 @@ def mul(input: Tensor, other: Tensor | Number) -> Tensor:
     return apply(np.multiply, *promoted(input, other))
 
 
+def _by_divisor(V: Any, dy: Any, input: Any, other: Any, rounding_mode: Any) -> Any:
+    return zero(V, dy) if rounding_mode else V.div(V.mul(V.neg(dy), V.div(input, other)), other)
+
+
 @operation(
     lambda rounding_mode: "DivBackward0" if rounding_mode is None else "DivBackward2",
-    lambda V, dy, other, rounding_mode: (
-        V.div(dy, other) if rounding_mode is None else V.filled(dy, 0)
-    ),
-    lambda V, dy, input, other, rounding_mode: (
-        V.div(V.mul(V.neg(dy), V.div(input, other)), other)
-        if rounding_mode is None
-        else V.filled(dy, 0)
-    ),
+    lambda V, dy, other, rounding_mode: zero(V, dy) if rounding_mode else V.div(dy, other),
+    _by_divisor,
     aliases="divide true_divide",
     operators="__truediv__ __itruediv__",
     named="rounding_mode",
@@ -207,11 +235,7 @@ def div(input: Tensor | Number, other: Tensor | Number, rounding_mode: str | Non
             f"{rounding_mode!r}"
         )
     x, y = promoted(input, other)
-    dtype = np.result_type(x, y)
-    if dtype.kind == "b":
-        name = f"div_{rounding_mode}_cpu"
-        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'; convert with .int()")
-    _no_integer_by_zero(dtype, x, y)
+    dtype = _rounding(f"div_{rounding_mode}_cpu", x, y)
     if rounding_mode == "floor":
         result = apply(np.floor_divide, x, y)
     elif dtype.kind in "iu":
@@ -221,9 +245,13 @@ def div(input: Tensor | Number, other: Tensor | Number, rounding_mode: str | Non
     return result.astype(dtype, copy=False)
 
 
-def _no_integer_by_zero(dtype: np.dtype, x: Any, y: Any) -> None:
+def _rounding(name: str, x: Any, y: Any) -> np.dtype:
+    """Return the dtype of a quotient that is rounded, and check that there is one."""
+    dtype = np.result_type(x, y)
+    no_bool(dtype, name)
     if dtype.kind in "iu" and x.size and not np.all(y):
         raise RuntimeError("ZeroDivisionError")
+    return dtype
 
 
 @composite(operators="__floordiv__ __ifloordiv__", inplace=True)
@@ -239,9 +267,9 @@ def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
 
 
 @operation(
-    lambda other: "RemainderBackward" + ("0" if isinstance(other, _NUMBERS) else "1"),
+    lambda other: "RemainderBackward" + ("0" if type(other) in _NUMBERS else "1"),
     lambda V, dy: dy,
-    lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, "floor")),
+    lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, rounding_mode="floor")),
     operators="__mod__ __imod__",
     inplace=True,
 )
@@ -257,21 +285,12 @@ def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
         tensor([3., 1.])
     """
     input, other = promoted(input, other)
-    dtype = np.result_type(input, other)
-    if dtype.kind == "b":
-        raise NotImplementedError(
-            "\"remainder_cpu\" not implemented for 'Bool'; convert with .int()"
-        )
-    _no_integer_by_zero(dtype, input, other)
+    _rounding("remainder_cpu", input, other)
     return apply(np.remainder, input, other)
 
 
 @operation(
-    "NegBackward0",
-    lambda V, dy: V.neg(dy),
-    aliases="negative",
-    operators="__neg__",
-    inplace=True,
+    "NegBackward0", lambda V, dy: V.neg(dy), aliases="negative", operators="__neg__", inplace=True
 )
 def neg(input: Tensor) -> Tensor:
     """Return `-input`.
@@ -327,7 +346,7 @@ def abs(input: Tensor) -> Tensor:
     return np.abs(input)
 
 
-@operation("SignBackward0", _no_gradient, inplace=True)
+@operation("SignBackward0", zero, inplace=True)
 def sign(input: Tensor) -> Tensor:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0.
 
@@ -389,46 +408,38 @@ def reciprocal(input: Tensor) -> Tensor:
     return 1 / floating(input)
 
 
+_EXACT_POWERS: dict[float, Any] = {
+    -1: lambda x: 1 / x, 0.5: np.sqrt, 1: lambda x: x * 1, 2: lambda x: x * x,
+    3: lambda x: x * x * x,
+}  # fmt: skip
+
+
 def _power(base: Operand, exponent: Operand) -> Any:
-    if isinstance(exponent, _NUMBERS):
-        if exponent == 2:
-            return base * base
-        if exponent == 3:
-            return base * base * base
-        if exponent == 1:
-            return base * 1
-        if exponent == 0.5:
-            return np.sqrt(base)
-        if exponent == -1:
-            return 1 / base
-    return np.power(base, exponent)
+    exact = _EXACT_POWERS.get(exponent) if type(exponent) in _NUMBERS else None
+    return np.power(base, exponent) if exact is None else exact(base)
 
 
 def _power_node(input: Operand, exponent: Operand) -> str:
-    if isinstance(exponent, _NUMBERS):
+    if type(exponent) in _NUMBERS:
         return "PowBackward0"
-    return "PowBackward2" if isinstance(input, _NUMBERS) else "PowBackward1"
+    return "PowBackward2" if type(input) in _NUMBERS else "PowBackward1"
 
 
 def _power_by_base(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
-    if isinstance(exponent, _NUMBERS) and exponent == 0:
+    if type(exponent) in _NUMBERS and exponent == 0:
         return V.filled(dy, 0)
     slope = V.mul(dy, V.mul(exponent, V.pow(input, V.sub(exponent, 1))))
-    return slope if isinstance(exponent, _NUMBERS) else V.ifelse(V.eq(exponent, 0), 0.0, slope)
+    return slope if type(exponent) in _NUMBERS else V.ifelse(V.eq(exponent, 0), 0.0, slope)
 
 
 def _power_by_exponent(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
-    base = V.filled(dy, input) if isinstance(input, _NUMBERS) else input
+    base = V.filled(dy, input) if type(input) in _NUMBERS else input
     slope = V.mul(V.mul(dy, V.pow(base, exponent)), V.log(base))
     return V.ifelse(V.logical_and(V.eq(base, 0), V.ge(exponent, 0)), 0.0, slope)
 
 
 @operation(
-    _power_node,
-    _power_by_base,
-    _power_by_exponent,
-    operators="__pow__ __ipow__",
-    inplace=True,
+    _power_node, _power_by_base, _power_by_exponent, operators="__pow__ __ipow__", inplace=True
 )
 def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     """Return `input ** exponent`.
@@ -469,20 +480,23 @@ def square(input: Tensor) -> Tensor:
 # Choice
 
 
-def _of_the_winner(V: Any, dy: Any, input: Any, other: Any, lost: Any) -> Any:
-    """Return the gradient, 0 where the other operand was chosen, half where both were equal.
+def _to_the_winner(lost: str) -> Any:
+    """Return the two derivatives of a choice: 0 where an operand `lost`, half where both are equal.
 
     Where one is NaN, so is the result, and both take all of the gradient.
     """
-    return V.ifelse(V.eq(input, other), V.div(dy, 2), V.ifelse(lost, 0.0, dy))
+
+    def share(V: Any, dy: Any, x: Any, y: Any) -> Any:
+        won = V.ifelse(getattr(V, lost)(x, y), 0.0, dy)
+        return V.ifelse(V.eq(x, y), V.div(dy, 2), won)
+
+    return (
+        lambda V, dy, input, other: share(V, dy, input, other),
+        lambda V, dy, input, other: share(V, dy, other, input),
+    )
 
 
-@operation(
-    "MaximumBackward0",
-    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.lt(input, other)),
-    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.lt(other, input)),
-    numbers=False,
-)
+@operation("MaximumBackward0", *_to_the_winner("lt"), numbers=False)
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """Return the larger of two tensors' elements. Equal elements share the gradient.
 
@@ -494,12 +508,7 @@ def maximum(input: Tensor, other: Tensor) -> Tensor:
     return apply(np.maximum, *promoted(input, other))
 
 
-@operation(
-    "MinimumBackward0",
-    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.gt(input, other)),
-    lambda V, dy, input, other: _of_the_winner(V, dy, input, other, V.gt(other, input)),
-    numbers=False,
-)
+@operation("MinimumBackward0", *_to_the_winner("gt"), numbers=False)
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """Return the smaller of two tensors' elements. Equal elements share the gradient.
 
@@ -511,27 +520,18 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
     return apply(np.minimum, *promoted(input, other))
 
 
-def _where_all(V: Any, dy: Any, *conditions: Any) -> Any:
-    """Return the gradient where all conditions hold; None stands for one that always does."""
-    mask = None
-    for condition in conditions:
-        if condition is not None:
-            mask = condition if mask is None else V.logical_and(mask, condition)
-    return dy if mask is None else V.ifelse(mask, dy, 0.0)
-
-
 def _inside(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
-    above = None if min is None else V.ge(input, min)
-    return _where_all(V, dy, above, None if max is None else V.le(input, max))
+    above, below = min is None or V.ge(input, min), max is None or V.le(input, max)
+    return V.ifelse(V.logical_and(above, below), dy, 0.0)
 
 
 def _below(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
-    return _where_all(V, dy, V.lt(input, min), None if max is None else V.lt(min, max))
+    return V.ifelse(V.logical_and(V.lt(input, min), max is None or V.lt(min, max)), dy, 0.0)
 
 
 def _above(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
-    outside = V.gt(input, max)
-    return V.ifelse(outside if min is None else V.logical_or(outside, V.lt(max, min)), dy, 0.0)
+    crossed = min is not None and V.lt(max, min)
+    return V.ifelse(V.logical_or(V.gt(input, max), crossed), dy, 0.0)
 
 
 @operation(
@@ -565,8 +565,7 @@ def clamp(
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
-    if dtype.kind == "b":
-        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'; convert with .int()")
+    no_bool(dtype, "clamp_cpu")
     result = _in_dtype(input, dtype)
     if min is not None:
         result = apply(np.maximum, result, _in_dtype(kernels.as_array(min), dtype))
@@ -611,14 +610,9 @@ def where(
     if input is None and other is None:
         return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(condition.array)))
     if not isinstance(condition, Variable) or condition.array.dtype != bool:
-        raise RuntimeError(
-            "where expected condition to be a boolean tensor, but got "
-            + (
-                condition.describe()
-                if isinstance(condition, Variable)
-                else type(condition).__name__
-            )
-        )
+        is_tensor = isinstance(condition, Variable)
+        got = condition.describe() if is_tensor else type(condition).__name__
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got {got}")
     return ifelse(condition, input, other)
 
 
@@ -916,7 +910,7 @@ def _rounded(ufunc: Any, input: np.ndarray) -> Any:
     return ufunc(input) if input.dtype.kind == "f" else input.copy()
 
 
-@operation("FloorBackward0", _no_gradient, inplace=True)
+@operation("FloorBackward0", zero, inplace=True)
 def floor(input: Tensor) -> Tensor:
     """Return the largest integer not above each element. Its derivative is 0.
 
@@ -928,7 +922,7 @@ def floor(input: Tensor) -> Tensor:
     return _rounded(np.floor, input)
 
 
-@operation("CeilBackward0", _no_gradient, inplace=True)
+@operation("CeilBackward0", zero, inplace=True)
 def ceil(input: Tensor) -> Tensor:
     """Return the smallest integer not below each element. Its derivative is 0.
 
@@ -940,7 +934,7 @@ def ceil(input: Tensor) -> Tensor:
     return _rounded(np.ceil, input)
 
 
-@operation("RoundBackward0", _no_gradient, inplace=True)
+@operation("RoundBackward0", zero, inplace=True)
 def round(input: Tensor) -> Tensor:
     """Return the nearest integer, halves to even. Its derivative is 0.
 
@@ -952,7 +946,7 @@ def round(input: Tensor) -> Tensor:
     return _rounded(np.round, input)
 
 
-@operation("TruncBackward0", _no_gradient, aliases="fix", inplace=True)
+@operation("TruncBackward0", zero, aliases="fix", inplace=True)
 def trunc(input: Tensor) -> Tensor:
     """Return each element without its fraction. Its derivative is 0.
 

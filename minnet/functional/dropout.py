@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minnet import random
-from minnet.autograd import differentiable, in_place
+from minnet.functional.arithmetic import mul
+from minnet.operation import Tensor, composite
+from minnet.recorder import in_place
+from minnet.variable import wrap
 
 
-@differentiable("MulBackward0")
-def _scaled(input: np.ndarray, factor: np.ndarray) -> Any:
-    with np.errstate(invalid="ignore"):  # infinity times 0
-        return input * factor, (lambda dy: dy * factor,)
-
-
-def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+@composite(where="minnet F")
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero each element with probability `p` and divide the others by 1 - p; only in training.
 
     Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), "Dropout: a simple way to
@@ -42,5 +38,5 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     if p < 1:
         random.default_generator().bernoulli(factor, 1 - p)
         factor /= factor.dtype.type(1 - p)
-    out = _scaled(input, factor)
+    out = mul(input, wrap(factor))
     return in_place(input, out) if inplace else out

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import Variable, differentiable, joined, senders, wrap
-from minnet.functional.arithmetic import add
+from minnet.functional.arithmetic import add, check_tensors, mul, no_bool
 from minnet.functional.shape import reshape, unsqueeze
+from minnet.operation import Tensor, composite, operation
+from minnet.recorder import apply
+from minnet.variable import Variable
 
 
 def _product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
@@ -32,9 +34,8 @@ def _same_dtype(a: np.ndarray, b: np.ndarray) -> None:
 
 
 def _name(array: np.ndarray) -> str:
-    return {"Float": "float", "Double": "double"}.get(
-        dtypes.of(array).tensor_type, dtypes.of(array).tensor_type.lower()
-    )
+    tensor_type = dtypes.of(array).tensor_type
+    return {"Float": "float", "Double": "double"}.get(tensor_type, tensor_type.lower())
 
 
 def _multipliable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
@@ -44,41 +45,60 @@ def _multipliable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
         )
 
 
-def _addmm(bias: Any, input: Any, weight: Any) -> Any:
+def _linear_back(V: Any, dy: Any, wanted: Any, input: Any, weight: Any) -> tuple[Any, Any, Any]:
+    """Return the gradients of bias, input and weight: of arrays, in one kernel."""
+    k = kernels.of(dy)
+    dx, dw, db = k.linear_backward(dy, input, weight, 1 in wanted, 2 in wanted, 0 in wanted)
+    return db, dx, dw
+
+
+def _stackable(a: tuple[int, ...], b: tuple[int, ...], other_batch: bool = False) -> None:
+    if other_batch or a[-1] != b[-2]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[-1]}] but "
+            f"got: [{b[0]}, {b[-2]}]."
+        )
+
+
+def _shape_of_product(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    a, b = shapes
+    return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+
+
+@operation(
+    "AddmmBackward0",
+    lambda V, dy: V.sum(dy, 0),
+    lambda V, dy, weight: V.mm(dy, weight),
+    lambda V, dy, input: V.mm(V.t(dy), input),
+    joint=_linear_back,
+    where="",
+    quiet=True,
+    fits=True,
+    shape=lambda shapes: (shapes[1][0], shapes[2][0]),
+)
+def _addmm(bias: Tensor, input: Tensor, weight: Tensor) -> Tensor:
     """y = x Wᵀ + b.    x: (N, I)  weight: (O, I)  bias: (O,)  ->  (N, O)"""
-    b, x, w = bias.array, input.array, weight.array
-    if not type(b) is type(x) is type(w):
-        kernels.one_device((b, x, w))
-    if x.dtype.kind != "f":
-        return wrap(_product(x, w.T, b))
-    k = kernels.of(x)
-    sends = senders((bias, input, weight))
-    read = [(bias, weight, input)[send[1]] for send in sends if send[1]]
-
-    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
-        dx, dw, db = k.linear_backward(dy, x, w, 1 in wanted, 2 in wanted, 0 in wanted)
-        return db, dx, dw
-
-    return joined("AddmmBackward0", k.linear(x, w, b), sends, joint, read)
+    if not type(bias) is type(input) is type(weight):
+        kernels.one_device((bias, input, weight))
+    if input.dtype.kind != "f":
+        return _product(input, weight.T, bias)
+    return kernels.of(input).linear(input, weight, bias)
 
 
-@differentiable("MmBackward0", tensors=2)
-def _mm(input: np.ndarray, mat2: np.ndarray) -> Any:
-    return _product(input, mat2), (
-        lambda dy: _product(dy, mat2.T),
-        lambda dy: _product(input.T, dy),
-    )
+@operation(
+    "MmBackward0",
+    lambda V, dy, weight: V.mm(dy, weight),
+    lambda V, dy, input: V.mm(V.t(dy), input),
+    where="",
+    quiet=True,
+    shape=lambda shapes: (shapes[0][0], shapes[1][0]),
+)
+def _mm_transposed(input: Tensor, weight: Tensor) -> Tensor:
+    return _product(input, weight.T)
 
 
-@differentiable("MmBackward0", tensors=2)
-def _mm_transposed(input: np.ndarray, weight: np.ndarray) -> Any:
-    return _product(input, weight.T), (
-        lambda dy: _product(dy, weight),
-        lambda dy: _product(dy.T, input),
-    )
-
-
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+@composite(where="F")
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return `input @ weight.T + bias`.
 
     Args:
@@ -103,16 +123,14 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         and isinstance(weight, Variable)
         and (bias is None or isinstance(bias, Variable))
     ):
-        named = {"input": input, "weight": weight, **({} if bias is None else {"bias": bias})}
-        name = next(n for n, tensor in named.items() if not isinstance(tensor, Variable))
-        kind = type(named[name]).__name__
-        raise TypeError(f"linear(): argument '{name}' must be Tensor, not {kind}")
+        check_tensors("linear", "bias", input=input, weight=weight, bias=bias)
     x, w = input.array, weight.array
     inner, shape = x.shape, w.shape
     if len(inner) == len(shape) == 2 and inner[1] == shape[1] and bias is not None:
         b = bias.array
         if b.shape == shape[:1] and x.dtype is w.dtype is b.dtype:
-            return _addmm(bias, input, weight)  # as nearly always: no more to look at
+            # As nearly always: no more to look at.
+            return apply(_addmm.operation, (bias, input, weight), ())
     if len(shape) == 1:
         out = matmul(input, weight)
         return out if bias is None else add(out, bias)
@@ -121,11 +139,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             "linear expects an input with at least 1 dimension and a weight of shape "
             f"(out_features, in_features), got {tuple(inner)} and {tuple(shape)}"
         )
-    if inner[-1] != shape[1]:
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({math.prod(inner[:-1])}x{inner[-1]} and "
-            f"{shape[1]}x{shape[0]})"
-        )
+    rows = math.prod(inner[:-1]), inner[-1]
+    _multipliable(rows, shape[::-1])
     if x.dtype != w.dtype or (bias is not None and bias.array.dtype != w.dtype):
         other = w if bias is None or x.dtype != w.dtype else bias.array
         raise RuntimeError(
@@ -138,14 +153,22 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"linear expects a bias of shape ({shape[0]},) for a weight of shape "
             f"{tuple(shape)}, got {tuple(bias.array.shape)}"
         )
-    matrix = input if len(inner) == 2 else reshape(input, math.prod(inner[:-1]), inner[-1])
+    matrix = input if len(inner) == 2 else reshape(input, rows)
     out = _addmm(bias, matrix, weight) if full else _mm_transposed(matrix, weight)
     if bias is not None and not full:
         out = add(out, bias)
     return out if len(inner) == 2 else reshape(out, *inner[:-1], shape[0])
 
 
-def mm(input: Any, mat2: Any) -> Any:
+@operation(
+    "MmBackward0",
+    lambda V, dy, mat2: V.mm(dy, V.t(mat2)),
+    lambda V, dy, input: V.mm(V.t(input), dy),
+    numbers=False,
+    quiet=True,
+    shape=_shape_of_product,
+)
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the product of two matrices, (M, K) and (K, N).
 
     Raises:
@@ -158,16 +181,17 @@ def mm(input: Any, mat2: Any) -> Any:
                 [3.]])
     """
     for name, x in (("self", input), ("mat2", mat2)):
-        if not isinstance(x, Variable):
-            raise TypeError(f"mm(): argument '{name}' must be Tensor, not {type(x).__name__}")
-        if x.array.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix, got {x.array.ndim} dimensions")
-    _multipliable(input.array.shape, mat2.array.shape)
-    _same_dtype(input.array, mat2.array)
-    return _mm(input, mat2)
+        if x.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {x.ndim} dimensions")
+    _multipliable(input.shape, mat2.shape)
+    _same_dtype(input, mat2)
+    return _product(input, mat2)
 
 
-def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+@composite(out=True)
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """Return `beta * input + alpha * (mat1 @ mat2)`.
 
     Example:
@@ -176,93 +200,109 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
         tensor([[4., 4.]])
     """
     product = mm(mat1, mat2)
-    product = product if alpha == 1 else product * alpha
-    return product + (input if beta == 1 else input * beta)
+    product = product if alpha == 1 else mul(product, alpha)
+    return add(product, input if beta == 1 else mul(input, beta))
 
 
-@differentiable("BmmBackward0", tensors=2)
-def _bmm(input: np.ndarray, mat2: np.ndarray) -> Any:
-    def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        a = np.broadcast_to(a, batch + a.shape[-2:])
-        b = np.broadcast_to(b, batch + b.shape[-2:])
-        out = np.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
-        for i in np.ndindex(*batch):
-            out[i] = _product(a[i], b[i])
-        return out
-
-    return products(input, mat2), (
-        lambda dy: products(dy, mat2.swapaxes(-1, -2)),
-        lambda dy: products(input.swapaxes(-1, -2), dy),
-    )
+_of_stacks: Any = (
+    lambda V, dy, mat2: V._bmm(dy, V.transpose(mat2, -1, -2)),
+    lambda V, dy, input: V._bmm(V.transpose(input, -1, -2), dy),
+)
 
 
-def bmm(input: Any, mat2: Any) -> Any:
+@operation("BmmBackward0", *_of_stacks, where="", quiet=True, shape=_shape_of_product)
+def _bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Return the products of two stacks, whose batch dims broadcast."""
+    batch = np.broadcast_shapes(input.shape[:-2], mat2.shape[:-2])
+    a = np.broadcast_to(input, batch + input.shape[-2:])
+    b = np.broadcast_to(mat2, batch + mat2.shape[-2:])
+    out = np.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+    for i in np.ndindex(*batch):
+        out[i] = _product(a[i], b[i])
+    return out
+
+
+@operation("BmmBackward0", *_of_stacks, numbers=False, quiet=True, shape=_shape_of_product)
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two stacks of matrices, (B, M, K) and (B, K, N).
 
     Raises:
         RuntimeError: if they are not such stacks, or their dtypes differ.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bmm(minnet.ones(2, 1, 3), minnet.ones(2, 3, 1))
+        tensor([[[3.]],
+        <BLANKLINE>
+                [[3.]]])
     """
-    a, b = input.array.shape, mat2.array.shape
+    a, b = input.shape, mat2.shape
     for name, shape in (("batch1", a), ("batch2", b)):
         if len(shape) != 3:
             raise RuntimeError(f"{name} must be a 3D tensor, got {len(shape)}D")
-    if a[0] != b[0] or a[2] != b[1]:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but "
-            "got: "
-            f"[{b[0]}, {b[1]}]."
-        )
-    _same_dtype(input.array, mat2.array)
-    return _bmm(input, mat2)
+    _stackable(a, b, a[0] != b[0])
+    _same_dtype(input, mat2)
+    return _bmm.operation.value(input, mat2)
 
 
-@differentiable("DotBackward0", tensors=2)
-def _dot(input: np.ndarray, tensor: np.ndarray) -> Any:
-    out = _product(input.reshape(1, -1), tensor.reshape(-1, 1)).reshape(())
-    return out, (lambda dy: dy * tensor, lambda dy: dy * input)
-
-
-def dot(input: Any, tensor: Any) -> Any:
+@operation(
+    "DotBackward0",
+    lambda V, dy, tensor: V.mul(dy, tensor),
+    lambda V, dy, input: V.mul(dy, input),
+    numbers=False,
+    shape=lambda: (),
+)
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Return the inner product of two vectors.
 
     Raises:
         RuntimeError: if they are not vectors of one length and dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.dot(minnet.tensor([1.0, 2.0]), minnet.tensor([3.0, 4.0]))
+        tensor(11.)
     """
-    a, b = input.array, tensor.array
-    if a.dtype == b.dtype == bool:
-        raise NotImplementedError("\"dot\" not implemented for 'Bool'; convert with .int()")
+    a, b = input, tensor
+    no_bool(np.result_type(a.dtype, b.dtype), "dot")
     if a.ndim != 1 or b.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.shape != b.shape:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor [{a.size}] and src [{b.size}] to have the "
-            "same "
-            f"number of elements, but got {a.size} and {b.size} elements respectively"
+            f"same number of elements, but got {a.size} and {b.size} elements respectively"
         )
     if a.dtype != b.dtype:
         raise RuntimeError(
             f"dot : expected both vectors to have same dtype, but found {dtypes.of(a).tensor_type} "
-            "and "
-            f"{dtypes.of(b).tensor_type}"
+            f"and {dtypes.of(b).tensor_type}"
         )
-    return _dot(input, tensor)
+    return _product(a.reshape(1, -1), b.reshape(-1, 1)).reshape(())
 
 
-def outer(input: Any, vec2: Any) -> Any:
+@composite(out=True)
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Return the outer product of two vectors, (M,) and (N,): (M, N).
 
     Raises:
         RuntimeError: if they are not vectors.
+
+    Example:
+        >>> import minnet
+        >>> minnet.outer(minnet.tensor([1.0, 2.0]), minnet.tensor([3.0, 4.0]))
+        tensor([[3., 4.],
+                [6., 8.]])
     """
+    check_tensors("outer", input=input, vec2=vec2)
     if input.array.ndim != 1 or vec2.array.ndim != 1:
         raise RuntimeError(
             f"outer: Expected 1-D arguments, got {input.array.ndim}-D and {vec2.array.ndim}-D"
         )
-    return unsqueeze(input, 1) * vec2
+    return mul(unsqueeze(input, 1), vec2)
 
 
-def matmul(input: Any, other: Any) -> Any:
+@composite(operators="__matmul__", out=True)
+def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Return the matrix product, by NumPy's and torch's rules for 1-D and stacked operands.
 
     The chain of each output element is one fma after the other over k = 0, 1, …, so its bits depend
@@ -276,12 +316,7 @@ def matmul(input: Any, other: Any) -> Any:
         >>> minnet.matmul(minnet.tensor([[1.0, 2.0]]), minnet.tensor([3.0, 4.0]))
         tensor([11.])
     """
-    for position, (name, x) in enumerate((("input", input), ("other", other)), 1):
-        if not isinstance(x, Variable):
-            raise TypeError(
-                f"matmul(): argument '{name}' (position {position}) must be Tensor, not "
-                f"{type(x).__name__}"
-            )
+    check_tensors("matmul", input=input, other=other)
     a, b = input.array, other.array
     if a.ndim == 2 and b.ndim == 2:
         return mm(input, other)
@@ -303,17 +338,10 @@ def matmul(input: Any, other: Any) -> Any:
             )
         return _squeezed(matmul(input, unsqueeze(other, 1)), -1)
     if b.ndim == 2:  # one product for all leading dims
-        _multipliable((int(np.prod(a.shape[:-1])), a.shape[-1]), b.shape)
-        return reshape(
-            _mm(reshape(input, int(np.prod(a.shape[:-1])), a.shape[-1]), other),
-            *a.shape[:-1],
-            b.shape[-1],
-        )
-    if a.shape[-1] != b.shape[-2]:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
-            f"{a.shape[-1]}] but got: [{b.shape[0]}, {b.shape[-2]}]."
-        )
+        rows = math.prod(a.shape[:-1]), a.shape[-1]
+        _multipliable(rows, b.shape)
+        return reshape(mm(reshape(input, rows), other), *a.shape[:-1], b.shape[-1])
+    _stackable(a.shape, b.shape)
     try:
         np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:

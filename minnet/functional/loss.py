@@ -10,24 +10,34 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import Variable, differentiable, joined, senders
-from minnet.functional.arithmetic import apply, promoted
-from minnet.operation import arrays
-from minnet.functional.reduce import axes_of
+from minnet.functional import arithmetic
+from minnet.functional.arithmetic import check_tensors, floating, only_floating, promoted, sub
+from minnet.functional.reduce import axes_of, shape_over
+from minnet.functional.shape import cast, reshape
+from minnet.operation import Tensor, composite, operation
+from minnet.recorder import apply
 from minnet.size import Size, axis
+from minnet.variable import wrap
+from minnet.vocabulary import arrays
 
-# Reductions
 
+def _checked(
+    function: str, reduction: str, size_average: Any = None, reduce: Any = None, **inputs: Any
+) -> str:
+    """Return the reduction; torch's two old flags overrule it, with a warning.
 
-def _reduction(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
-    """Return the checked reduction; torch's two old flags overrule it, with a warning."""
+    Raises:
+        TypeError: if an input is no tensor; a weight may be None.
+        ValueError: if there is no such reduction.
+    """
+    check_tensors(function, "weight pos_weight", **inputs)
     if size_average is not None or reduce is not None:
         average = size_average is None or size_average
         reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
         warnings.warn(
             "size_average and reduce args will be deprecated, please use "
             f"reduction='{reduction}' instead.",
-            stacklevel=4,
+            stacklevel=3,
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
@@ -36,84 +46,103 @@ def _reduction(reduction: str, size_average: bool | None = None, reduce: bool | 
     return reduction
 
 
-def _reduced(values: Any, reduction: str) -> np.ndarray:
+def _scalar_type(array: np.ndarray) -> str:
+    return dtypes.of(array).tensor_type
+
+
+def _reduced(values: Any, reduction: str, shape: Any, divisor: Any = None) -> np.ndarray:
+    """Return losses in a shape, or their sum, or that divided: by their number, if not given."""
     values = kernels.as_array(values)
     if reduction == "none":
-        return values
-    divisor = values.size if reduction == "mean" else 1
+        return values.reshape(shape)
+    divisor = (values.size if divisor is None else divisor) if reduction == "mean" else 1
     return kernels.of(values).total(values.reshape(1, -1, 1), divisor).reshape(())
 
 
-def _each(dy: np.ndarray, n: int, reduction: str) -> np.ndarray:
-    """Return the gradient of each of n elements that were reduced: one for all, unless "none"."""
-    return dy / dy.dtype.type(max(n, 1)) if reduction == "mean" else dy
+def _each(V: Any, dy: Any, reduction: str, shape: Sequence[int]) -> Any:
+    """Return the gradient of each element of a shape that was reduced: one for all, or for each."""
+    return V.div(dy, max(math.prod(shape), 1)) if reduction == "mean" else dy
 
 
-def _floating(name: str, *arrays: np.ndarray) -> None:
-    for array in arrays:
-        if array.dtype.kind != "f":
-            tensor_type = dtypes.of(array).tensor_type
-            raise NotImplementedError(
-                f"\"{name}\" not implemented for '{tensor_type}'; convert the tensor with .float()"
-            )
+def _shape_reduced(shapes: Sequence[tuple[int, ...]], reduction: str) -> tuple[int, ...]:
+    return np.broadcast_shapes(*shapes) if reduction == "none" else ()
 
 
-def _tensors(function: str, *arguments: tuple[str, Any]) -> None:
-    for position, (name, value) in enumerate(arguments, 1):
-        if not isinstance(value, Variable):
-            raise TypeError(
-                f"{function}(): argument '{name}' (position {position}) must be Tensor, "
-                f"not {type(value).__name__}"
-            )
+def _in_dtype(x: Any, dtype: np.dtype) -> Any:
+    return x if x is None or x.array.dtype == dtype else cast(x, dtype)
 
 
 # Softmax
 
 
-def _implicit(name: str, ndim: int) -> int:
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to "
-        "include dim=X as an argument.",
-        stacklevel=4,
-    )
-    return 0 if ndim in (0, 1, 3) else 1
+_INTERNAL: Any = {"where": "", "quiet": True}
 
 
-def _dim(name: str, input: Any, dim: int | None) -> int:
+@operation(
+    "SoftmaxBackwardDataBackward0",
+    fused=lambda V, dy, y, axes: V.mul(V.sub(dy, V.sum(V.mul(dy, y), axes, True)), y),
+    tensors=2,
+    **_INTERNAL,
+)
+def softmax_backward(dy: Tensor, y: Tensor, axes: Any) -> Tensor:
+    """Return the gradient of `_softmax`, which gave y."""
+    found = kernels.of(dy).softmax_backward(np.atleast_1d(dy), np.atleast_1d(y), axes)
+    return found.reshape(y.shape)
+
+
+@operation(
+    "LogSoftmaxBackwardDataBackward0",
+    fused=lambda V, dy, y, dim: V.sub(dy, V.mul(V.exp(y), V.sum(dy, dim, True))),
+    tensors=2,
+    **_INTERNAL,
+)
+def log_softmax_backward(dy: Tensor, y: Tensor, dim: int) -> Tensor:
+    """Return the gradient of `_log_softmax`, which gave y."""
+    found = kernels.of(dy).log_softmax_backward(np.atleast_1d(dy), np.atleast_1d(y), dim)
+    return found.reshape(y.shape)
+
+
+@operation(
+    "SoftmaxBackward0",
+    lambda V, dy, result, axes: V.softmax_backward(dy, result, axes),
+    **_INTERNAL,
+)
+def _softmax(input: Tensor, axes: Any) -> Tensor:
+    return kernels.of(input).softmax(np.atleast_1d(input), axes).reshape(input.shape)
+
+
+@operation(
+    "LogSoftmaxBackward0",
+    lambda V, dy, result, dim: V.log_softmax_backward(dy, result, dim),
+    **_INTERNAL,
+)
+def _log_softmax(input: Tensor, dim: int) -> Tensor:
+    return kernels.of(input).log_softmax(np.atleast_1d(input), dim).reshape(input.shape)
+
+
+def _along(function: Any, input: Any, dim: Any, dtype: Any) -> Any:
+    """Apply one of the two along a dim, or along torch's choice for None, with a warning."""
+    name = function.operation.name.lstrip("_")
+    _checked(name, "none", input=input)
+    input = input if dtype is None else input.to(dtype)
     ndim = input.array.ndim
     if dim is None:
-        dim = _implicit(name, ndim)
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to "
+            "include dim=X as an argument.",
+            stacklevel=4,
+        )
+        dim = 0 if ndim in (0, 1, 3) else 1
     elif isinstance(dim, bool) or not isinstance(dim, int | np.integer):
         raise TypeError(
             f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}"
         )
-    _floating(f"{name}_kernel", input.array)
-    return axis(int(dim), ndim)
+    only_floating(input.array, f"{name}_kernel")
+    return function(input, axis(int(dim), ndim))
 
 
-@differentiable("SoftmaxBackward0")
-def _softmax(input: np.ndarray, dim: int) -> Any:
-    k = kernels.of(input)
-    result = k.softmax(np.atleast_1d(input), dim)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return k.softmax_backward(dy.reshape(result.shape), result, dim)
-
-    return result.reshape(input.shape), (dx,)
-
-
-@differentiable("LogSoftmaxBackward0")
-def _log_softmax(input: np.ndarray, dim: int) -> Any:
-    k = kernels.of(input)
-    result = k.log_softmax(np.atleast_1d(input), dim)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return k.log_softmax_backward(dy.reshape(result.shape), result, dim)
-
-    return result.reshape(input.shape), (dx,)
-
-
-def softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any:
+@composite(where="minnet F Tensor")
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return exp(x) / sum(exp(x)) along a dim: positive numbers that sum to 1.
 
     Raises:
@@ -126,12 +155,11 @@ def softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any:
         tensor([[5.0000e-01, 5.0000e-01],
                 [3.7835e-44, 1.0000e+00]])
     """
-    _tensors("softmax", ("input", input))
-    input = input if dtype is None else input.to(dtype)
-    return _softmax(input, _dim("softmax", input, dim))
+    return _along(_softmax, input, dim, dtype)
 
 
-def log_softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any:
+@composite(where="minnet F Tensor")
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return x - log(sum(exp(x))) along a dim, without overflow or loss of small probabilities.
 
     Raises:
@@ -143,24 +171,19 @@ def log_softmax(input: Any, dim: int | None = None, *, dtype: Any = None) -> Any
         >>> minnet.log_softmax(minnet.tensor([0.0, 0.0, 1000.0]), dim=0)
         tensor([-1000., -1000.,     0.])
     """
-    _tensors("log_softmax", ("input", input))
-    input = input if dtype is None else input.to(dtype)
-    return _log_softmax(input, _dim("log_softmax", input, dim))
+    return _along(_log_softmax, input, dim, dtype)
 
 
-@differentiable("LogsumexpBackward0")
-def _logsumexp(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
-    k = kernels.of(input)
-    result = k.logsumexp(input, axes, keepdim)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        dy = dy if keepdim or not axes else np.expand_dims(dy, axes)
-        return dy * k.softmax(input, axes) if axes else dy
-
-    return result, (dx,)
+def _spread_softmax(V: Any, dy: Any, input: Any, dim: Any) -> Any:
+    axes = axes_of(dim, len(input.shape))
+    if not axes:
+        return dy
+    dy = V.reshape(dy, tuple(1 if i in axes else n for i, n in enumerate(input.shape)))
+    return V.mul(dy, V._softmax(input, axes))
 
 
-def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over)
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
 
     Raises:
@@ -171,13 +194,11 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
         >>> minnet.logsumexp(minnet.tensor([[200.0, 200.0], [0.0, 0.0]]), 1)
         tensor([200.6931,   0.6931])
     """
-    _tensors("logsumexp", ("input", input))
-    if input.array.dtype.kind != "f":
-        input = input.to(dtypes.get_default_dtype())
-    return _logsumexp(input, axes_of(dim, input.array.ndim), keepdim)
+    input = floating(input)
+    return kernels.of(input).logsumexp(input, axes_of(dim, input.ndim), keepdim)
 
 
-# Classification
+# Classification, by the index of the class
 
 
 def _by_class(array: np.ndarray) -> np.ndarray:
@@ -196,6 +217,14 @@ def _by_shape(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return rows.reshape(shape)
 
 
+def _class_dim(shape: Sequence[int]) -> int:
+    return 1 if len(shape) > 1 else 0
+
+
+def _without_classes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[:1] + shape[2:] if len(shape) > 1 else ()
+
+
 def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Return the checked class indices, (N,) in int64, that belong to the rows of an input."""
     shape = input.shape
@@ -204,8 +233,8 @@ def _indices(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None = 
         raise _misfit(shape, target.shape)
     if target.dtype not in (np.int64, np.uint8):
         raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {dtypes.of(target).tensor_type}; "
-            "class indices are int64, and class probabilities have the shape of the input"
+            f"expected target dtype to be Long or Byte, but got {_scalar_type(target)}; class "
+            "indices are int64, and class probabilities have the shape of the input"
         )
     if weight is not None:
         _class_weights(weight, shape[min(1, ndim - 1)])
@@ -237,10 +266,6 @@ def _misfit(input: tuple[int, ...], target: tuple[int, ...]) -> Exception:
     return RuntimeError(f"Expected target size {[input[0], *input[2:]]}, got {list(target)}")
 
 
-def _scalar_type(array: np.ndarray) -> str:
-    return dtypes.of(array).tensor_type
-
-
 def _class_weights(weight: np.ndarray | None, classes: int) -> None:
     if weight is not None and weight.shape != (classes,):
         raise RuntimeError(
@@ -249,141 +274,256 @@ def _class_weights(weight: np.ndarray | None, classes: int) -> None:
         )
 
 
-def _averaged(
-    loss: np.ndarray, shape: tuple[int, ...], reduction: str, divisor: Any
-) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Return the rows' reduced loss, and how a gradient of it spreads: (N,), or (1,) for all."""
+def _counted(
+    indices: np.ndarray, weight: Any, ignore_index: int, classes: int, like: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the weight of each target, 0 of one that does not count, and their sum.
+
+    Raises:
+        IndexError: if one that counts is out of range.
+    """
+    k = kernels.of(like)
+    count = k.check_target(indices, classes, ignore_index)
+    counts = indices != ignore_index
+    if weight is None:
+        return counts.astype(like.dtype), float(count)
+    share = np.where(counts, weight[np.where(counts, indices, 0)], weight.dtype.type(0))
+    return share, float(k.sum(share))
+
+
+def _of_rows(dy: np.ndarray, reduction: str, divisor: Any) -> np.ndarray:
+    """Return what a gradient is for each row: (N,), or (1,) for all."""
     if reduction == "none":
-        return loss.reshape(shape), lambda dy: kernels.contiguous(dy).reshape(-1)
-    divisor = divisor if reduction == "mean" else 1.0
-    value = kernels.of(loss).total(loss.reshape(1, -1, 1), divisor).reshape(())
-
-    def spread(dy: np.ndarray) -> np.ndarray:
-        # Not the quotient's `reshape`: of a scalar's, CPython's cache of attributes keeps the name
-        # that NumPy makes anew for each call, up to 4096 of them.
-        return np.true_divide(dy.reshape(1), divisor, dtype=dy.dtype)
-
-    return value, spread
+        return kernels.contiguous(dy).reshape(-1)
+    # Not the quotient's `reshape`: of a scalar's, CPython's cache of attributes keeps the name that
+    # NumPy makes anew for each call, up to 4096 of them.
+    return np.true_divide(dy.reshape(1), divisor if reduction == "mean" else 1.0, dtype=dy.dtype)
 
 
-def _row_weights(weight: np.ndarray, target: np.ndarray, ignore_index: int) -> np.ndarray:
-    kept = target != ignore_index
-    return np.where(kept, weight[np.where(kept, target, 0)], weight.dtype.type(0))
+def _shape_by_index(shapes: Sequence[tuple[int, ...]], how: Any) -> tuple[int, ...]:
+    return shapes[1] if how[1] == "none" and len(shapes[0]) > 1 else ()
 
 
-def _cross_entropy(input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
-    """loss = -log softmax(input)[target], from class indices."""
-    x, t = input.array, target.array
-    if type(x) is not type(t):
-        kernels.one_device((x, t))
-    k = kernels.of(x)
-    shape = x.shape
-    indices = _indices(x, t)
-    value, saved, count = k.cross_entropy(_by_class(x), indices, ignore_index, reduction)
-    if reduction == "none":
-        value = value.reshape(t.shape if len(shape) > 1 else ())
-    divisor = count if reduction == "mean" else 1.0
-
-    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
-        gradient = k.cross_entropy_backward(dy, saved, indices, ignore_index, divisor)
-        return (_by_shape(gradient, shape),)
-
-    name = "NllLossBackward0" if len(shape) < 3 else "NllLoss2DBackward0"
-    return joined(name, value, senders((input,)), joint, (target,))
+def _node_by_index(input: Any) -> str:
+    return "NllLossBackward0" if input.ndim < 3 else "NllLoss2DBackward0"
 
 
-def _weighted_cross_entropy(
-    input: np.ndarray, target: np.ndarray, weight: np.ndarray, ignore_index: int, reduction: str
+_BY_INDEX: Any = {"numbers": False, "optional": "weight", "where": ""}
+
+
+@operation(
+    _node_by_index,
+    lambda V, dy, target, weight, how, shapes: V.nll_backward(dy, target, weight, how, shapes[0]),
+    tensors=3,
+    shape=_shape_by_index,
+    **_BY_INDEX,
+)
+def nll_loss_nd(input: Tensor, target: Tensor, weight: Any, how: tuple[int, str]) -> Tensor:
+    """loss = -weight[target] input[target]    how: the index to ignore, the reduction"""
+    indices, rows = _indices(input, target, weight), _by_class(input)
+    share, divisor = _counted(indices, weight, how[0], rows.shape[1], input)
+    places = np.flatnonzero(indices != how[0])
+    loss = kernels.zeros(indices.shape, input)
+    loss[places] = -(rows[places, indices[places]] * share[places])
+    return _reduced(loss, how[1], target.shape if input.ndim > 1 else (), divisor)
+
+
+@operation(
+    "NllLossBackwardBackward0",
+    lambda V, dy, target, weight, how: V.nll_loss_nd(dy, target, weight, how),
+    tensors=3,
+    **_BY_INDEX,
+)
+def nll_backward(dy: Tensor, target: Tensor, weight: Any, how: Any, shape: Any) -> Tensor:
+    """Return the gradient of `nll_loss_nd` for an input of a shape. Each is the other's adjoint."""
+    indices = target.reshape(-1).astype(np.int64, copy=False)
+    classes = shape[_class_dim(shape)]
+    share, divisor = _counted(indices, weight, how[0], classes, dy)
+    places = np.flatnonzero(indices != how[0])
+    gradient = kernels.zeros((len(indices), classes), dy)
+    gradient[places, indices[places]] = -(_of_rows(dy, how[1], divisor) * share)[places]
+    return _by_shape(gradient, shape)
+
+
+@operation(
+    _node_by_index,
+    lambda V, dy, input, target, weight, how, kept: V.cross_entropy_backward(
+        dy, input, target, weight, how, kept
+    ),
+    tensors=3,
+    keeps="intermediate",
+    remade="input weight",
+    quiet=True,
+    shape=_shape_by_index,
+    **_BY_INDEX,
+)
+def cross_entropy_loss(
+    input: Tensor, target: Tensor, weight: Any, how: tuple[int, str], keep: bool = True
 ) -> Any:
     """loss = -weight[target] log softmax(input)[target]; a mean is weighted, too."""
-    k = kernels.of(input)
-    shape, outer = input.shape, target.shape
-    target = _indices(input, target, weight)
-    loss, saved, _ = k.cross_entropy(_by_class(input), target, ignore_index)
-    share = _row_weights(weight, target, ignore_index)
-    outer = outer if len(shape) > 1 else ()
-    value, spread = _averaged(loss * share, outer, reduction, float(k.sum(share)))
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        each = spread(dy) * share
-        return _by_shape(k.cross_entropy_backward(each, saved, target, ignore_index), shape)
-
-    return value, (dx, None, None)
-
-
-_weighted_1d = differentiable("NllLossBackward0", tensors=3)(_weighted_cross_entropy)
-_weighted_2d = differentiable("NllLoss2DBackward0", tensors=3)(_weighted_cross_entropy)
-
-
-@differentiable("CrossEntropyBackward0", tensors=3)
-def _soft_cross_entropy(
-    input: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
-    """loss = -sum(q weight log softmax(input)), q the target's probabilities, smoothed."""
-    k = kernels.of(input)
-    shape, classes = input.shape, input.shape[min(1, input.ndim - 1)]
-    uniform = label_smoothing / max(classes, 1)
-    by_index = target.dtype.kind != "f"
-    ignored = None
-    if by_index:
-        outer = target.shape if input.ndim > 1 else ()
-        rows = _indices(input, target, weight)
-        divisor = float(k.check_target(rows, classes, ignore_index))
-        ignored = rows == ignore_index
-        q = np.zeros((len(rows), classes), input.dtype)
-        q[np.arange(len(rows))[~ignored], rows[~ignored]] = 1
-        if weight is not None:
-            divisor = float(k.sum(_row_weights(weight, rows, ignore_index)))
-    else:
-        input, target = promoted(input, target)
-        if weight is not None:
-            input, weight = promoted(input, weight)
-            target = target.astype(input.dtype, copy=False)
-        outer = (shape[0], *shape[2:]) if len(shape) > 1 else ()
-        q = _by_class(target)
-        divisor = float(len(q))
-    keep = input.dtype.type(1 - label_smoothing)
-    q = q * keep + input.dtype.type(uniform) if label_smoothing else q
-    if weight is not None:
-        # torch weights a hard target by its own class, and the smoothing by each class's
-        q = q * weight
-    log_p = k.log_softmax(_by_class(input), 1)
+    if type(input) is not type(target):
+        kernels.one_device((input, target))
+    k, (ignore_index, reduction) = kernels.of(input), how
+    indices, rows = _indices(input, target, weight), _by_class(input)
+    shape = target.shape if input.ndim > 1 else ()
+    if weight is None:
+        value, saved, divisor = k.cross_entropy(rows, indices, ignore_index, reduction)
+        value = value.reshape(shape) if reduction == "none" else value
+        return value, (saved, indices, None, divisor)
+    share, divisor = _counted(indices, weight, ignore_index, rows.shape[1], input)
+    loss, saved, _ = k.cross_entropy(rows, indices, ignore_index)
     with np.errstate(all="ignore"):
-        terms = q * log_p
-    if ignored is not None:
-        q[ignored] = terms[ignored] = 0
-    value, spread = _averaged(-k.sum(terms, 1), outer, reduction, divisor)
-    target = q  # by this name, because it may share the target's memory
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        scaled = target * -spread(dy)[:, None]
-        if ignored is not None:
-            scaled[ignored] = 0  # also where nothing counts, and a mean of it is 0 / 0
-        gradient = k.log_softmax_backward(scaled, log_p, 1)
-        return _by_shape(gradient, shape)
-
-    def dtarget(dy: np.ndarray) -> np.ndarray:
-        gradient = log_p * -(spread(dy)[:, None] * keep)
-        return _by_shape(gradient if weight is None else gradient * weight, shape)
-
-    return value, (dx, None if by_index else dtarget, None)
+        value = _reduced(loss * share, reduction, shape, divisor)
+    return value, (saved, indices, share, divisor)
 
 
-def cross_entropy(
+def _layered(V: Any, dy: Any, input: Any, target: Any, weight: Any, how: Any, _: Any) -> Any:
+    """Return the gradient of nll_loss(log_softmax(input), ...)."""
+    dim = _class_dim(input.shape)
+    dy = V.nll_backward(dy, target, weight, how, input.shape)
+    return V.log_softmax_backward(dy, V._log_softmax(input, dim), dim)
+
+
+@operation(
+    "NllLossBackwardBackward0",
+    fused=_layered,
+    tensors=4,
+    quiet=True,
+    shape=lambda shapes: shapes[1],
+    **_BY_INDEX,
+)
+def cross_entropy_backward(
+    dy: Tensor, input: Tensor, target: Tensor, weight: Any, how: Any, kept: Any
+) -> Tensor:
+    """Return the gradient of `cross_entropy_loss`, from what it kept or all anew."""
+    if kept is None:
+        kept = cross_entropy_loss.operation.value(input, target, weight, how)[1]
+    saved, indices, share, divisor = kept
+    divisor = divisor if how[1] == "mean" else 1.0
+    if share is not None:
+        with np.errstate(all="ignore"):
+            dy, divisor = _of_rows(dy, how[1], divisor) * share, 1.0
+    gradient = kernels.of(dy).cross_entropy_backward(dy, saved, indices, how[0], divisor)
+    return _by_shape(gradient, input.shape)
+
+
+# Classification, by the probability of each class
+
+
+def _smoothed(V: Any, target: Any, smoothing: float, dim: int) -> Any:
+    if not smoothing:
+        return target
+    return V.add(V.mul(target, 1 - smoothing), smoothing / max(target.shape[dim], 1))
+
+
+def _q_and_log_p(V: Any, input: Any, target: Any, weight: Any, smoothing: float) -> Any:
+    """Return the target's probabilities, smoothed and weighted, and the logarithm of softmax."""
+    dim = _class_dim(input.shape)
+    q = _smoothed(V, target, smoothing, dim)
+    return q if weight is None else V.mul(q, weight), V._log_softmax(input, dim)
+
+
+def _soft_gradients(
+    V: Any,
+    dy: Any,
+    wanted: Any,
     input: Any,
     target: Any,
-    weight: Any = None,
+    weight: Any,
+    ignored: Any,
+    how: Any,
+    kept: Any,
+) -> Any:
+    (reduction, smoothing, divisor), shape = how, input.shape
+    dim = _class_dim(shape)
+    q, log_p = kept or _q_and_log_p(V, input, target, weight, smoothing)
+    if reduction == "none":
+        dy = V.reshape(dy, (*shape[:dim], 1, *shape[dim + 1 :]))
+    dy = V.neg(V.div(dy, divisor) if reduction == "mean" else dy)
+    dx = dt = dw = None
+    if 0 in wanted:
+        dx = V.mul(q, dy)
+        if ignored is not None:  # 0 also where nothing counts, and a mean of it is 0 / 0
+            dx = V.ifelse(ignored, 0.0, dx)
+        dx = V.log_softmax_backward(dx, log_p, dim)
+    if 1 in wanted:
+        dt = V.mul(log_p, V.mul(dy, 1 - smoothing))
+        dt = dt if weight is None else V.mul(dt, weight)
+    if 2 in wanted:
+        dw = V.mul(V.mul(log_p, dy), _smoothed(V, target, smoothing, dim))
+    return dx, dt, dw
+
+
+@operation(
+    "CrossEntropyBackward0",
+    joint=_soft_gradients,
+    tensors=4,
+    optional="weight ignored",
+    keeps="intermediate",
+    remade="input",
+    where="",
+    shape=lambda shapes, how: _without_classes(shapes[0]) if how[0] == "none" else (),
+)
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Any, ignored: Any, how: Any, keep: bool = False
+) -> Any:
+    """loss = -sum(q weight log softmax(input)), q the target's probabilities, smoothed.
+
+    how: the reduction, the smoothing, what a mean divides by
+    """
+    reduction, smoothing, divisor = how
+    q, log_p = _q_and_log_p(arrays, input, target, weight, smoothing)
+    terms = q * log_p
+    if ignored is not None:
+        terms = np.where(ignored, input.dtype.type(0), terms)
+    loss = -kernels.of(input).sum(_by_class(terms), 1)
+    return _reduced(loss, reduction, _without_classes(input.shape), divisor), (q, log_p)
+
+
+def _by_probability(input: Any, target: Any, weight: Any, reduction: str, smoothing: float) -> Any:
+    """Return the loss of targets that are probabilities."""
+    given = input, target, weight
+    dtype = dtypes.common(*(x.array for x in given if x is not None))
+    input, target, weight = (_in_dtype(x, dtype) for x in given)
+    shape = input.array.shape
+    if weight is not None and len(shape) > 2:
+        weight = reshape(weight, -1, *[1] * (len(shape) - 2))
+    divisor = float(math.prod(shape) // max(shape[_class_dim(shape)], 1))
+    return _soft_cross_entropy(input, target, weight, None, (reduction, smoothing, divisor))
+
+
+def _smoothed_by_index(
+    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Any:
+    """Return the smoothed loss of targets that are indices."""
+    x, w = input.array, None if weight is None else weight.array
+    indices, shape = _indices(x, target.array, w), x.shape
+    classes = shape[_class_dim(shape)]
+    divisor = _counted(indices, w, ignore_index, classes, x)[1]
+    ignored = indices == ignore_index
+    places = np.flatnonzero(~ignored)
+    q = kernels.zeros((len(indices), classes), x)
+    q[places, indices[places]] = 1
+    # torch weights a hard target by its own class, and the smoothing by each class's.
+    q = _smoothed(arrays, q, smoothing, 1)
+    q = q if w is None else q * w
+    q = _by_shape(np.where(ignored[:, None], x.dtype.type(0), q), shape)
+    ignored = ignored.reshape((shape[0], 1, *shape[2:]) if len(shape) > 1 else (1,))
+    how = reduction, 0.0, divisor
+    return _soft_cross_entropy(input, wrap(q), None, wrap(ignored), how)
+
+
+@composite(where="F")
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Any:
+) -> Tensor:
     """Return the cross-entropy between logits and targets: -log softmax(input)[target].
 
     Args:
@@ -406,15 +546,20 @@ def cross_entropy(
         >>> minnet.nn.functional.cross_entropy(logits, minnet.tensor([0, 1]))
         tensor(0.0878)
     """
-    if not (isinstance(input, Variable) and isinstance(target, Variable)):
-        _tensors("cross_entropy_loss", ("input", input), ("target", target))
-    if weight is not None:
-        _tensors("cross_entropy_loss", ("input", input), ("target", target), ("weight", weight))
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = _checked(
+        "cross_entropy_loss",
+        reduction,
+        size_average,
+        reduce,
+        input=input,
+        target=target,
+        weight=weight,
+    )
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     x, t = input.array, target.array
-    if x.shape == t.shape:
+    by_probability = x.shape == t.shape
+    if by_probability:
         if t.dtype.kind != "f":
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
@@ -423,63 +568,30 @@ def cross_entropy(
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         if weight is not None and x.ndim:
-            _class_weights(weight.array, x.shape[min(1, x.ndim - 1)])
+            _class_weights(weight.array, x.shape[_class_dim(x.shape)])
     if x.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
-    _floating("log_softmax_kernel", x)
-    if x.shape == t.shape or label_smoothing:
-        return _soft_cross_entropy(
+    only_floating(x, "log_softmax_kernel")
+    if by_probability:
+        return _by_probability(input, target, weight, reduction, float(label_smoothing))
+    if label_smoothing:
+        return _smoothed_by_index(
             input, target, weight, ignore_index, reduction, float(label_smoothing)
         )
-    if weight is None:
-        return _cross_entropy(input, target, ignore_index, reduction)
-    weighted = _weighted_1d if x.ndim < 3 else _weighted_2d
-    return weighted(input, target, weight, ignore_index, reduction)
+    declared = cross_entropy_loss.operation
+    return apply(declared, (input, target, weight), ((ignore_index, reduction),))
 
 
-def _nll(
-    input: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Any:
-    """loss = -weight[target] input[target]"""
-    k = kernels.of(input)
-    shape, outer = input.shape, target.shape
-    target = _indices(input, target, weight)
-    rows = _by_class(input)
-    divisor = float(k.check_target(target, rows.shape[1], ignore_index))
-    kept = np.flatnonzero(target != ignore_index)
-    share = np.zeros(len(rows), input.dtype)
-    share[kept] = 1 if weight is None else weight[target[kept]]
-    loss = np.zeros(len(rows), input.dtype)
-    loss[kept] = -(rows[kept, target[kept]] * share[kept])
-    if weight is not None:
-        divisor = float(k.sum(share))
-    value, spread = _averaged(loss, outer if len(shape) > 1 else (), reduction, divisor)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = np.zeros(rows.shape, dy.dtype)
-        gradient[kept, target[kept]] = -(spread(dy) * share)[kept]
-        return _by_shape(gradient, shape)
-
-    return value, (dx, None, None)
-
-
-_nll_1d = differentiable("NllLossBackward0", tensors=3)(_nll)
-_nll_2d = differentiable("NllLoss2DBackward0", tensors=3)(_nll)
-
-
+@composite(where="F")
 def nll_loss(
-    input: Any,
-    target: Any,
-    weight: Any = None,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """Return the negative log-likelihood -input[target] of log-probabilities; see `cross_entropy`.
 
     Raises:
@@ -492,81 +604,85 @@ def nll_loss(
         >>> minnet.nn.functional.nll_loss(log_p, minnet.tensor([0, 1]))
         tensor(0.0878)
     """
-    arguments = (("input", input), ("target", target))
-    _tensors("nll_loss_nd", *arguments, *((("weight", weight),) if weight is not None else ()))
-    reduction = _reduction(reduction, size_average, reduce)
-    _floating("nll_loss_out_frame", input.array)
-    operation = _nll_1d if input.array.ndim < 3 else _nll_2d
-    return operation(input, target, weight, ignore_index, reduction)
+    reduction = _checked(
+        "nll_loss_nd", reduction, size_average, reduce, input=input, target=target, weight=weight
+    )
+    only_floating(input.array, "nll_loss_out_frame")
+    return nll_loss_nd(input, target, weight, (ignore_index, reduction))
 
 
-# Regression
+# Regression: losses of the difference of two tensors
 
 
-def _difference(input: np.ndarray, target: np.ndarray) -> np.ndarray:
-    x, y = promoted(input, target)
-    return kernels.as_array(x - y if x.shape == y.shape else apply(np.subtract, x, y))
-
-
-def _pair(values: Callable[..., Any], slope: Callable[..., Any]) -> Any:
-    """Return an operation on the difference of two tensors, from a loss and its derivative."""
-
-    def pairwise(input: np.ndarray, target: np.ndarray, reduction: str, *options: float) -> Any:
-        def gradient(dy: np.ndarray, input: np.ndarray, target: np.ndarray) -> np.ndarray:
-            difference = _difference(input, target)
-            return _each(dy, difference.size, reduction) * slope(difference, *options)
-
-        with np.errstate(all="ignore"):
-            loss = values(_difference(input, target), *options)
-        return _reduced(loss, reduction), (
-            lambda dy: gradient(dy, input, target),
-            lambda dy: -gradient(dy, input, target),
-        )
-
-    return pairwise
-
-
-def _smooth_l1_values(d: np.ndarray, beta: float) -> np.ndarray:
+def _smooth_l1(d: np.ndarray, beta: float) -> np.ndarray:
     away = np.abs(d)
     return np.where(away < beta, 0.5 * away * away / beta, away - 0.5 * beta)
 
 
-def _huber_values(d: np.ndarray, delta: float) -> np.ndarray:
+def _huber(d: np.ndarray, delta: float) -> np.ndarray:
     away = np.abs(d)
     return np.where(away <= delta, 0.5 * away * away, delta * (away - 0.5 * delta))
 
 
-_mse_of_any = differentiable("MseLossBackward0", tensors=2)(_pair(lambda d: d * d, lambda d: d + d))
+# By torch's name, the loss of a difference and an option, and its derivative in V.
+_PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "Mse": (lambda d, _: d * d, lambda V, d, _: V.add(d, d)),
+    "L1": (lambda d, _: np.abs(d), lambda V, d, _: V.sign(d)),
+    "SmoothL1": (_smooth_l1, lambda V, d, beta: V.clamp(V.div(d, beta), -1, 1)),
+    "Huber": (_huber, lambda V, d, delta: V.clamp(d, -delta, delta)),
+}
 
 
-def _mse(input: Any, target: Any, reduction: str) -> Any:
-    """loss = (input - target)²"""
-    x, y = input.array, target.array
-    alike = type(x) is type(y) and x.shape == y.shape and x.dtype is y.dtype
-    if reduction == "none" or not alike:
-        return _mse_of_any(input, target, reduction)
-    k, divisor = kernels.of(x), x.size if reduction == "mean" else 1
-
-    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
-        dx = k.squared_error_backward(dy, x, y, divisor)
-        return dx, -dx if 1 in wanted else dx
-
-    sends = senders((input, target))
-    result = k.squared_error(x, y, divisor)
-    return joined("MseLossBackward0", result, sends, joint, (input, target))
+def _pair_gradients(
+    V: Any, dy: Any, wanted: Any, input: Any, target: Any, name: str, reduction: str, option: float
+) -> Any:
+    d = V.sub(input, target)
+    dx = V.mul(_each(V, dy, reduction, d.shape), _PAIRS[name][1](V, d, option))
+    return dx, V.neg(dx) if 1 in wanted else None
 
 
-_l1 = differentiable("L1LossBackward0", tensors=2)(_pair(np.abs, lambda d: arrays.sign(d)))
-_smooth_l1 = differentiable("SmoothL1LossBackward0", tensors=2)(
-    _pair(_smooth_l1_values, lambda d, beta: np.clip(d / beta, -1, 1))
+@operation(
+    lambda name: f"{name}LossBackward0",
+    joint=_pair_gradients,
+    tensors=2,
+    numbers=False,
+    where="",
+    shape=_shape_reduced,
 )
-_huber = differentiable("HuberLossBackward0", tensors=2)(
-    _pair(_huber_values, lambda d, delta: np.clip(d, -delta, delta))
+def pair_loss(
+    input: Tensor, target: Tensor, name: str, reduction: str, option: float = 0.0
+) -> Tensor:
+    d = kernels.as_array(sub.operation.value(input, target))
+    return _reduced(_PAIRS[name][0](d, option), reduction, d.shape)
+
+
+def _squared_backward(
+    V: Any, dy: Any, wanted: Sequence[int], input: Any, target: Any, divisor: int
+) -> Any:
+    dx = kernels.of(dy).squared_error_backward(dy, input, target, divisor)
+    return dx, -dx if 1 in wanted else None
+
+
+@operation(
+    "MseLossBackward0",
+    joint=_squared_backward,
+    fused=lambda V, x, y, divisor: V.div(V.sum(V.pow(V.sub(x, y), 2)), divisor),
+    tensors=2,
+    numbers=False,
+    fits=True,
+    shape=lambda: (),
+    **_INTERNAL,
 )
+def squared_error(input: Tensor, target: Tensor, divisor: int) -> Tensor:
+    """loss = sum((input - target)²) / divisor, of two tensors alike"""
+    return kernels.of(input).squared_error(input, target, divisor)
 
 
-def _check_pair(name: str, input: Any, target: Any) -> None:
-    _tensors(name, ("input", input), ("target", target))
+def _checked_pair(
+    name: str, input: Any, target: Any, reduction: str, size_average: Any = None, reduce: Any = None
+) -> str:
+    """Return the checked reduction; warn if the shapes differ."""
+    reduction = _checked(name, reduction, size_average, reduce, input=input, target=target)
     x, t = input.array, target.array
     if x.shape != t.shape:
         warnings.warn(
@@ -576,16 +692,18 @@ def _check_pair(name: str, input: Any, target: Any) -> None:
             stacklevel=3,
         )
     if t.dtype.kind != "f":
-        _floating(name, x)
+        only_floating(x, name)
+    return reduction
 
 
+@composite(where="F")
 def mse_loss(
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """Return the squared difference (input - target)², its mean by default.
 
     Warns:
@@ -599,17 +717,22 @@ def mse_loss(
         >>> minnet.nn.functional.mse_loss(minnet.tensor([1.0, 2.0]), minnet.tensor([1.0, 4.0]))
         tensor(2.)
     """
-    _check_pair("mse_loss", input, target)
-    return _mse(input, target, _reduction(reduction, size_average, reduce))
+    reduction = _checked_pair("mse_loss", input, target, reduction, size_average, reduce)
+    x, y = input.array, target.array
+    if reduction == "none" or x.shape != y.shape or x.dtype is not y.dtype:
+        return pair_loss(input, target, "Mse", reduction)
+    divisor = x.size if reduction == "mean" else 1
+    return apply(squared_error.operation, (input, target), (divisor,))
 
 
+@composite(where="F")
 def l1_loss(
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """Return the absolute difference |input - target|, its mean by default.
 
     Warns:
@@ -623,18 +746,19 @@ def l1_loss(
         >>> minnet.nn.functional.l1_loss(minnet.tensor([1.0, 2.0]), minnet.tensor([1.0, 4.0]))
         tensor(1.)
     """
-    _check_pair("l1_loss", input, target)
-    return _l1(input, target, _reduction(reduction, size_average, reduce))
+    reduction = _checked_pair("l1_loss", input, target, reduction, size_average, reduce)
+    return pair_loss(input, target, "L1", reduction)
 
 
+@composite(where="F")
 def smooth_l1_loss(
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
     beta: float = 1.0,
-) -> Any:
+) -> Tensor:
     """Return d² / (2 beta) where d = |input - target| is below beta, else d - beta / 2.
 
     Girshick, "Fast R-CNN" (2015). With beta = 0 it is `l1_loss`.
@@ -651,16 +775,16 @@ def smooth_l1_loss(
         >>> minnet.nn.functional.smooth_l1_loss(x, y, reduction="none")
         tensor([0.1250, 2.5000])
     """
-    _check_pair("smooth_l1_loss", input, target)
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = _checked_pair("smooth_l1_loss", input, target, reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta. Got: {beta}")
-    if beta == 0:
-        return _l1(input, target, reduction)
-    return _smooth_l1(input, target, reduction, float(beta))
+    return pair_loss(input, target, "SmoothL1" if beta else "L1", reduction, float(beta))
 
 
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+@composite(where="F")
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
     """Return d² / 2 where d = |input - target| is at most delta, else delta (d - delta / 2).
 
     Huber, "Robust estimation of a location parameter" (1964).
@@ -677,13 +801,12 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         >>> minnet.nn.functional.huber_loss(x, y, reduction="none", delta=2.0)
         tensor([0.1250, 4.0000])
     """
-    _check_pair("huber_loss", input, target)
-    reduction = _reduction(reduction)
+    reduction = _checked_pair("huber_loss", input, target, reduction)
     if delta <= 0:
         raise RuntimeError(
             f"huber_loss does not support non-positive values for delta. Got: {delta}"
         )
-    return _huber(input, target, reduction, float(delta))
+    return pair_loss(input, target, "Huber", reduction, float(delta))
 
 
 # Binary classification
@@ -693,52 +816,89 @@ def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     """Return a factor for each element of `like`, or one for all."""
     if factor is None or factor.size == 1:
         return np.full(1, 1 if factor is None else factor.item(), like.dtype, like=like)
-    if (
-        apply(np.add, like, factor).shape != like.shape
-    ):  # raises torch's error unless they broadcast
+    # Raises torch's error unless they broadcast.
+    if arithmetic.apply(np.add, like, factor).shape != like.shape:
         raise RuntimeError(
             f"a weight of shape {list(factor.shape)} does not broadcast to the input's shape "
             f"{list(like.shape)}"
         )
-    return np.broadcast_to(factor.astype(like.dtype, copy=False), like.shape)
+    return np.broadcast_to(factor, like.shape)
 
 
-@differentiable("BinaryCrossEntropyWithLogitsBackward0", tensors=4)
-def _bce_with_logits(
-    input: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray | None = None,
-    pos_weight: np.ndarray | None = None,
-    reduction: str = "mean",
-) -> Any:
-    """loss = weight ((1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x))"""
-    k = kernels.of(input)
-    input, target = promoted(input, target)
-    each, positive = _factor(weight, input), _factor(pos_weight, input)
-    loss = k.bce_with_logits(input, target, each, positive)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        dy = _each(dy, input.size, reduction).reshape(-1)
-        return k.bce_with_logits_backward(dy, input, target, each, positive)
-
-    def dtarget(dy: np.ndarray) -> np.ndarray:
-        one = np.ones(1, input.dtype, like=input)
-        minus_log_sigmoid = k.bce_with_logits(input, np.ones_like(input), one, one)
-        slope = minus_log_sigmoid * (positive - one) - input
-        return _each(dy, input.size, reduction) * (each * slope)
-
-    return _reduced(loss, reduction), (dx, dtarget, None, None)
+def _times(V: Any, x: Any, factor: Any) -> Any:
+    return x if factor is None else V.mul(factor, x)
 
 
-def binary_cross_entropy_with_logits(
+def _bce_slope(V: Any, dy: Any, input: Any, target: Any, weight: Any, pos_weight: Any) -> Any:
+    share = _times(V, target, pos_weight)
+    slope = V.sub(V.mul(V.sub(V.add(share, 1), target), V.sigmoid(input)), share)
+    return V.mul(dy, _times(V, slope, weight))
+
+
+_WEIGHED: Any = {"optional": "weight pos_weight", "where": ""}
+
+
+@operation("BinaryCrossEntropyWithLogitsBackwardBackward0", fused=_bce_slope, tensors=5, **_WEIGHED)
+def bce_backward(dy: Tensor, input: Tensor, target: Tensor, weight: Any, pos_weight: Any) -> Tensor:
+    """Return the gradient for the logits, from one for each loss or one for all."""
+    x, t = promoted(input, target)
+    factors = _factor(weight, x), _factor(pos_weight, x)
+    return kernels.of(x).bce_with_logits_backward(kernels.as_array(dy), x, t, *factors)
+
+
+def _bce_gradients(
+    V: Any,
+    dy: Any,
+    wanted: Any,
     input: Any,
     target: Any,
-    weight: Any = None,
+    weight: Any,
+    pos_weight: Any,
+    reduction: str,
+) -> Any:
+    dy = _each(V, dy, reduction, input.shape)
+    dx = dt = dw = dp = None
+    if 0 in wanted:
+        dx = V.bce_backward(dy, input, target, weight, pos_weight)
+    if pos_weight is not None and (1 in wanted or 3 in wanted):
+        minus_log_sigmoid = V.bce_loss(input, V.filled(input, 1), None, None, "none")
+    if 1 in wanted:
+        slope = V.rsub(input, 0.0)
+        if pos_weight is not None:
+            slope = V.sub(V.mul(minus_log_sigmoid, V.sub(pos_weight, 1)), input)
+        dt = V.mul(dy, _times(V, slope, weight))
+    if 2 in wanted:
+        dw = V.mul(dy, V.bce_loss(input, target, None, pos_weight, "none"))
+    if 3 in wanted:
+        dp = V.mul(dy, _times(V, V.mul(target, minus_log_sigmoid), weight))
+    return dx, dt, dw, dp
+
+
+@operation(
+    "BinaryCrossEntropyWithLogitsBackward0",
+    joint=_bce_gradients,
+    tensors=4,
+    numbers=False,
+    shape=_shape_reduced,
+    **_WEIGHED,
+)
+def bce_loss(input: Tensor, target: Tensor, weight: Any, pos_weight: Any, reduction: str) -> Tensor:
+    """loss = weight ((1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x))"""
+    x, t = promoted(input, target)
+    loss = kernels.of(x).bce_with_logits(x, t, _factor(weight, x), _factor(pos_weight, x))
+    return _reduced(loss, reduction, x.shape)
+
+
+@composite(where="F")
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
-    pos_weight: Any = None,
-) -> Any:
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """Return -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), for logits x and targets t in [0, 1].
 
     Args:
@@ -754,18 +914,30 @@ def binary_cross_entropy_with_logits(
         >>> minnet.nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
         tensor([0.6931, 2.1269])
     """
-    name = "binary_cross_entropy_with_logits"
-    _tensors(name, ("input", input), ("target", target))
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = _checked(
+        "binary_cross_entropy_with_logits",
+        reduction,
+        size_average,
+        reduce,
+        input=input,
+        target=target,
+        weight=weight,
+        pos_weight=pos_weight,
+    )
     x, t = input.array, target.array
     if x.shape != t.shape:
         raise ValueError(
             f"Target size ({Size(t.shape)}) must be the same as input size ({Size(x.shape)})"
         )
-    _floating("log_sigmoid", x)
+    only_floating(x, "log_sigmoid")
     if t.dtype.kind != "f":
         raise RuntimeError(
             f"result type {_scalar_type(x)} can't be cast to the desired output type "
             f"{_scalar_type(t)}; convert the target with .to(input.dtype)"
         )
-    return _bce_with_logits(input, target, weight, pos_weight, reduction)
+    dtype = dtypes.common(x, t)
+    factors = [_in_dtype(w, dtype) for w in (weight, pos_weight)]
+    for i, w in enumerate(factors):
+        if w is not None and w.array.ndim > x.ndim and w.array.size == 1:  # one for all
+            factors[i] = reshape(w, ())
+    return bce_loss(input, target, *factors, reduction)

@@ -5,15 +5,77 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from minnet import kernels
-from minnet.autograd import Variable, joined, senders, snapshot
-from minnet.functional.activation import relu, sigmoid, tanh
-from minnet.functional.linear import linear
+from minnet.operation import Tensor, operation
+from minnet.recorder import RESULT, apply
+from minnet.variable import Variable
+from minnet.vocabulary import tensors
 
-ACTIVATIONS = {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}
 NODES = {"relu": "ReluBackward0", "tanh": "TanhBackward0", "sigmoid": "SigmoidBackward0"}
+
+Names = tuple[str | None, ...]
+
+
+class Unfit(Exception):
+    """The arrays are not for one call."""
+
+
+def _composition(V: Any, inputs: Sequence[Any], activations: Sequence[str | None]) -> Any:
+    """Return the layers one after the other."""
+    x, *parameters = inputs
+    for i, name in enumerate(activations):
+        x = V.linear(x, *parameters[2 * i : 2 * i + 2])
+        if name is not None:
+            x = getattr(V, name)(x)
+    return x
+
+
+def _node(inputs: Sequence[Any], activations: Names) -> str:
+    """Return the name of what the last layer would have recorded."""
+    last = "MmBackward0" if inputs[-1] is None else "AddmmBackward0"
+    return NODES.get(activations[-1] or "", last)
+
+
+def _read(positions: Sequence[int], activations: Names) -> list[int]:
+    """Return the places of the weights that the gradients go through, and of what they end at."""
+    first = positions[0]
+    last = 1 + 2 * len(activations)
+    read = list(range(first + 1 + first % 2, last, 2))
+    if first == 1 or positions[:2] == [0, 1]:
+        read.append(0)
+    if activations[-1] is not None:
+        read.append(RESULT)
+    return read
+
+
+def _back(V: Any, dy: Any, wanted: Sequence[int], kept: Any) -> Sequence[Any]:
+    """Return the gradients of the input and all parameters: of arrays, in one call."""
+    return kernels.of(dy).mlp_backward(dy, kept, wanted)
+
+
+@operation(
+    _node,
+    joint=_back,
+    fused=_composition,
+    reads=_read,
+    optional="inputs",
+    variadic=True,
+    keeps="intermediate",
+    where="",
+    quiet=True,
+    fits=True,
+    shape=lambda shapes: (shapes[0][0], shapes[-2][0]),
+)
+def layers(inputs: Sequence[Tensor], activations: Names, keep: bool = False) -> Tensor:
+    """Return the layers' output, and if it is to `keep` it what backward reads.
+
+    Raises:
+        Unfit: if the kernel is not for these arrays.
+    """
+    computed = kernels.of(inputs[0]).mlp(inputs, activations, keep)
+    if computed is None:
+        raise Unfit
+    return computed
 
 
 def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]) -> Any:
@@ -35,44 +97,15 @@ def mlp(input: Any, parameters: Sequence[Any], activations: Sequence[str | None]
         >>> mlp(x, [w, None, w, minnet.tensor([0.5, 0.0])], ["relu", None])
         tensor([[ 33.5000, -11.0000]])
     """
-    if len(activations) > 1 or (activations and activations[0] is not None):
-        out = _together(input, parameters, tuple(activations))
-        if out is not None:
+    if isinstance(input, Variable) and (
+        len(activations) > 1 or (activations and activations[0] is not None)
+    ):
+        try:
+            out = apply(layers.operation, [input, *parameters], (tuple(activations),))
+        except Unfit:
+            pass
+        else:
+            if out._node is not None:  # as if there were a node for each layer, the last first
+                out._node.sends.reverse()
             return out
-    for i, name in enumerate(activations):
-        input = linear(input, *parameters[2 * i : 2 * i + 2])
-        if name is not None:
-            input = ACTIVATIONS[name](input)
-    return input
-
-
-def _together(input: Any, parameters: Sequence[Any], names: tuple[str | None, ...]) -> Any:
-    """Return the same from one call, as one node; None if the arrays are not for that."""
-    inputs = [input, *parameters]
-    arrays = [x.array if isinstance(x, Variable) else x for x in inputs]
-    k = kernels.of(arrays[0])
-    sends = senders(inputs)
-    computed = k.mlp(arrays, names, bool(sends))
-    if computed is None:
-        return None
-    array, kept = computed
-    read: list[Any] = []
-    if sends:
-        first = sends[0][1]
-        read = inputs[first + 1 + first % 2 :: 2]  # the weights that the gradient goes through
-        if first < 2 and any(send[1] == 1 for send in sends[:2]):
-            read.append(input)
-
-    def joint(dy: np.ndarray, wanted: Sequence[int]) -> Sequence[np.ndarray]:
-        return k.mlp_backward(dy, kept, wanted)
-
-    sends.reverse()  # as if there were a node for each layer: the last one sends first
-    # By the name of what the last layer would have recorded.
-    last = "MmBackward0" if inputs[-1] is None else "AddmmBackward0"
-    out = joined(NODES.get(names[-1] or "", last), array, sends, joint, read)
-    if sends and names[-1] is not None:
-        node = out.grad_fn
-        node.values.insert(0, array)
-        node.saved = [(c, v, i + 1, True) for c, v, i, _ in node.saved]
-        node.saved.append((out.counter(), out.counter()[0], 0, True))
-    return out
+    return _composition(tensors, [input, *parameters], activations)

@@ -1,4 +1,4 @@
-"""Reductions: sums, means, extremes and what is made of them.
+"""Reductions: sums, means, extremes and what is made of them; and order.
 
 A float32 sum accumulates in float64 in a fixed order and is rounded once, so its bits depend
 neither on threads nor on the processor.
@@ -9,15 +9,14 @@ from __future__ import annotations
 import builtins
 import math
 import warnings
-from functools import wraps
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import differentiable, wrap
 from minnet.functional import arithmetic
-from minnet.operation import Tensor, operation
+from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import axis, ints
 
 
@@ -30,51 +29,53 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
     """
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    given = ints((dim,) if isinstance(dim, int) else tuple(dim))
-    axes = tuple(axis(d, ndim) for d in given)
+    if isinstance(dim, int):  # as nearly always
+        d = axis(dim, ndim)
+        return (d,) if ndim else ()
+    axes = tuple(axis(d, ndim) for d in ints(tuple(dim)))
     if len(set(axes)) != len(axes):
         repeated = next(a for a in axes if axes.count(a) > 1)
         raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims")
     return tuple(sorted(axes)) if ndim else ()
 
 
-def _numpy_names(function: Any) -> Any:
-    """Take `axis` and `keepdims` for `dim` and `keepdim`, as torch does."""
-
-    @wraps(function)
-    def reduction(*args: Any, **kwargs: Any) -> Any:
-        for name, ours in (("axis", "dim"), ("keepdims", "keepdim")) if kwargs else ():
-            if name in kwargs and ours not in kwargs:
-                kwargs[ours] = kwargs.pop(name)
-        return function(*args, **kwargs)
-
-    return reduction
+def _count(shape: tuple[int, ...], dim: Any) -> int:
+    """Return how many elements each result is made of."""
+    return math.prod(shape[a] for a in axes_of(dim, len(shape)))
 
 
-def _kept(dy: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    """Return the gradient of a reduction with the reduced dims back, of size 1."""
-    return dy if keepdim or not axes else np.expand_dims(dy, axes)
+def _reduced(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[int, ...]:
+    axes = axes_of(dim, len(shape))
+    if keepdim:
+        return tuple(1 if a in axes else n for a, n in enumerate(shape))
+    return tuple(n for a, n in enumerate(shape) if a not in axes)
 
 
-def _spread(
-    dy: np.ndarray, axes: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]
-) -> np.ndarray:
-    return np.broadcast_to(_kept(dy, axes, keepdim), shape)
+def shape_over(shapes: Any, dim: Any, keepdim: bool) -> tuple[int, ...]:
+    return _reduced(shapes[0], None if isinstance(dim, bool) else dim, keepdim)
 
 
-@operation(
-    "SumBackward1",
-    lambda V, dy, dim, keepdim: V.sum(dy, dim, keepdim),
-    where="",
-    quiet=True,
-)
+def _kept(V: Any, dim: Any, keepdim: bool, shape: tuple[int, ...], *results: Any) -> Any:
+    """Return results of a reduction, or their gradients, with the reduced dims back, of size 1."""
+    if keepdim:
+        return results
+    shape = _reduced(shape, dim, True)
+    return [V.reshape(y, shape) for y in results]
+
+
+_to_a_shape = partial(operation, where="", quiet=True)
+_choosing = partial(operation, several=True, keeps="constant", quiet=True)
+
+
+@_to_a_shape("SumBackward1", lambda V, dy, dim, keepdim: V.sum(dy, dim, keepdim))
 def spread(input: Tensor, dim: Any, keepdim: bool, shape: tuple[int, ...]) -> Tensor:
     """Return a reduction's result expanded to the shape that was reduced: the adjoint of `sum`."""
-    axes = axes_of(dim, len(shape))
-    return np.broadcast_to(_kept(input, axes, keepdim), shape)
+    if not keepdim and input.ndim:  # else it broadcasts as it is
+        input = np.expand_dims(input, axes_of(dim, len(shape)))
+    return np.broadcast_to(input, shape)
 
 
-@operation("SumBackward1", lambda V, dy, shapes: V.expand(dy, shapes[0]), where="", quiet=True)
+@_to_a_shape("SumBackward1", lambda V, dy, shapes: V.expand(dy, shapes[0]))
 def sum_to_shape(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return the sum over the dims that broadcasting from `shape` would repeat."""
     extra = input.ndim - len(shape)
@@ -83,11 +84,12 @@ def sum_to_shape(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     return kernels.of(input).sum(input, axes, True).reshape(shape)
 
 
-def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    if array.dtype.kind != "f":
-        total = np.sum(array, axes, dtype=np.int64, keepdims=keepdim)
-        return kernels.contiguous(kernels.as_array(total))
-    return kernels.of(array).sum(array, axes, keepdim)
+def _in_dtype(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return an array in the dtype that a caller asked for, if any."""
+    if dtype is None:
+        return array
+    with np.errstate(all="ignore"):
+        return array.astype(dtypes.numpy_of(dtype), copy=False)
 
 
 @operation(
@@ -95,6 +97,7 @@ def _total(array: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> np.ndarra
     lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
     named="dtype",
     quiet=True,
+    shape=shape_over,
 )
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the sum of all elements, or over the given dims. Integers and bools sum to int64.
@@ -105,29 +108,27 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None
         >>> x.sum(), x.sum(0)
         (tensor(10.), tensor([4., 6.]))
     """
-    if dtype is not None:
-        input = input.astype(dtypes.numpy_of(dtype), copy=False)
-    return _total(input, axes_of(dim, input.ndim), keepdim)
-
-
-def _mean(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
+    input = _in_dtype(input, dtype)
+    axes = axes_of(dim, input.ndim)
     if input.dtype.kind != "f":
-        raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {dtypes.of(input).tensor_type}"
-        )
-    shape = input.shape
-    count = builtins.max(math.prod(shape[a] for a in axes), 1)  # the mean of none has no gradient
-    value = kernels.of(input).mean(input, axes, keepdim)
-    return value, (lambda dy: _spread(dy / dy.dtype.type(count), axes, keepdim, shape),)
+        total = np.sum(input, axes, dtype=np.int64, keepdims=keepdim)
+        return kernels.contiguous(kernels.as_array(total))
+    return kernels.of(input).sum(input, axes, keepdim)
 
 
-_mean_all = differentiable("MeanBackward0")(_mean)
-_mean_dims = differentiable("MeanBackward1")(_mean)
+def _mean_slope(V: Any, dy: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
+    n = builtins.max(_count(shapes[0], dim), 1)  # the mean of none has no gradient
+    return V.spread(V.div(dy, n), dim, keepdim, shapes[0])
 
 
-@_numpy_names
-def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+@operation(
+    lambda dim: "MeanBackward0" if dim is None else "MeanBackward1",
+    _mean_slope,
+    named="dtype",
+    quiet=True,
+    shape=shape_over,
+)
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """Return the mean of all elements, or over the given dims. The mean of none is NaN.
 
     Raises:
@@ -138,73 +139,71 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
         >>> minnet.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(1)
         tensor([1.5000, 3.5000])
     """
-    if dtype is not None:
-        input = input.to(dtype)
-    axes = axes_of(dim, input.array.ndim)
-    return (_mean_all if dim is None else _mean_dims)(input, axes, keepdim)
+    input = _in_dtype(input, dtype)
+    if input.dtype.kind != "f":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got: {dtypes.of(input).tensor_type}"
+        )
+    return kernels.of(input).mean(input, axes_of(dim, input.ndim), keepdim)
 
 
-def _deviations(
-    input: np.ndarray, axes: tuple[int, ...], correction: float, keepdim: bool
-) -> tuple[np.ndarray, Any, np.ndarray]:
-    """Return x - mean(x), the degrees of freedom, and the variance."""
-    k = kernels.of(input)
-    free = input.dtype.type(builtins.max(math.prod(input.shape[a] for a in axes) - correction, 0))
-    centred = kernels.as_array(input - k.mean(input, axes, True))
-    with np.errstate(all="ignore"):
-        return centred, free, kernels.as_array(k.sum(centred * centred, axes, keepdim) / free)
+# Variances
 
 
-@differentiable("VarBackward0")
-def _var(input: np.ndarray, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
-    centred, free, value = _deviations(input, axes, correction, keepdim)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return _kept(dy, axes, keepdim) * (centred * (2 / free))
-
-    return value, (dx,)
-
-
-@differentiable("StdBackward0")
-def _std(input: np.ndarray, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
-    centred, free, value = _deviations(input, axes, correction, keepdim)
-    result = np.sqrt(value)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        slope = np.where(result == 0, dy.dtype.type(0), dy / (result * free))
-        return _kept(slope, axes, keepdim) * centred
-
-    return result, (dx,)
-
-
-def _spread_of(name: str, operation: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool,
-               correction: float | None) -> Any:  # fmt: skip
-    if input.array.dtype.kind != "f":
-        raise RuntimeError("std and var only support floating point and complex dtypes")
+def _freedom(
+    shape: tuple[int, ...], dim: Any, unbiased: bool | None, correction: float | None
+) -> tuple[Any, float]:
+    """Return the dims that a variance is taken over, and its degrees of freedom."""
     if isinstance(dim, bool):  # torch's var(input, unbiased)
         dim, unbiased = None, dim
     if correction is None:
         correction = 0 if unbiased is False else 1
-    axes = axes_of(dim, input.array.ndim)
-    if input.array.size and math.prod(input.array.shape[a] for a in axes) <= correction:
+    return dim, builtins.max(_count(shape, dim) - correction, 0)
+
+
+def _variance(
+    name: str, input: np.ndarray, dim: Any, unbiased: Any, keepdim: bool, correction: Any
+) -> np.ndarray:
+    if input.dtype.kind != "f":
+        raise RuntimeError("std and var only support floating point and complex dtypes")
+    dim, free = _freedom(input.shape, dim, unbiased, correction)
+    if input.size and not free:
         warnings.warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).",
             UserWarning,
-            stacklevel=3,
+            stacklevel=6,  # the caller of the operation
         )
-    return operation(input, axes, correction, keepdim)
+    k, axes = kernels.of(input), axes_of(dim, input.ndim)
+    centred = kernels.as_array(input - k.mean(input, axes, True))
+    return kernels.as_array(k.sum(centred * centred, axes, keepdim) / input.dtype.type(free))
 
 
-@_numpy_names
-def var(
+def _variance_slope(
+    V: Any,
+    dy: Any,
     input: Any,
+    dim: Any,
+    unbiased: Any,
+    keepdim: bool,
+    correction: Any,
+    shapes: Any,
+) -> Any:
+    dim, free = _freedom(shapes[0], dim, unbiased, correction)
+    centred = V.sub(input, V.mean(input, dim, True))
+    (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
+    return V.mul(dy, V.mul(centred, 2 / free if free else math.inf))
+
+
+@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over)
+def var(
+    input: Tensor,
     dim: Any = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Any:
+    correction: Number | None = None,
+) -> Tensor:
     """Return the variance of all elements, or over the given dims.
 
     The sum of squares is divided by n - `correction`: 1 by default, 0 for `unbiased=False`.
@@ -218,18 +217,36 @@ def var(
         >>> x.var(), x.var(correction=0)
         (tensor(4.6667), tensor(3.5000))
     """
-    return _spread_of("var", _var, input, dim, unbiased, keepdim, correction)
+    return _variance("var", input, dim, unbiased, keepdim, correction)
 
 
-@_numpy_names
-def std(
+def _deviation_slope(
+    V: Any,
+    dy: Any,
     input: Any,
+    result: Any,
+    dim: Any,
+    unbiased: Any,
+    keepdim: bool,
+    correction: Any,
+    shapes: Any,
+) -> Any:
+    dim, free = _freedom(shapes[0], dim, unbiased, correction)
+    flat = V.eq(result, 0)
+    # A divisor other than 0 also where the quotient is not taken, for the second derivative.
+    slope = V.ifelse(flat, 0.0, V.div(dy, V.ifelse(flat, 1.0, V.mul(result, free))))
+    (slope,) = _kept(V, dim, keepdim, shapes[0], slope)
+    return V.mul(slope, V.sub(input, V.mean(input, dim, True)))
+
+
+@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over)
+def std(
+    input: Tensor,
     dim: Any = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Any:
+    correction: Number | None = None,
+) -> Tensor:
     """Return the standard deviation; see `var`. Its gradient is 0 where all elements are equal.
 
     Example:
@@ -237,7 +254,10 @@ def std(
         >>> minnet.tensor([1.0, 2.0, 3.0]).std()
         tensor(1.)
     """
-    return _spread_of("std", _std, input, dim, unbiased, keepdim, correction)
+    return np.sqrt(_variance("std", input, dim, unbiased, keepdim, correction))
+
+
+# Extremes
 
 
 class Ordered(NamedTuple):
@@ -257,38 +277,32 @@ _results = {
 }
 
 
-def _not_empty(array: np.ndarray, name: str, dim: int | None) -> None:
-    if dim is None and array.size == 0:
-        raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-            "reduction dim with the 'dim' argument."
-        )
-    if dim is not None and array.ndim and array.shape[dim] == 0:
-        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+@_to_a_shape("GatherBackward0", lambda V, dy, at, dim, shapes: V.put_along(dy, at, dim, shapes[0]))
+def take_along(input: Tensor, at: Any, dim: int, shape: tuple[int, ...]) -> Tensor:
+    """Return the elements at the indices `at` of a dim, in a shape of as many."""
+    return (np.take_along_axis(input, at, dim) if input.ndim else input.copy()).reshape(shape)
 
 
-def _along(input: np.ndarray, where: np.ndarray, dim: int, keepdim: bool) -> Any:
-    """The elements at the indices `where` of a dim. `where` has that dim."""
-    shape = input.shape
-    result = np.take_along_axis(input, where, dim) if shape else input.copy()
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = kernels.zeros(shape, dy)
-        if not shape:
-            return dy
-        np.put_along_axis(gradient, where, dy if keepdim else np.expand_dims(dy, dim), dim)
-        return gradient
-
-    return result if keepdim or not shape else result.squeeze(dim), (dx,)
+@_to_a_shape("GatherBackward0", lambda V, dy, at, dim, shapes: V.take_along(dy, at, dim, shapes[0]))
+def put_along(input: Tensor, at: Any, dim: int, shape: tuple[int, ...]) -> Tensor:
+    """Return zeros with the elements at the indices `at` of a dim: the adjoint of `take_along`."""
+    if not shape:
+        return input.copy()
+    result = kernels.zeros(shape, input)
+    np.put_along_axis(result, at, input.reshape(at.shape), dim)
+    return result
 
 
-_taken = {name: differentiable(f"{name.capitalize()}Backward0")(_along) for name in _results}
-
-
-def _chosen(name: str, input: Any, where: np.ndarray, dim: int, keepdim: bool) -> Ordered:
-    values = _taken[name](input, where, dim, keepdim)
+def _chosen(name: str, input: np.ndarray, at: np.ndarray, dim: int, shape: Any = None) -> Any:
+    """Return the elements at the indices `at` of a dim, with the indices; and these to be kept."""
+    shape = at.shape if shape is None else shape
+    values = take_along.operation.value(input, at, dim, shape)
     # A copy of the indices, since the user may change them before backward reads them.
-    return _results[name](values, wrap(where.reshape(values.array.shape).copy()))
+    return _results[name](values, at.reshape(shape).copy()), at
+
+
+def _put_back(V: Any, dy: Any, kept: Any, dim: int, shapes: Any) -> Any:
+    return V.put_along(dy[0], kept, axis(dim, len(shapes[0])), shapes[0])
 
 
 def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarray:
@@ -298,48 +312,71 @@ def _arg(array: np.ndarray, dim: int, largest: bool, keepdim: bool) -> np.ndarra
     return (np.argmax if largest else np.argmin)(array, dim, keepdims=keepdim)
 
 
-def _extreme_over(
-    input: np.ndarray, axes: tuple[int, ...], keepdim: bool, largest: bool, nan: bool
-) -> Any:
-    """The extremes; `nan` says whether a NaN takes its gradient, or makes all of them NaN."""
-    kept = tuple(n if a not in axes else 1 for a, n in enumerate(input.shape))
+def _not_empty(array: np.ndarray, name: str, dims: Any, error: Any = RuntimeError) -> None:
+    """Check that there are elements to choose from: at all, or along each of the dims."""
+    if dims is None and array.size == 0:
+        raise error(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
+        )
+    for d in dims or ():
+        if array.ndim and array.shape[d] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+
+
+def _extreme(input: np.ndarray, axes: tuple[int, ...], keepdim: bool, largest: bool) -> np.ndarray:
+    kept = _reduced(input.shape, axes, True)
     n = math.prod(input.shape[a] for a in axes)
     rows = np.moveaxis(input, axes, range(-len(axes), 0)).reshape(math.prod(kept), n)
     # By its place, since of 0.0 and -0.0 NumPy's maximum takes one or the other by SIMD width.
     result = np.take_along_axis(rows, _arg(rows, 1, largest, True), 1).reshape(kept)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        tied = input == result
-        if nan:
-            tied = tied | (np.isnan(input) & np.isnan(result))
-        with np.errstate(all="ignore"):
-            return np.where(tied, _kept(dy, axes, keepdim), dy.dtype.type(0)) / np.sum(
-                tied, axes, keepdims=True, dtype=dy.dtype
-            )
-
-    return result if keepdim else result.squeeze(axes), (dx,)
+    return result if keepdim else result.squeeze(axes)
 
 
-_extreme = {
-    name: differentiable(f"{name.capitalize()}Backward{number}")(_extreme_over)
-    for name, number in (("max", "1"), ("min", "1"), ("amax", "0"), ("amin", "0"))
-}
+def _shared(V: Any, dy: Any, tied: Any, dim: Any) -> Any:
+    """Return the gradient of an extreme, in equal parts where an element is `tied` with it."""
+    return V.div(V.ifelse(tied, dy, 0.0), V.sum(tied, dim, True))
+
+
+@operation(
+    lambda name: f"{name.capitalize()}Backward1",
+    # A NaN takes its gradient.
+    lambda V, dy, input, result: _shared(
+        V, dy, V.logical_or(V.eq(input, result), V.isnan(input)), None
+    ),
+    where="",
+    shape=lambda: (),
+)
+def extreme(input: Tensor, name: str) -> Tensor:
+    """Return the "max" or "min" of all elements."""
+    _not_empty(input, name, None)
+    return _extreme(input, tuple(range(input.ndim)), False, name == "max")
+
+
+@_choosing(
+    lambda name: f"{name.capitalize()}Backward0",
+    _put_back,
+    where="",
+    shape=lambda shapes, dim, keepdim: (_reduced(shapes[0], dim, keepdim),) * 2,
+)
+def extreme_along(input: Tensor, name: str, dim: int, keepdim: bool, keep: bool = False) -> Any:
+    """Return the "max" or "min" of the elements of a dim, and their indices."""
+    d = axis(dim, input.ndim)
+    _not_empty(input, name, (d,))
+    at = _arg(input, d, name == "max", True)
+    return _chosen(name, input, at, d, _reduced(input.shape, d, keepdim))
 
 
 def _max_or_min(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
-    array = input.array
     if dim is None:
-        _not_empty(array, name, None)
-        return _extreme[name](input, tuple(range(array.ndim)), False, name == "max", True)
+        return extreme(input, name)
     if not isinstance(dim, int):  # two tensors
         return (arithmetic.maximum if name == "max" else arithmetic.minimum)(input, dim)
-    d = axis(dim, array.ndim)
-    _not_empty(array, name, d)
-    return _chosen(name, input, _arg(array, d, name == "max", True), d, keepdim)
+    return extreme_along(input, name, dim, keepdim)
 
 
-@_numpy_names
-def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+@composite(out=True)
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """Return the largest element; over a dim, the largest elements and their indices.
 
     Equal elements share the gradient; over a dim, the first takes it. Given a second tensor, the
@@ -354,62 +391,74 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         >>> values, indices
         (tensor([5., 7.]), tensor([1, 0]))
     """
-    return _max_or_min("max", input, dim, keepdim)
+    return _max_or_min("max", input, other if dim is None else dim, keepdim)
 
 
-@_numpy_names
-def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Return the smallest element; over a dim, the smallest ones and their indices. See `max`."""
-    return _max_or_min("min", input, dim, keepdim)
+@composite(out=True)
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """Return the smallest element; over a dim, the smallest ones and their indices. See `max`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([[1.0, 5.0], [7.0, 3.0]]).min()
+        tensor(1.)
+    """
+    return _max_or_min("min", input, other if dim is None else dim, keepdim)
 
 
-def _amax_or_amin(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
-    axes = axes_of(dim, input.array.ndim)
-    if dim == () and not input.array.size:
-        raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-            "reduction dim with the 'dim' argument."
-        )
-    for a in axes:
-        if not input.array.shape[a]:
-            raise IndexError(f"{name}(): Expected reduction dim {a} to have non-zero size.")
-    return _extreme[name](input, axes, keepdim, name == "amax", False)
+def _to_all_extremes(
+    V: Any, dy: Any, input: Any, result: Any, dim: Any, keepdim: bool, shapes: Any
+) -> Any:
+    """Return the gradient of `amax` or `amin`; a NaN makes all of them NaN."""
+    dy, result = _kept(V, dim, keepdim, shapes[0], dy, result)
+    return _shared(V, dy, V.eq(input, result), dim)
 
 
-@_numpy_names
-def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+def _amax_or_amin(name: str, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+    axes = axes_of(dim, input.ndim)
+    _not_empty(input, name, None if dim == () and not input.size else axes)
+    return _extreme(input, axes, keepdim, name == "amax")
+
+
+@operation("AmaxBackward0", _to_all_extremes, shape=shape_over)
+def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Return the largest elements over the given dims. Equal elements share the gradient.
 
     Raises:
         IndexError: if there is no element.
+
+    Example:
+        >>> import minnet
+        >>> minnet.amax(minnet.tensor([[1.0, 5.0], [7.0, 3.0]]), 0)
+        tensor([7., 5.])
     """
     return _amax_or_amin("amax", input, dim, keepdim)
 
 
-@_numpy_names
-def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
-    """Return the smallest elements over the given dims. See `amax`."""
+@operation("AminBackward0", _to_all_extremes, shape=shape_over)
+def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """Return the smallest elements over the given dims. See `amax`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.amin(minnet.tensor([[1.0, 5.0], [7.0, 3.0]]), 0)
+        tensor([1., 3.])
+    """
     return _amax_or_amin("amin", input, dim, keepdim)
 
 
-def _argextreme(name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
-    array = input.array
+def _arg_extreme(name: str, input: np.ndarray, dim: int | None, keepdim: bool) -> Any:
     if dim is None:
-        if not array.size:
-            raise IndexError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
-                "the "
-                "reduction dim with the 'dim' argument."
-            )
-        where = _arg(array.reshape(-1), 0, name == "argmax", False)
-        return wrap(where.reshape((1,) * array.ndim) if keepdim else where)
-    d = axis(dim, array.ndim)
-    _not_empty(array, name, d)
-    return wrap(_arg(array, d, name == "argmax", keepdim))
+        _not_empty(input, name, None, IndexError)
+        at = _arg(input.reshape(-1), 0, name == "argmax", False)
+        return at.reshape((1,) * input.ndim) if keepdim else at
+    d = axis(dim, input.ndim)
+    _not_empty(input, name, (d,))
+    return _arg(input, d, name == "argmax", keepdim)
 
 
-@_numpy_names
-def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+@operation("", quiet=True, shape=shape_over)
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the largest element, the first of equals: in row order, or of a dim.
 
     Example:
@@ -417,92 +466,192 @@ def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         >>> minnet.tensor([[1.0, 5.0], [7.0, 3.0]]).argmax(1)
         tensor([1, 0])
     """
-    return _argextreme("argmax", input, dim, keepdim)
+    return _arg_extreme("argmax", input, dim, keepdim)
 
 
-@_numpy_names
-def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Return the index of the smallest element (the first of equals). See `argmax`."""
-    return _argextreme("argmin", input, dim, keepdim)
+@operation("", quiet=True, shape=shape_over)
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return the index of the smallest element (the first of equals). See `argmax`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([[1.0, 5.0], [7.0, 3.0]]).argmin()
+        tensor(0)
+    """
+    return _arg_extreme("argmin", input, dim, keepdim)
+
+
+# Truth
 
 
 def _truth(reduction: Any, array: np.ndarray, dim: Any, keepdim: bool) -> Any:
     truth = kernels.contiguous(reduction(array, axes_of(dim, array.ndim), keepdims=keepdim))
-    return wrap(truth.astype(np.uint8) if array.dtype == np.uint8 else truth)  # torch's exception
+    return truth.astype(np.uint8) if array.dtype == np.uint8 else truth  # torch's exception
 
 
-@_numpy_names
-def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Return whether all elements are true, over all or some dims."""
-    return _truth(np.all, input.array, dim, keepdim)
+@operation("", quiet=True, shape=shape_over)
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Return whether all elements are true, over all or some dims.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([[True, False], [True, True]]).all(1)
+        tensor([False,  True])
+    """
+    return _truth(np.all, input, dim, keepdim)
 
 
-@_numpy_names
-def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Return whether any element is true, over all or some dims."""
-    return _truth(np.any, input.array, dim, keepdim)
+@operation("", quiet=True, shape=shape_over)
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Return whether any element is true, over all or some dims.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([[True, False], [False, False]]).any(1)
+        tensor([ True, False])
+    """
+    return _truth(np.any, input, dim, keepdim)
 
 
-def count_nonzero(input: Any, dim: Any = None) -> Any:
-    """Return the number of nonzero elements, over all or some dims."""
-    return wrap(np.count_nonzero(input.array, axes_of(dim, input.array.ndim)))
+@operation("", quiet=True, shape=lambda shapes, dim: _reduced(shapes[0], dim, False))
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """Return the number of nonzero elements, over all or some dims.
+
+    Example:
+        >>> import minnet
+        >>> minnet.count_nonzero(minnet.tensor([[1, 0], [2, 3]]), 1)
+        tensor([1, 2])
+    """
+    return np.count_nonzero(input, axes_of(dim, input.ndim))
 
 
-@differentiable("ProdBackward0")
-def _prod(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
+# Products and running sums
+
+
+def _recurred_back(V: Any, dy: Any, scale: Any, dim: Any, back: bool) -> Any:
+    return V.recurrence(scale, dy, dim, not back)
+
+
+@operation(
+    "ProdBackward0",
+    lambda V, dy, scale, result, dim, back: V.mul(_recurred_back(V, dy, scale, dim, back), result),
+    _recurred_back,
+    where="",
+    optional="shift",
+    shape=lambda shapes: shapes[0],
+)
+def recurrence(scale: Tensor, shift: Tensor | None, dim: Any, back: bool) -> Tensor:
+    """Return r, where r[0] = 0 and r[i + 1] = r[i] * scale[i] + shift[i], along some dims.
+
+    Or from the last element to the first, if `back`. Without `shift`, r[0] = 1: the products of all
+    elements before each.
+    """
+    axes = axes_of(dim, scale.ndim)
+    order = (*axes, *(a for a in range(scale.ndim) if a not in axes))
+    shape = tuple(scale.shape[a] for a in order)
+
+    def rows(x: np.ndarray) -> np.ndarray:
+        x = x.transpose(order).reshape(_count(scale.shape, dim), *shape[len(axes) :])
+        return np.flip(x, 0) if back else x
+
+    x = rows(scale)
+    r = np.empty_like(x)
+    r[:1] = 1 if shift is None else 0
+    if shift is None:
+        r[1:] = np.cumprod(x[:-1], 0)
+    else:
+        y = rows(shift)
+        for i in range(1, len(r)):
+            r[i] = r[i - 1] * x[i - 1] + y[i - 1]
+    r = (np.flip(r, 0) if back else r).reshape(shape)
+    return kernels.contiguous(r.transpose([order.index(a) for a in range(scale.ndim)]))
+
+
+def _of_the_others(V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
+    """Return the gradient by the product of the others: exact where an element is zero."""
+    before, after = (V.recurrence(input, None, dim, back) for back in (False, True))
+    (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
+    return V.mul(dy, V.mul(before, after))
+
+
+@operation(
+    lambda dim: "ProdBackward0" if dim is None else "ProdBackward1",
+    _of_the_others,
+    shape=shape_over,
+)
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return the product of all elements, or over one dim.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
+        tensor([ 2., 12.])
+    """
     dtype = np.int64 if input.dtype.kind != "f" else input.dtype
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        # The product of the others: exact where an element is zero.
-        moved = np.moveaxis(input, axes, tuple(range(len(axes))))
-        n = math.prod(moved.shape[: len(axes)])
-        flat = moved.reshape(n, *moved.shape[len(axes) :])
-        before = np.ones_like(flat)
-        after = np.ones_like(flat)
-        for i in range(1, len(flat)):
-            before[i] = before[i - 1] * flat[i - 1]
-            after[-1 - i] = after[-i] * flat[-i]
-        others = np.moveaxis((before * after).reshape(moved.shape), tuple(range(len(axes))), axes)
-        return _kept(dy, axes, keepdim) * others
-
     rows = kernels.contiguous(input)  # or NumPy would multiply in the order of the memory
-    return kernels.contiguous(np.prod(rows, axes, dtype=dtype, keepdims=keepdim)), (dx,)
+    axes = axes_of(dim, input.ndim)
+    return kernels.contiguous(np.prod(rows, axes, dtype=dtype, keepdims=keepdim))
 
 
-@_numpy_names
-def prod(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Return the product of all elements, or over one dim."""
-    return _prod(input, axes_of(dim, input.array.ndim), keepdim)
+def _running(input: np.ndarray, dim: int) -> np.ndarray:
+    dtype = np.float64 if input.dtype.kind == "f" else np.int64
+    total = np.cumsum(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
+    return kernels.contiguous(total.astype(input.dtype) if dtype is np.float64 else total)
 
 
-@differentiable("CumsumBackward0")
-def _cumsum(input: np.ndarray, dim: int) -> Any:
-    if input.dtype.kind != "f":
-        total = np.cumsum(input, dim if input.ndim else None, dtype=np.int64)
-        return kernels.contiguous(total.reshape(input.shape)), (None,)
+@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim))
+def cumsum(input: Tensor, dim: int) -> Tensor:
+    """Return the running sums along a dim.
 
-    def running(x: np.ndarray) -> np.ndarray:
-        total = np.cumsum(x, dim if x.ndim else None, dtype=np.float64)
-        return kernels.contiguous(total.astype(x.dtype).reshape(x.shape))
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        return np.flip(running(np.flip(dy, dim)), dim).copy() if dy.ndim else dy
-
-    return running(input), (dx,)
+    Example:
+        >>> import minnet
+        >>> minnet.cumsum(minnet.tensor([1, 2, 3]), 0)
+        tensor([1, 3, 6])
+    """
+    return _running(input, axis(dim, input.ndim))
 
 
-@_numpy_names
-def cumsum(input: Any, dim: int) -> Any:
-    """Return the running sums along a dim."""
-    return _cumsum(input, axis(dim, input.array.ndim))
+@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum(dy, dim), where="")
+def cumsum_back(input: Tensor, dim: int) -> Tensor:
+    """Return the running sums from the last element to the first: the adjoint of `cumsum`."""
+    if not input.ndim:
+        return input.copy()
+    return np.flip(_running(np.flip(input, dim), axis(dim, input.ndim)), dim).copy()
 
 
-def norm(input: Any, p: float | str = 2, dim: Any = None, keepdim: bool = False) -> Any:
+# Norms
+
+
+def _direction(
+    V: Any, dy: Any, input: Any, result: Any, dim: Any, keepdim: bool, shapes: Any
+) -> Any:
+    dy, length = _kept(V, dim, keepdim, shapes[0], dy, result)
+    none = V.eq(length, 0)
+    # A divisor other than 0 also where the quotient is not taken, for the second derivative.
+    unit = V.div(input, V.ifelse(none, 1.0, length))
+    return V.ifelse(none, 0.0, V.mul(dy, unit))
+
+
+@operation("LinalgVectorNormBackward0", _direction, where="", shape=shape_over)
+def length(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """Return the 2-norm. Its gradient is 0 where it is 0."""
+    wide = input.astype(np.float64)  # squares of float32 neither overflow nor vanish
+    squares = kernels.of(input).sum(wide * wide, axes_of(dim, input.ndim), keepdim)
+    return np.sqrt(squares).astype(input.dtype)
+
+
+@composite(out=True)
+def norm(input: Tensor, p: float | str = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Return the p-norm of all elements, or over the given dims: p = 1, 2 ("fro") or inf.
 
     Raises:
         NotImplementedError: for another p.
         RuntimeError: if the dtype is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([3.0, -4.0]).norm(), minnet.tensor([3.0, -4.0]).norm(1)
+        (tensor(5.), tensor(7.))
     """
     if input.array.dtype.kind != "f":
         raise RuntimeError(
@@ -510,7 +659,7 @@ def norm(input: Any, p: float | str = 2, dim: Any = None, keepdim: bool = False)
             f"{dtypes.of(input.array).tensor_type}"
         )
     if p in (2, "fro", None):
-        return _norm2(input, axes_of(dim, input.array.ndim), keepdim)
+        return length(input, dim, keepdim)
     if p == 1:
         return sum(arithmetic.abs(input), dim, keepdim)
     if p == float("inf"):
@@ -518,27 +667,12 @@ def norm(input: Any, p: float | str = 2, dim: Any = None, keepdim: bool = False)
     raise NotImplementedError(f"norm supports p = 1, 2, 'fro' and inf, got {p!r}")
 
 
-@differentiable("LinalgVectorNormBackward0")
-def _norm2(input: np.ndarray, axes: tuple[int, ...], keepdim: bool) -> Any:
-    wide = input.astype(np.float64)  # squares of float32 neither overflow nor vanish
-    result = np.sqrt(kernels.of(input).sum(wide * wide, axes, keepdim)).astype(input.dtype)
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        length = _kept(kernels.as_array(result), axes, keepdim)
-        with np.errstate(all="ignore"):
-            return np.where(
-                length == 0, dy.dtype.type(0), _kept(dy, axes, keepdim) * (input / length)
-            )
-
-    return result, (dx,)
-
-
 # Order
 
 
 def _order(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     if not array.ndim:
-        return np.zeros((), np.int64)
+        return np.zeros((), np.int64, like=array)
     if not descending:
         return np.argsort(array, dim, kind="stable")
     # Stable and descending: sort the reversed, and reverse. NaN comes first.
@@ -546,7 +680,10 @@ def _order(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     return np.flip(array.shape[dim] - 1 - backward, dim)
 
 
-def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+@_choosing("SortBackward0", _put_back, shape=lambda shapes: (shapes[0],) * 2)
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, keep: bool = False
+) -> Any:
     """Return the elements in order along a dim, and their indices.
 
     Equal elements always keep their order, and NaN counts as the largest.
@@ -557,16 +694,36 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Tru
         >>> values, indices
         (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
-    d = axis(dim, input.array.ndim)
-    return _chosen("sort", input, _order(input.array, d, descending), d, True)
+    d = axis(dim, input.ndim)
+    return _chosen("sort", input, _order(input, d, descending), d)
 
 
-def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
-    """Return the indices that sort a dim. Equal elements keep their order."""
-    return wrap(_order(input.array, axis(dim, input.array.ndim), descending))
+@operation("", quiet=True)
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """Return the indices that sort a dim. Equal elements keep their order.
+
+    Example:
+        >>> import minnet
+        >>> minnet.argsort(minnet.tensor([3.0, 1.0, 2.0]))
+        tensor([1, 2, 0])
+    """
+    return _order(input, axis(dim, input.ndim), descending)
 
 
-def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def _shape_of_topk(shapes: Any, k: int, dim: int) -> tuple[tuple[int, ...], ...]:
+    d = axis(dim, len(shapes[0]))
+    return (tuple(k if a == d else n for a, n in enumerate(shapes[0])),) * 2
+
+
+@_choosing("TopkBackward0", _put_back, shape=_shape_of_topk)
+def topk(
+    input: Tensor,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    keep: bool = False,
+) -> Any:
     """Return the k largest (or smallest) elements of a dim, in order, and their indices.
 
     Raises:
@@ -577,9 +734,8 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
         >>> minnet.topk(minnet.tensor([3.0, 1.0, 2.0]), 2).indices
         tensor([0, 2])
     """
-    d = axis(dim, input.array.ndim)
-    if not 0 <= k <= (input.array.shape[d] if input.array.ndim else 1):
+    d = axis(dim, input.ndim)
+    if not 0 <= k <= (input.shape[d] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
-    order = _order(input.array, d, largest)
-    order = np.take(order, range(k), d) if input.array.ndim else order
-    return _chosen("topk", input, order, d, True)
+    order = _order(input, d, largest)
+    return _chosen("topk", input, np.take(order, range(k), d) if input.ndim else order, d)

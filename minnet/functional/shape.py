@@ -1,57 +1,60 @@
-"""Shapes: views, joins, indexing, and the change of dtype. No arithmetic."""
+"""Shapes: views, joins, indexing, assignment, and the change of dtype. No arithmetic."""
 
 from __future__ import annotations
 
 import builtins
-import functools
+import itertools
+import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.autograd import Variable, differentiable, is_grad_enabled, record, wrap
-from minnet.operation import Tensor, operation
+from minnet.functional.arithmetic import ifelse
+from minnet.mode import mode
+from minnet.operation import Number, Tensor, composite, operation
+from minnet.recorder import apply
 from minnet.size import Size, axis, ints
-from minnet.variable import described
+from minnet.variable import Variable, described, wrap, writable
+from minnet.vocabulary import zero
+
+_view = partial(operation, view=True, quiet=True)
+_internal = partial(operation, where="", quiet=True)
 
 
-def _sizes(shape: tuple[int, ...], numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
-    """Return sizes with -1 filled in."""
-    invalid = RuntimeError(f"shape '{list(given)}' is invalid for input of size {numel}")
+def _sizes(numel: int, given: tuple[int, ...]) -> tuple[int, ...]:
+    """Return sizes with -1 filled in.
+
+    Raises:
+        RuntimeError: if they do not fit.
+    """
+    total, least = math.prod(given), min(given, default=0)
+    if least >= 0 and total == numel:
+        return given
     if given.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
-    if builtins.any(n < -1 for n in given):
+    if least < -1:
         raise RuntimeError(
-            f"invalid shape dimension {min(given)} at index {given.index(min(given))} of shape "
-            f"{list(given)}"
+            f"invalid shape dimension {least} at index {given.index(least)} of shape {list(given)}"
         )
-    rest = 1
-    for n in given:
-        rest *= 1 if n == -1 else n
-    if -1 in given:
-        if rest == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(given)} because the "
-                "unspecified "
-                "dimension size -1 can be any value and is ambiguous"
-            )
-        if numel % rest:
-            raise invalid
-        return tuple(numel // rest if n == -1 else n for n in given)
-    if rest != numel:
-        raise invalid
-    return given
+    if least == -1 and not total:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(given)} because the unspecified "
+            "dimension size -1 can be any value and is ambiguous"
+        )
+    if least == -1 and not numel % total:
+        return tuple([numel // -total if n == -1 else n for n in given])
+    raise RuntimeError(f"shape '{list(given)}' is invalid for input of size {numel}")
 
 
-@operation(
-    "ViewBackward0",
-    lambda V, dy, shapes: V.reshape(dy, shapes[0]),
-    star="shape",
-    view=True,
-    quiet=True,
-)
+def _reshaped_back(V: Any, dy: Any, shapes: Any) -> Any:
+    return V.reshape(dy, shapes[0])
+
+
+@operation("ViewBackward0", _reshaped_back, star="shape", view="maybe", quiet=True)
 def reshape(input: Tensor, shape: Any) -> Tensor:
     """Return the elements in another shape: a view where possible, else a copy.
 
@@ -66,27 +69,29 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
         tensor([[0, 1, 2],
                 [3, 4, 5]])
     """
-    return input.reshape(_sizes(input.shape, input.size, shape))
+    return input.reshape(_sizes(input.size, shape))
 
 
-@differentiable("ViewBackward1", view=True)
-def _bits(input: np.ndarray, dtype: np.dtype) -> Any:
-    if dtype.itemsize == input.itemsize:
-        return input.view(dtype), (None,)
-    if (
+@_view("", where="", dynamic=True)
+def bits(input: Tensor, dtype: np.dtype) -> Tensor:
+    """Return the bytes in another dtype, one of NumPy's."""
+    if dtype.itemsize != input.itemsize and (
         input.ndim == 0
         or input.strides[-1] != input.itemsize
-        or (input.shape[-1] * input.itemsize % dtype.itemsize)
+        or input.shape[-1] * input.itemsize % dtype.itemsize
     ):
         raise RuntimeError(
             f"self.size(-1) must be contiguous and divisible by {dtype.itemsize} bytes to view "
             f"{dtypes.of(input)} as {dtypes.OF_NUMPY[dtype]}"
         )
-    return input.view(dtype), (None,)
+    return input.view(dtype)
 
 
-def view(input: Any, *shape: Any) -> Any:
+@composite(where="Tensor")
+def view(input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
     """Return the elements in another shape, or their bytes in another dtype, sharing memory.
+
+    Gradients flow through a change of the shape, not through one of the dtype.
 
     Raises:
         RuntimeError: if the number of elements does not fit, or only a copy would have that shape.
@@ -96,19 +101,45 @@ def view(input: Any, *shape: Any) -> Any:
         >>> minnet.tensor([1.0]).view(minnet.int32)
         tensor([1065353216], dtype=torch.int32)
     """
-    if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        return _bits(input, shape[0].numpy)
+    if dtype is not None or isinstance(shape[0] if shape else None, dtypes.dtype):
+        return bits(input, (dtype or shape[0]).numpy)
     out = reshape(input, *shape)
-    if input.array.size and not np.may_share_memory(out.array, input.array):
+    if out._view is None and input.array.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
-            "dimension "
-            "spans across two contiguous subspaces). Use .reshape(...) instead."
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return out
 
 
-def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+@composite
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return a view in the shape of `other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.arange(4).view_as(minnet.zeros(2, 2))
+        tensor([[0, 1],
+                [2, 3]])
+    """
+    return view(input, other.array.shape)
+
+
+@composite
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return the elements in the shape of `other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.arange(4).reshape_as(minnet.zeros(2, 2))
+        tensor([[0, 1],
+                [2, 3]])
+    """
+    return reshape(input, other.array.shape)
+
+
+@composite
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return the tensor with dims `start_dim` to `end_dim` made one.
 
     Raises:
@@ -129,14 +160,25 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     middle = 1
     for n in shape[start : end + 1]:
         middle *= n
-    return reshape(input, (*shape[:start], middle, *shape[end + 1 :]))
+    return apply(reshape.operation, (input,), ((*shape[:start], middle, *shape[end + 1 :]),))
 
 
-def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
-    """Return the tensor with one dim split into several; one size may be -1."""
+@composite
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Return the tensor with one dim split into several; one size may be -1.
+
+    Raises:
+        IndexError: if the dim is out of range.
+        RuntimeError: if the sizes do not fit.
+
+    Example:
+        >>> import minnet
+        >>> minnet.unflatten(minnet.zeros(2, 12), 1, (3, -1)).shape
+        torch.Size([2, 3, 4])
+    """
     shape = input.array.shape
     d = axis(dim, len(shape))
-    return reshape(input, (*shape[:d], *_sizes(shape, shape[d], ints(sizes)), *shape[d + 1 :]))
+    return reshape(input, (*shape[:d], *_sizes(shape[d], ints(sizes)), *shape[d + 1 :]))
 
 
 def _order(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
@@ -162,7 +204,7 @@ def _permuted_back(V: Any, dy: Any, dims: Any) -> Any:
     return V.permute(dy, tuple(order.index(d) for d in range(len(order))))
 
 
-@operation("PermuteBackward0", _permuted_back, star="dims", view=True, quiet=True)
+@_view("PermuteBackward0", _permuted_back, star="dims")
 def permute(input: Tensor, dims: Any) -> Tensor:
     """Return a view with the dims in another order.
 
@@ -177,12 +219,10 @@ def permute(input: Tensor, dims: Any) -> Tensor:
     return input.transpose(_order(dims, input.ndim))
 
 
-@operation(
+@_view(
     "TransposeBackward0",
     lambda V, dy, dim0, dim1: V.transpose(dy, dim0, dim1),
     aliases="swapaxes swapdims",
-    view=True,
-    quiet=True,
 )
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dims swapped.
@@ -199,7 +239,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return input.swapaxes(a, b) if input.ndim else input[...]
 
 
-@operation("TBackward0", lambda V, dy: V.t(dy), view=True, quiet=True)
+@_view("TBackward0", lambda V, dy: V.t(dy))
 def t(input: Tensor) -> Tensor:
     """Return the transpose of a tensor of at most two dims.
 
@@ -216,8 +256,9 @@ def t(input: Tensor) -> Tensor:
     return input.T
 
 
-@operation(
-    "SqueezeBackward0", lambda V, dy, shapes: V.reshape(dy, shapes[0]), view=True, quiet=True
+@_view(
+    lambda dim: f"SqueezeBackward{0 if dim is None else 2 if isinstance(dim, tuple | list) else 1}",
+    _reshaped_back,
 )
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Return a view without the dims of size 1 (or without `dim`, if its size is 1).
@@ -229,15 +270,12 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """
     shape = input.shape
     if dim is None:
-        drop = set(range(len(shape)))
-    else:
-        drop = {axis(d, len(shape)) for d in (dim if isinstance(dim, tuple | list) else (dim,))}
+        return input.reshape(tuple(n for n in shape if n != 1))
+    drop = {axis(d, len(shape)) for d in (dim if isinstance(dim, tuple | list) else (dim,))}
     return input.reshape(tuple(n for i, n in enumerate(shape) if i not in drop or n != 1))
 
 
-@operation(
-    "UnsqueezeBackward0", lambda V, dy, shapes: V.reshape(dy, shapes[0]), view=True, quiet=True
-)
+@_view("UnsqueezeBackward0", _reshaped_back)
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return a view with a dim of size 1 inserted at `dim`.
 
@@ -246,10 +284,16 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
         >>> minnet.unsqueeze(minnet.zeros(2, 3), -1).shape
         torch.Size([2, 3, 1])
     """
-    return np.expand_dims(input, axis(dim, input.ndim + 1))
+    d, shape = axis(dim, input.ndim + 1), input.shape
+    return input.reshape((*shape[:d], 1, *shape[d:]))
 
 
-@operation("ExpandBackward0", lambda V, dy: dy, star="sizes", view=True, quiet=True)
+def _before(dim: int) -> tuple[slice, ...]:
+    """Return the part of a key that comes before a dim."""
+    return (slice(None),) * dim
+
+
+@_view("ExpandBackward0", lambda V, dy: dy, star="sizes")
 def expand(input: Tensor, sizes: Any) -> Tensor:
     """Return a view with dims of size 1 repeated; -1 keeps a size.
 
@@ -292,14 +336,30 @@ def expand(input: Tensor, sizes: Any) -> Tensor:
     return input[...] if shape == full else np.broadcast_to(input, full)
 
 
-def expand_as(input: Any, other: Any) -> Any:
-    """Return `input` expanded to the shape of `other`."""
-    return expand(input, *other.array.shape)
+@composite(where="Tensor")
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return `input` expanded to the shape of `other`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([1, 2]).expand_as(minnet.zeros(2, 2))
+        tensor([[1, 2],
+                [1, 2]])
+    """
+    return expand(input, other.array.shape)
 
 
-def broadcast_to(input: Any, shape: Sequence[int]) -> Any:
-    """Return `input` expanded to a shape."""
-    return expand(input, *shape)
+@composite
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """Return `input` expanded to a shape.
+
+    Example:
+        >>> import minnet
+        >>> minnet.broadcast_to(minnet.tensor([1, 2]), (2, 2))
+        tensor([[1, 2],
+                [1, 2]])
+    """
+    return expand(input, tuple(size))
 
 
 @operation("CloneBackward0", lambda V, dy: dy, quiet=True)
@@ -314,8 +374,15 @@ def clone(input: Tensor) -> Tensor:
     return input.copy()
 
 
-def contiguous(input: Any) -> Any:
-    """Return the tensor itself if its memory is in row order, else such a copy."""
+@composite(where="Tensor")
+def contiguous(input: Tensor) -> Tensor:
+    """Return the tensor itself if its memory is in row order, else such a copy.
+
+    Example:
+        >>> import minnet
+        >>> minnet.zeros(2, 3).t().contiguous().stride()
+        (2, 1)
+    """
     return input if input.array.flags.c_contiguous else clone(input)
 
 
@@ -325,48 +392,119 @@ def cast(input: Tensor, dtype: Any) -> Tensor:
     return input.astype(dtype, order="C")
 
 
-@differentiable("FlipBackward0")
-def _flip(input: np.ndarray, axes: tuple[int, ...]) -> Any:
-    return np.flip(input, axes).copy(), (lambda dy: np.flip(dy, axes).copy(),)
+@operation("FlipBackward0", lambda V, dy, dims: V.flip(dy, dims), star="dims", quiet=True)
+def flip(input: Tensor, dims: Any) -> Tensor:
+    """Return a copy with the order of elements reversed along the dims.
+
+    Raises:
+        IndexError: if a dim is out of range.
+
+    Example:
+        >>> import minnet
+        >>> minnet.flip(minnet.tensor([1, 2, 3]), [0])
+        tensor([3, 2, 1])
+    """
+    axes = tuple(axis(d, input.ndim) for d in dims)
+    return np.flip(input, axes if input.ndim else ()).copy()
 
 
-def flip(input: Any, *dims: Any) -> Any:
-    """Return a copy with the order of elements reversed along the dims."""
-    axes = tuple(axis(d, input.array.ndim) for d in ints(dims))
-    return _flip(input, axes if input.array.ndim else ())
+def _interleaved(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+    return tuple(n for pair in zip(a, b, strict=True) for n in pair)
+
+
+def _extended(shape: tuple[int, ...], repeats: tuple[int, ...]) -> tuple[int, ...]:
+    return (1,) * (len(repeats) - len(shape)) + shape
+
+
+def _times(repeats: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(operator.mul, repeats, _extended(shape, repeats)))
+
+
+def _repeated_back(V: Any, dy: Any, repeats: Any, shapes: Any) -> Any:
+    full = _extended(shapes[0], repeats)
+    copies = V.reshape(dy, _interleaved(repeats, full))
+    return V.reshape(V.sum_to_shape(copies, _interleaved((1,) * len(full), full)), shapes[0])
+
+
+@operation(
+    "RepeatBackward0",
+    _repeated_back,
+    star="repeats",
+    where="Tensor",
+    shape=lambda shapes, repeats: _times(repeats, shapes[0]),
+)
+def repeat(input: Tensor, repeats: Any) -> Tensor:
+    """Return a tensor of copies side by side: `repeats` of them along each dim.
+
+    Raises:
+        RuntimeError: if there are fewer repeats than dims, or one is negative.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tensor([1, 2]).repeat(2, 2)
+        tensor([[1, 2, 1, 2],
+                [1, 2, 1, 2]])
+    """
+    if len(repeats) < input.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
+        )
+    if builtins.any(k < 0 for k in repeats):
+        raise RuntimeError(f"Trying to create tensor with negative dimension: repeat{repeats}")
+    full = _extended(input.shape, repeats)
+    once = input.reshape(_interleaved((1,) * len(full), full))
+    copies = np.broadcast_to(once, _interleaved(repeats, full)).copy()
+    return copies.reshape(_times(repeats, full))
 
 
 # Joining and splitting
 
 
-def _join(name: str, tensors: Sequence[Any], out: Any, vjps: list[Any]) -> Any:
-    result = wrap(kernels.contiguous(kernels.as_array(out)))
-    if (
-        is_grad_enabled()
-        and result.array.dtype.kind == "f"
-        and any(x.requires_grad for x in tensors)
-    ):
-        record(name, tensors, result, vjps)
-    return result
+def _common_dtype(arrays: Sequence[Any]) -> np.dtype:
+    first, *others = dict.fromkeys(a.dtype for a in arrays)
+    for dtype in others:
+        first = dtypes.promote(first, dtype)
+    return first
 
 
-def _checked(tensors: Any, error: Exception) -> list[Any]:
-    tensors = list(tensors)
-    if not tensors:
-        raise error
-    for i, x in enumerate(tensors):
-        if not isinstance(x, Variable):
-            raise TypeError(
-                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
-            )
-    return tensors
+def _joinable(shapes: Sequence[tuple[int, ...]]) -> list[int]:
+    """Return which tensors `cat` joins: all but empty ones of one dim, unless all have one.
+
+    By an old rule of torch, `tensor([])` goes with tensors of any number of dims.
+    """
+    others = [i for i, shape in enumerate(shapes) if shape != (0,)]
+    return others if others and len(shapes[others[0]]) != 1 else list(range(len(shapes)))
 
 
-def _common_dtype(tensors: Sequence[Any]) -> np.dtype:
-    return functools.reduce(dtypes.promote, [x.array.dtype for x in tensors])
+def _cat_back(V: Any, dy: Any, wanted: Any, dim: int, shapes: Any) -> Any:
+    joined = _joinable(shapes)
+    d = axis(dim, len(shapes[joined[0]]))
+    found, start = dict.fromkeys(wanted), 0
+    for i in joined:
+        stop = start + shapes[i][d]
+        if i in found:
+            found[i] = V.sliced(dy, (*_before(d), slice(start, stop), ...))
+        start = stop
+    return found
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def _shape_of_cat(shapes: Any, dim: int) -> tuple[int, ...]:
+    joined = [shapes[i] for i in _joinable(shapes)]
+    d = axis(dim, len(joined[0]))
+    return (*joined[0][:d], builtins.sum(shape[d] for shape in joined), *joined[0][d + 1 :])
+
+
+@operation(
+    "CatBackward0",
+    joint=_cat_back,
+    variadic=True,
+    shape=_shape_of_cat,
+    where="minnet",
+    aliases="concat concatenate",
+    quiet=True,
+)
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an existing dim.
 
     Raises:
@@ -378,64 +516,106 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         tensor([[1., 1.],
                 [0., 0.]])
     """
-    tensors = _checked(tensors, ValueError("torch.cat(): expected a non-empty list of Tensors"))
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
-        if x.array.ndim == 0:
+        if x.ndim == 0:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     dtype = _common_dtype(tensors)
-    # By an old rule of torch, `tensor([])` goes with tensors of any number of dims.
-    others = [x for x in tensors if x.array.shape != (0,)]
-    if others and others[0].array.ndim != 1:
-        tensors = others
-    first = tensors[0].array
-    d = axis(dim, first.ndim)
+    tensors = [tensors[i] for i in _joinable([x.shape for x in tensors])]
+    first = tensors[0].shape
+    d = axis(dim, len(first))
     for i, x in enumerate(tensors):
-        a = x.array.shape
-        if len(a) != first.ndim:
+        if x.ndim != len(first):
             raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {first.ndim} and {len(a)}"
+                f"Tensors must have same number of dimensions: got {len(first)} and {x.ndim}"
             )
-        for j, (m, n) in enumerate(zip(first.shape, a, strict=True)):
+        for j, (m, n) in enumerate(zip(first, x.shape, strict=True)):
             if j != d and m != n:
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {d}. Expected size {m} but "
-                    "got "
-                    f"size {n} for tensor number {i} in the list."
+                    f"got size {n} for tensor number {i} in the list."
                 )
-    vjps, start = [], 0
-    for x in tensors:
-        where = (*[slice(None)] * d, slice(start, start + x.array.shape[d]))
-        start += x.array.shape[d]
-        vjps.append(lambda dy, where=where: dy[where])
-    out = np.concatenate([x.array for x in tensors], d, dtype=dtype)
-    return _join("CatBackward0", tensors, out, vjps)
+    return kernels.contiguous(np.concatenate(tensors, d, dtype=dtype))
 
 
-concat = concatenate = cat
+def _stack_back(V: Any, dy: Any, wanted: Any, dim: int, shapes: Any) -> Any:
+    before = _before(axis(dim, len(shapes[0]) + 1))
+    return {i: V.sliced(dy, (*before, i, ...)) for i in wanted}
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def _shape_of_stack(shapes: Any, dim: int) -> tuple[int, ...]:
+    d = axis(dim, len(shapes[0]) + 1)
+    return (*shapes[0][:d], len(shapes), *shapes[0][d:])
+
+
+@operation(
+    "StackBackward0",
+    joint=_stack_back,
+    variadic=True,
+    where="minnet",
+    quiet=True,
+    shape=_shape_of_stack,
+)
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dim.
 
     Raises:
         RuntimeError: if there are none, or their shapes differ.
+
+    Example:
+        >>> import minnet
+        >>> minnet.stack([minnet.ones(2), minnet.zeros(2)], 1)
+        tensor([[1., 0.],
+                [1., 0.]])
     """
-    tensors = _checked(tensors, RuntimeError("stack expects a non-empty TensorList"))
-    shape = tensors[0].array.shape
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = tensors[0].shape
     for i, x in enumerate(tensors):
-        if x.array.shape != shape:
+        if x.shape != shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
-                f"{list(x.array.shape)} at entry {i}"
+                f"{list(x.shape)} at entry {i}"
             )
     d = axis(dim, len(shape) + 1)
-    vjps = [lambda dy, i=i: np.take(dy, i, d) for i in range(len(tensors))]
-    out = np.stack([x.array for x in tensors], d, dtype=_common_dtype(tensors))
-    return _join("StackBackward0", tensors, out, vjps)
+    return kernels.contiguous(np.stack(tensors, d, dtype=_common_dtype(tensors)))
 
 
-def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
+def _section_keys(input: Any, sections: Any, dim: int) -> Iterator[Any]:
+    """Yield the key of each section of a dim; all but the last may have one size."""
+    d = axis(dim, input.ndim)
+    n, start = input.shape[d], 0
+    if isinstance(sections, int):
+        sections = (sections,) * (-(-n // max(sections, 1)) or 1)
+    for size in sections:
+        stop = min(start + size, n)
+        yield (*_before(d), slice(start, stop), ...)
+        start = stop
+
+
+def _as_views(keys: Iterator[Any]) -> Iterator[Any]:
+    return ((sliced, (key,)) for key in keys)
+
+
+@_view(
+    lambda sections: f"Split{'' if isinstance(sections, int) else 'WithSizes'}Backward0",
+    lambda V, dy, dim: V.cat(dy, dim),
+    several=True,
+    parts=lambda *given: _as_views(_section_keys(*given)),
+    where="",
+)
+def sections_of(input: Tensor, sections: Any, dim: int) -> Any:
+    """Return the views of one size (an int), or of several sizes, side by side along a dim."""
+    return [input[key] for key in _section_keys(input, sections, dim)]
+
+
+@composite
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Cut a tensor along a dim into views of a size, or of several given sizes.
+
+    As from all functions that return several views, these cannot be changed in place while
+    gradients are recorded.
 
     Raises:
         RuntimeError: if a size is not positive, or several do not sum to the dim's.
@@ -445,33 +625,32 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
         >>> minnet.split(minnet.arange(5), 2)
         (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
-    if not tensor.array.ndim:
+    shape, sizes = tensor.array.shape, split_size_or_sections
+    if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
-    d = axis(dim, tensor.array.ndim)
-    n = tensor.array.shape[d]
-    if isinstance(split_size_or_sections, int):
-        size = split_size_or_sections
-        if size <= 0 and (size or n):
+    d = axis(dim, len(shape))
+    if isinstance(sizes, int):
+        if sizes <= 0 and (sizes or shape[d]):
             raise RuntimeError(
-                f"split expects split_size to be positive, but got split_size={size}"
+                f"split expects split_size to be positive, but got split_size={sizes}"
             )
-        sizes = [min(size, n - i) for i in range(0, max(n, 1), max(size, 1))]
     else:
-        sizes = list(split_size_or_sections)
-        if sum(sizes) != n:
+        sizes = tuple(sizes)
+        if builtins.sum(sizes) != shape[d]:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
-                "at "
-                f"dimension {d}), but got split_sizes={sizes}"
+                f"split_with_sizes expects split_sizes to sum exactly to {shape[d]} (input "
+                f"tensor's size at dimension {d}), but got split_sizes={list(sizes)}"
             )
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(narrow(tensor, d, start, size))
-        start += size
-    return tuple(parts)
+        if min(sizes, default=0) < 0:
+            raise RuntimeError(
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                f"split_sizes={list(sizes)}"
+            )
+    return sections_of(tensor, sizes, dim)
 
 
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+@composite
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Cut a tensor along a dim into at most `chunks` views of one size; the last may be smaller.
 
     Raises:
@@ -490,18 +669,47 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
-def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Return the views at each index of a dim, without that dim."""
-    d = axis(dim, input.array.ndim)
-    return tuple(select(input, d, i) for i in range(input.array.shape[d]))
+def _row_keys(input: Any, dim: int) -> Iterator[Any]:
+    d = axis(dim, input.ndim)
+    before = _before(d)
+    return ((*before, i, ...) for i in range(input.shape[d]))
 
 
-def narrow(input: Any, dim: int, start: int, length: int) -> Any:
+@_view(
+    "UnbindBackward0",
+    lambda V, dy, dim: V.stack(dy, dim),
+    several=True,
+    parts=lambda *given: _as_views(_row_keys(*given)),
+    out=False,
+)
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Return the views at each index of a dim, without that dim.
+
+    Raises:
+        IndexError: if there is no such dim.
+
+    Example:
+        >>> import minnet
+        >>> minnet.unbind(minnet.tensor([[1, 2], [3, 4]]), 1)
+        (tensor([1, 3]), tensor([2, 4]))
+    """
+    if not input.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    return tuple([input[key] for key in _row_keys(input, dim)])
+
+
+@composite
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """Return the view of `length` elements from `start` along a dim.
 
     Raises:
         IndexError: if `start` is out of range.
         RuntimeError: if the elements reach beyond the end, or `length` is negative.
+
+    Example:
+        >>> import minnet
+        >>> minnet.narrow(minnet.arange(5), 0, 1, 3)
+        tensor([1, 2, 3])
     """
     d = axis(dim, input.array.ndim)
     if not input.array.ndim:
@@ -516,118 +724,63 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
         raise RuntimeError("narrow(): length must be non-negative.")
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return index(input, (*[slice(None)] * d, slice(start, start + length)))
+    return sliced(input, (*_before(d), slice(start, start + length), ...))
 
 
-def select(input: Any, dim: int, at: int) -> Any:
+@composite
+def select(input: Tensor, dim: int, index: int) -> Tensor:
     """Return the view at one index of a dim, without that dim.
 
     Raises:
         IndexError: if there is no such index, or no dim.
+
+    Example:
+        >>> import minnet
+        >>> minnet.select(minnet.tensor([[1, 2], [3, 4]]), 1, 0)
+        tensor([1, 3])
     """
     if not input.array.ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     d = axis(dim, input.array.ndim)
-    return index(input, (*[slice(None)] * d, at))
+    return sliced(input, (*_before(d), operator.index(index), ...))
 
 
-# Indexing
+# Indexing: a view by integers, slices and None, and in it a selection by arrays. (NumPy counts an
+# integer beside an array as an array, and then moves dims; torch does not.)
 
 
 _SELECTIONS = (Variable, bool, np.bool_, list, np.ndarray, range)
 
 
-class Key:
-    """An index in two steps: a view by integers and slices, and in it a selection by arrays.
-
-    NumPy counts an integer beside an array as an array, and then moves dims; torch does not.
-    """
-
-    def __init__(self, key: Any):
-        view: list[Any] = []
-        selection: list[Any] = []
-        self.selects = False
-        for item in key if isinstance(key, tuple) else (key,):
-            part = _part(item)
-            if isinstance(part, int):
-                view.append(part)
-            elif hasattr(part, "dtype"):
-                self.selects = True
-                if part.dtype == bool:  # takes as many dims as it has; with none, a new one
-                    view += [slice(None)] * part.ndim or [None]
-                    selection.append(part.reshape(part.shape or (1,)))
-                else:
-                    view.append(slice(None))
-                    selection.append(part.astype(np.int64, copy=False))
+def parsed(key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
+    """Return an index as NumPy's key of a view, and that of a selection in it; None for all."""
+    view: list[Any] = []
+    selection: list[Any] = []
+    selects = False
+    for item in key if isinstance(key, tuple) else (key,):
+        part = _part(item)
+        if isinstance(part, int):
+            view.append(part)
+        elif hasattr(part, "dtype"):
+            selects = True
+            if _is_mask(part):  # takes as many dims as it has; with none, a new one
+                view += [slice(None)] * part.ndim or [None]
+                selection.append(part.reshape(part.shape or (1,)))
             else:
-                view.append(part)
-                selection.append(part if part is Ellipsis else slice(None))
-        self.name = "Select" if view and isinstance(view[-1], int) else "Slice"
+                view.append(slice(None))
+                selection.append(part.astype(np.int64, copy=False))
+        else:
+            view.append(part)
+            selection.append(part if part is Ellipsis else slice(None))
+    if not selects:
         if Ellipsis not in view:
             view.append(Ellipsis)  # NumPy returns a view then, even of no dims
-        self.view = tuple(view)
-        self.selection = tuple(selection)
-
-    def own(self) -> None:
-        """Copy the arrays, since the user may change them before backward reads them."""
-        self.selection = tuple(
-            part.copy() if hasattr(part, "dtype") else part for part in self.selection
-        )
-
-    def get(self, array: np.ndarray) -> np.ndarray:
-        """Return the elements at this index: a view unless it selects."""
-        try:
-            view = array[self.view]
-            if not self.selects:
-                return view
-            self._check_empty_masks(view)
-            return view[self.selection]
-        except IndexError as error:
-            raise _index_error(error, array.ndim) from None
-
-    def set(self, array: np.ndarray, values: Any) -> None:
-        """Change the elements at this index."""
-        try:
-            with np.errstate(all="ignore"):
-                if self.selects:
-                    view = array[self.view]
-                    self._check_empty_masks(view)
-                    while np.ndim(values) > 1 and len(values) == 1:  # which NumPy refuses for masks
-                        values = values[0]
-                    view[self.selection] = values
-                else:
-                    array[self.view] = values
-        except IndexError as error:
-            raise _index_error(error, array.ndim) from None
-
-    def _check_empty_masks(self, view: np.ndarray) -> None:
-        """Refuse a mask of no elements beside dims of other sizes, which NumPy takes."""
-        at = 0
-        for i, part in enumerate(self.selection):
-            if part is Ellipsis:
-                after = self.selection[i + 1 :]
-                at = view.ndim - sum(part.ndim if _is_mask(part) else 1 for part in after)
-            elif not _is_mask(part):
-                at += 1
-            else:
-                dims = view.shape[at : at + part.ndim]
-                if not part.size and part.shape != dims:
-                    raise IndexError(
-                        f"The shape of the mask {list(part.shape)} does not match the dims "
-                        f"{list(dims)} that it selects from"
-                    )
-                at += part.ndim
-
-    def add(self, array: np.ndarray, values: np.ndarray) -> None:
-        """Add values, more than once where an element is selected more than once."""
-        if self.selects:
-            np.add.at(array[self.view], self.selection, values)
-        else:
-            array[self.view] += values
-
-
-def _is_mask(part: Any) -> bool:
-    return hasattr(part, "dtype") and part.dtype.kind == "b"
+        return tuple(view), None
+    if _is_whole(view):
+        return None, tuple(selection)
+    if Ellipsis not in view:
+        view.append(Ellipsis)
+    return tuple(view), tuple(selection)
 
 
 def _index_error(error: IndexError, ndim: int) -> IndexError:
@@ -669,29 +822,101 @@ def _part(item: Any) -> Any:
     except TypeError:
         raise IndexError(
             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
-            "valid "
-            f"indices (got {type(item).__name__})"
+            f"valid indices (got {type(item).__name__})"
         ) from None
 
 
-def _indexed(input: np.ndarray, key: Key) -> Any:
-    shape = input.shape
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = kernels.zeros(shape, dy)
-        key.add(gradient, dy)
-        return gradient
-
-    result = key.get(input)  # NumPy may lay a selection out in another order than its shape's
-    return kernels.contiguous(kernels.as_array(result)) if key.selects else result, (dx,)
+def _is_whole(key: Sequence[Any]) -> bool:
+    return builtins.all(part is Ellipsis or part == slice(None) for part in key)
 
 
-_slice = differentiable("SliceBackward0", view=True)(_indexed)
-_select = differentiable("SelectBackward0", view=True)(_indexed)
-_gather = differentiable("IndexBackward0")(_indexed)
+def _is_mask(part: Any) -> bool:
+    return hasattr(part, "dtype") and part.dtype.kind == "b"
 
 
-def index(input: Any, key: Any) -> Any:
+def _check_empty_masks(array: Any, selection: tuple[Any, ...]) -> None:
+    """Refuse a mask of no elements beside dims of other sizes, which NumPy takes."""
+    at = 0
+    for i, part in enumerate(selection):
+        if part is Ellipsis:
+            after = selection[i + 1 :]
+            at = array.ndim - builtins.sum(part.ndim if _is_mask(part) else 1 for part in after)
+        elif not _is_mask(part):
+            at += 1
+        else:
+            dims = array.shape[at : at + part.ndim]
+            if not part.size and part.shape != dims:
+                raise IndexError(
+                    f"The shape of the mask {list(part.shape)} does not match the dims "
+                    f"{list(dims)} that it selects from"
+                )
+            at += part.ndim
+
+
+def _slice_name(key: tuple[Any, ...]) -> str:
+    """Return torch's name of a view: that of the last step, one for each item that does much."""
+    for item in reversed(key):
+        if isinstance(item, int):
+            return "SelectBackward0"
+        if item is None:
+            return "UnsqueezeBackward0"
+        if item is not Ellipsis and (item != slice(None) or len(key) == 2):
+            return "SliceBackward0"
+    return "AliasBackward0"
+
+
+def _unkeyed(V: Any, dy: Any, key: Any, shapes: Any) -> Any:
+    return V.scattered(dy, key, shapes[0])
+
+
+@_view(_slice_name, _unkeyed, where="")
+def sliced(input: Tensor, key: tuple[Any, ...]) -> Tensor:
+    """Return the view at NumPy's key of ints, slices, None and `...`, of which it has one."""
+    try:
+        return input[key]
+    except IndexError as error:
+        raise _index_error(error, input.ndim) from None
+
+
+@_internal("IndexBackward0", _unkeyed, dynamic=True)
+def selected(input: Tensor, key: tuple[Any, ...]) -> Tensor:
+    """Return a copy of the elements at NumPy's key with arrays and slices."""
+    try:
+        _check_empty_masks(input, key)
+        result = input[key]
+    except IndexError as error:
+        raise _index_error(error, input.ndim) from None
+    # NumPy may lay a selection out in another order than its shape's.
+    return kernels.contiguous(kernels.as_array(result))
+
+
+@_internal(
+    "IndexPutBackward0", lambda V, dy, key: (V.selected if _selects(key) else V.sliced)(dy, key)
+)
+def scattered(input: Tensor, key: tuple[Any, ...], shape: tuple[int, ...]) -> Tensor:
+    """Return zeros of a shape with `input` added at a key: the adjoint of indexing.
+
+    An element that the key selects more than once is added as often.
+    """
+    result = kernels.zeros(shape, input)
+    if _selects(key):
+        np.add.at(result, key, input)
+    else:
+        result[key] += input
+    return result
+
+
+def _selects(key: tuple[Any, ...]) -> bool:
+    return builtins.any(hasattr(part, "dtype") for part in key)
+
+
+def _lasting(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copy a key's arrays, since the user may change them before backward reads them."""
+    return tuple(part.copy() if hasattr(part, "dtype") else part for part in key)
+
+
+@composite(where="", operators="__getitem__")
+def index(input: Tensor, key: Any) -> Tensor:
     """Return `input[key]`: a view for ints, slices, None and `...`; a copy for tensors and lists.
 
     Raises:
@@ -704,51 +929,199 @@ def index(input: Any, key: Any) -> Any:
         >>> x[1, ::2], x[x > 3]
         (tensor([3, 5]), tensor([4, 5]))
     """
-    where = Key(key)
-    if where.selects:
-        if input.requires_grad and is_grad_enabled():
-            where.own()
-        return _gather(input, where)
-    return (_select if where.name == "Select" else _slice)(input, where)
+    if type(key) is int:
+        return sliced(input, (key, ...))
+    view, selection = parsed(key)
+    if view is not None:
+        input = sliced(input, view)
+    if selection is None:
+        return input
+    if mode.enabled and input.requires_grad:
+        selection = _lasting(selection)
+    return selected(input, selection)
 
 
-@differentiable("IndexPutBackward0", tensors=2)
-def put(input: np.ndarray, values: Any, key: Key) -> Any:
-    """Return a copy of `input` with `values` at `key`."""
-    result = input.copy()
-    key.set(result, values)
+@composite(where="", operators="__setitem__")
+def assign(input: Tensor, key: Any, value: Any) -> None:
+    """Set `input[key]` to a tensor, an array or a number, broadcast and cast.
 
-    def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = dy.copy()
-        key.set(gradient, 0)
-        return gradient
+    Raises:
+        IndexError: as for reading.
+        RuntimeError: if the value does not fit, and as for every change in place.
 
-    ndim = np.ndim(values)
+    Example:
+        >>> import minnet
+        >>> x = minnet.zeros(2, 2)
+        >>> x[:, 0] = minnet.tensor([1.0, 2.0])
+        >>> x[x == 0] = 7
+        >>> x
+        tensor([[1., 7.],
+                [2., 7.]])
+    """
+    view, selection = ((key, ...), None) if type(key) is int else parsed(key)
+    if not isinstance(value, Variable):
+        value = wrap(np.asarray(value))
+    array = input.array if view is None else sliced.operation.value(input.array, view)
+    shape = value.array.shape
+    if shape and shape[0] == 1:  # torch takes any number of dims of size 1 before the others
+        value = reshape(value, tuple(itertools.dropwhile(lambda n: n == 1, shape)))
+    if mode.enabled and (input._view is not None or input.requires_grad or value.requires_grad):
+        part = input if view is None or _is_whole(view) else sliced(input, view)
+        if selection is None:
+            copy_(part, value)
+        else:
+            put_(part, value, _lasting(selection))
+        return
+    writable(input)
+    if selection is None:
+        copy_.operation.value(array, value.array)
+    else:
+        with np.errstate(all="ignore"):
+            put_.operation.value(array, value.array, selection)
+    input.bump()
 
-    def dvalues(dy: np.ndarray) -> np.ndarray:
-        gradient = key.get(dy)
-        return gradient.reshape((1,) * (ndim - gradient.ndim) + gradient.shape)
 
-    return result, (dx, dvalues)
-
-
-@differentiable("GatherBackward0", tensors=2)
-def _gather_along(input: np.ndarray, index: np.ndarray, dim: int) -> Any:
-    shape = input.shape
-
-    def where(index: np.ndarray) -> tuple[np.ndarray, ...]:
-        grid = np.indices(index.shape, sparse=True)
-        return (*grid[:dim], index, *grid[dim + 1 :]) if shape else ()
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        gradient = kernels.zeros(shape, dy)
-        np.add.at(gradient, where(index), dy)
-        return gradient
-
-    return input[where(index)], (dx, None)
+@_internal(
+    "IndexPutBackward0",
+    lambda V, dy, key: V.put(dy, 0.0, key),
+    lambda V, dy, key: V.selected(dy, key),
+)
+def put_(input: Tensor, values: Tensor | Number, key: tuple[Any, ...]) -> Tensor:
+    """Set the elements at NumPy's key with arrays and slices."""
+    try:
+        _check_empty_masks(input, key)
+        input[key] = values
+    except IndexError as error:
+        raise _index_error(error, input.ndim) from None
+    except (ValueError, TypeError):  # the latter where NumPy assigns by a mask alone
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(np.shape(values))} cannot be broadcast "
+            f"to indexing result of shape {list(input[key].shape)}"
+        ) from None
+    return input
 
 
-def gather(input: Any, dim: int, index: Any) -> Any:
+@_internal("torch::autograd::CopyBackwards", zero, lambda V, dy: dy)
+def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
+    """Set the elements to those of `src`, broadcast and cast."""
+    try:
+        if getattr(src, "ndim", 0) <= input.ndim:
+            if getattr(src, "dtype", None) == input.dtype:
+                input[...] = src
+            else:
+                with np.errstate(all="ignore"):
+                    input[...] = src
+            return input
+    except ValueError:  # of the shapes, as below
+        pass
+    return expand.operation.value(src, input.shape)  # which raises
+
+
+@operation(
+    lambda value: f"FillBackward{3 if kernels.is_array(value) else 2}",
+    zero,
+    lambda V, dy: dy,
+    where="Tensor",
+    quiet=True,
+)
+def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
+    """Set all elements to one value, and return the tensor.
+
+    Raises:
+        RuntimeError: for a leaf that requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.empty(2).fill_(3)
+        tensor([3., 3.])
+    """
+    if kernels.is_array(value):
+        if value.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.ndim} dimensions."
+            )
+        value = value.item()
+    if input.dtype.kind == "f" and -1e9 < value < 1e9:  # as nearly always, and no warning
+        input.fill(value)
+        return input
+    with np.errstate(all="ignore"):
+        input.fill(np.asarray(value).astype(input.dtype))
+    return input
+
+
+@operation("ZeroBackward0", zero, where="Tensor", quiet=True)
+def zero_(input: Tensor) -> Tensor:
+    """Set all elements to 0, and return the tensor.
+
+    Raises:
+        RuntimeError: for a leaf that requires grad, outside `no_grad`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(2).zero_()
+        tensor([0., 0.])
+    """
+    input.fill(0)
+    return input
+
+
+@operation(
+    lambda value: f"MaskedFillBackward{1 if kernels.is_array(value) else 0}",
+    lambda V, dy, mask: V.ifelse(mask, 0.0, dy),
+    None,
+    lambda V, dy, mask: V.ifelse(mask, dy, 0.0),
+    inplace=True,
+    out=False,
+)
+def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
+    """Return a copy with `value` where `mask` is true.
+
+    Raises:
+        RuntimeError: if `mask` is not a bool tensor.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.tensor([1.0, -2.0])
+        >>> x.masked_fill(x < 0, 0)
+        tensor([1., 0.])
+    """
+    if mask.dtype != bool:
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.of(mask)}"
+        )
+    return ifelse.operation.value(mask, value, input).astype(input.dtype, copy=False)
+
+
+# Selection along a dim, and by a mask
+
+
+def _along(index: Any, dim: int) -> tuple[Any, ...]:
+    """Return NumPy's key for the elements at the indices of a dim."""
+    grid = np.indices(index.shape, sparse=True)
+    return (*grid[:dim], index, *grid[dim + 1 :]) if index.ndim else ()
+
+
+@_internal(
+    "GatherBackward0",
+    lambda V, dy, index, dim, shapes: V.gathered_back(dy, index, dim, shapes[0]),
+    None,
+)
+def gathered(input: Tensor, index: Tensor, dim: int) -> Tensor:
+    """Return the elements at the indices of a dim."""
+    return input[_along(index, dim)]
+
+
+@_internal("GatherBackward0", lambda V, dy, index, dim: V.gathered(dy, index, dim), None)
+def gathered_back(input: Tensor, index: Tensor, dim: int, shape: tuple[int, ...]) -> Tensor:
+    """Return zeros of a shape with `input` added at the indices of a dim."""
+    result = kernels.zeros(shape, input)
+    np.add.at(result, _along(index, dim), input)
+    return result
+
+
+@composite(out=True)
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the elements at the indices of a dim: for dim 1, out[i, j] = input[i, index[i, j]].
 
     Raises:
@@ -771,154 +1144,43 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     if builtins.any(m > n for i, (m, n) in enumerate(zip(at.shape, shape, strict=True)) if i != d):
         raise RuntimeError(
             f"Size does not match at dimension {d} expected index {list(at.shape)} to be no larger "
-            "than "
-            f"self {list(shape)} apart from dimension {d}"
+            f"than self {list(shape)} apart from dimension {d}"
         )
     n = shape[d] if shape else 1
     bad = at[(at < 0) | (at >= n)]
     if bad.size:
         raise RuntimeError(f"index {bad[0]} is out of bounds for dimension {d} with size {n}")
-    return _gather_along(input, index, d)
+    return gathered(input, index, d)
 
 
-def index_select(input: Any, dim: int, at: Any) -> Any:
+@composite(out=True)
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return a copy with the elements at the given indices of a dim.
 
     Raises:
         IndexError: if the dim or an index is out of range.
         RuntimeError: if `input` has no dims and there is not one index.
+
+    Example:
+        >>> import minnet
+        >>> minnet.index_select(minnet.arange(6).reshape(2, 3), 1, minnet.tensor([2, 0]))
+        tensor([[2, 0],
+                [5, 3]])
     """
-    d = axis(dim, input.array.ndim)
-    if (at.array < 0).any():
+    d, at = axis(dim, input.array.ndim), index.array
+    if (at < 0).any():
         raise IndexError("index out of range in self: index_select takes no index below 0")
     if input.array.ndim == 0:
-        if at.array.size != 1:
+        if at.size != 1:
             raise RuntimeError(
-                "index_select(): Index to scalar can have only 1 value, got "
-                f"{at.array.size} value(s)"
+                f"index_select(): Index to scalar can have only 1 value, got {at.size} value(s)"
             )
-        return reshape(index(reshape(input, 1), at), ())
-    return index(input, (*[slice(None)] * d, at))
+        return reshape(reshape(input, 1)[index], ())
+    return input[(*_before(d), index)]
 
 
-def size(input: Any, dim: int | None = None) -> Any:
-    """Return the shape, or one size of it."""
-    shape = Size(input.array.shape)
-    return shape if dim is None else shape[axis(dim, len(shape))]
-
-
-def numel(input: Any) -> int:
-    """Return the number of elements."""
-    return input.array.size
-
-
-def _matrix(name: str, array: np.ndarray) -> None:
-    if array.ndim < 2:
-        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-
-
-@differentiable("TrilBackward0")
-def tril(input: np.ndarray, diagonal: int = 0) -> Any:
-    """Return the lower triangle of the last two dims, the rest zero.
-
-    Example:
-        >>> import minnet
-        >>> minnet.tril(minnet.ones(2, 2))
-        tensor([[1., 0.],
-                [1., 1.]])
-    """
-    _matrix("tril", input)
-    return kernels.contiguous(np.tril(input, diagonal)), (lambda dy: np.tril(dy, diagonal),)
-
-
-@differentiable("TriuBackward0")
-def triu(input: np.ndarray, diagonal: int = 0) -> Any:
-    """Return the upper triangle of the last two dims, the rest zero. See `tril`."""
-    _matrix("triu", input)
-    return kernels.contiguous(np.triu(input, diagonal)), (lambda dy: np.triu(dy, diagonal),)
-
-
-@differentiable("DiagBackward0")
-def diag(input: np.ndarray, diagonal: int = 0) -> Any:
-    """Return the matrix with a vector on its diagonal, or a copy of the diagonal of a matrix.
-
-    Raises:
-        RuntimeError: if the tensor has neither one nor two dims.
-
-    Example:
-        >>> import minnet
-        >>> minnet.diag(minnet.tensor([1, 2]))
-        tensor([[1, 0],
-                [0, 2]])
-    """
-    if input.ndim not in (1, 2):
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
-    shape = input.shape
-
-    def dx(dy: np.ndarray) -> np.ndarray:
-        if dy.ndim == 2:
-            return np.diagonal(dy, diagonal).copy()
-        gradient = np.zeros(shape, dy.dtype)
-        n = len(dy)
-        rows = np.arange(n) + max(-diagonal, 0)
-        gradient[rows, np.arange(n) + max(diagonal, 0)] = dy
-        return gradient
-
-    return np.diag(input, diagonal).copy(), (dx,)
-
-
-def repeat(input: Any, *sizes: Any) -> Any:
-    """Return a tensor of copies side by side: `sizes` of them along each dim.
-
-    Raises:
-        RuntimeError: if there are fewer sizes than dims, or one is negative.
-
-    Example:
-        >>> import minnet
-        >>> minnet.tensor([1, 2]).repeat(2, 2)
-        tensor([[1, 2, 1, 2],
-                [1, 2, 1, 2]])
-    """
-    given = ints(sizes)
-    shape = input.array.shape
-    extra = len(given) - len(shape)
-    if extra < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-            "tensor"
-        )
-    if builtins.any(k < 0 for k in given):
-        raise RuntimeError(f"Trying to create tensor with negative dimension: repeat{given}")
-    full = (1,) * extra + shape
-    spread = reshape(input, tuple(v for n in full for v in (1, n)))
-    wide = expand(spread, tuple(v for k, n in zip(given, full, strict=True) for v in (k, n)))
-    out = reshape(wide, tuple(k * n for k, n in zip(given, full, strict=True)))
-    return clone(out) if out.counter() is input.counter() else out  # nothing was repeated
-
-
-def view_as(input: Any, other: Any) -> Any:
-    """Return a view in the shape of `other`."""
-    return view(input, *other.array.shape)
-
-
-def reshape_as(input: Any, other: Any) -> Any:
-    """Return the elements in the shape of `other`."""
-    return reshape(input, *other.array.shape)
-
-
-def nonzero(input: Any) -> Any:
-    """Return the indices of the nonzero elements, a row for each.
-
-    Example:
-        >>> import minnet
-        >>> minnet.nonzero(minnet.tensor([0, 3, 4]))
-        tensor([[1],
-                [2]])
-    """
-    return wrap(np.argwhere(input.array))
-
-
-def masked_select(input: Any, mask: Any) -> Any:
+@composite(out=True)
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """Return the elements where `mask` is true, in one dim.
 
     Raises:
@@ -933,4 +1195,116 @@ def masked_select(input: Any, mask: Any) -> Any:
     if mask.array.dtype != bool:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = np.broadcast_shapes(input.array.shape, mask.array.shape)
-    return index(expand(input, *shape), expand(mask, *shape))
+    return expand(input, shape)[expand(mask, shape)]
+
+
+@operation("", dynamic=True, quiet=True)
+def nonzero(input: Tensor) -> Tensor:
+    """Return the indices of the nonzero elements, a row for each.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nonzero(minnet.tensor([0, 3, 4]))
+        tensor([[1],
+                [2]])
+    """
+    return np.argwhere(input)
+
+
+# Sizes and matrices
+
+
+@composite(where="Tensor")
+def size(input: Tensor, dim: int | None = None) -> Any:
+    """Return the shape, or one size of it.
+
+    Example:
+        >>> import minnet
+        >>> minnet.zeros(2, 3).size(), minnet.zeros(2, 3).size(1)
+        (torch.Size([2, 3]), 3)
+    """
+    shape = Size(input.array.shape)
+    return shape if dim is None else shape[axis(dim, len(shape))]
+
+
+@composite
+def numel(input: Tensor) -> int:
+    """Return the number of elements.
+
+    Example:
+        >>> import minnet
+        >>> minnet.numel(minnet.zeros(2, 3))
+        6
+    """
+    return input.array.size
+
+
+def _matrix(name: str, array: np.ndarray) -> None:
+    if array.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+
+
+@operation("TrilBackward0", lambda V, dy, diagonal: V.tril(dy, diagonal), inplace=True, quiet=True)
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Return the lower triangle of the last two dims, the rest zero.
+
+    Example:
+        >>> import minnet
+        >>> minnet.tril(minnet.ones(2, 2))
+        tensor([[1., 0.],
+                [1., 1.]])
+    """
+    _matrix("tril", input)
+    return kernels.contiguous(np.tril(input, diagonal))
+
+
+@operation("TriuBackward0", lambda V, dy, diagonal: V.triu(dy, diagonal), inplace=True, quiet=True)
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Return the upper triangle of the last two dims, the rest zero.
+
+    Example:
+        >>> import minnet
+        >>> minnet.triu(minnet.ones(2, 2), 1)
+        tensor([[0., 1.],
+                [0., 0.]])
+    """
+    _matrix("triu", input)
+    return kernels.contiguous(np.triu(input, diagonal))
+
+
+def _shape_of_diag(shapes: Any, diagonal: int) -> tuple[int, ...]:
+    return np.diag(np.broadcast_to(0, shapes[0]), diagonal).shape
+
+
+@operation(
+    "DiagBackward0",
+    lambda V, dy, diagonal, shapes: V.diag_back(dy, diagonal, shapes[0]),
+    quiet=True,
+    shape=_shape_of_diag,
+)
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Return the matrix with a vector on its diagonal, or a copy of the diagonal of a matrix.
+
+    Raises:
+        RuntimeError: if the tensor has neither one nor two dims.
+
+    Example:
+        >>> import minnet
+        >>> minnet.diag(minnet.tensor([1, 2]))
+        tensor([[1, 0],
+                [0, 2]])
+    """
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    return np.diag(input, diagonal).copy()
+
+
+@_internal("DiagBackward0", lambda V, dy, diagonal: V.diag(dy, diagonal))
+def diag_back(input: Tensor, diagonal: int, shape: tuple[int, ...]) -> Tensor:
+    """Return the adjoint of `diag`: a matrix's diagonal, or a vector on that of a shape's zeros."""
+    if len(shape) == 1:
+        return np.diagonal(input, diagonal).copy()
+    result = kernels.zeros(shape, input)
+    at = np.arange(len(input))
+    result[at + max(-diagonal, 0), at + max(diagonal, 0)] = input
+    return result

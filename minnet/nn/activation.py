@@ -4,25 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from minnet import functional as F
+from minnet.nn import functional as F
 from minnet.nn.module import Module
 
 
-class _InPlace(Module):
-    """What activations share that can overwrite their input: the flag, and how it prints."""
+class _Activation(Module):
+    """What activations share: `forward`, by a function's name, and how the attributes print.
 
+    The attributes that `__init__` sets by its parameters are the function's further arguments. With
+    `inplace` its in-place form is called.
+    """
+
+    _names: tuple[str, ...]
+
+    def __init_subclass__(cls, function: str = "", **options: Any):
+        super().__init_subclass__(**options)
+        if not function:
+            return
+        code = cls.__init__.__code__
+        parameters = code.co_varnames[1 : code.co_argcount]
+        names = cls._names = tuple(name for name in parameters if name != "inplace")
+        call: Any = getattr(F, function)
+        in_place: Any = getattr(F, f"{function}_") if "inplace" in parameters else None
+
+        def forward(self: Any, input: Any) -> Any:
+            attributes = self.__dict__
+            chosen = in_place if attributes.get("inplace") else call
+            return chosen(input, *map(attributes.__getitem__, names))
+
+        # One for each class, by which a Sequential knows it.
+        cls.forward = forward if parameters else lambda self, input: call(input)
+
+    def extra_repr(self) -> str:
+        given = [f"{name}={getattr(self, name)!r}" for name in self._names]
+        return ", ".join(given + ["inplace=True"] * bool(getattr(self, "inplace", False)))
+
+
+class _InPlace(_Activation):
     def __init__(self, inplace: bool = False):
         super().__init__()
         self.inplace = inplace
 
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
-    def _with_flag(self, extra: str) -> str:
-        return f"{extra}, inplace=True" if self.inplace else extra
-
-
-class ReLU(_InPlace):
+class ReLU(_InPlace, function="relu"):
     """max(0, x). Its derivative at 0 is 0.
 
     Args:
@@ -34,11 +58,8 @@ class ReLU(_InPlace):
         tensor([0., 0., 2.])
     """
 
-    def forward(self, input: Any) -> Any:
-        return F.relu(input, inplace=self.inplace)
 
-
-class Hardtanh(_InPlace):
+class Hardtanh(_InPlace, function="hardtanh"):
     """x, limited to the range from `min_val` to `max_val`.
 
     Raises:
@@ -57,12 +78,6 @@ class Hardtanh(_InPlace):
         self.min_val = min_val
         self.max_val = max_val
 
-    def forward(self, input: Any) -> Any:
-        return F.hardtanh(input, self.min_val, self.max_val, inplace=self.inplace)
-
-    def extra_repr(self) -> str:
-        return self._with_flag(f"min_val={self.min_val}, max_val={self.max_val}")
-
 
 class ReLU6(Hardtanh):
     """min(max(0, x), 6).
@@ -80,7 +95,35 @@ class ReLU6(Hardtanh):
         return "inplace=True" if self.inplace else ""
 
 
-class LeakyReLU(_InPlace):
+class Hardswish(_InPlace, function="hardswish"):
+    """x · ReLU6(x + 3) / 6.
+
+    Howard and others (2019), "Searching for MobileNetV3".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardswish()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3333,  1.6667])
+    """
+
+    def extra_repr(self) -> str:
+        return ""  # as torch's
+
+
+class Hardsigmoid(_InPlace, function="hardsigmoid"):
+    """ReLU6(x + 3) / 6.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardsigmoid()(minnet.tensor([-1.0, 2.0]))
+        tensor([0.3333, 0.8333])
+    """
+
+    def extra_repr(self) -> str:
+        return ""  # as torch's
+
+
+class LeakyReLU(_InPlace, function="leaky_relu"):
     """x where x > 0, else `negative_slope` · x.
 
     Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic models".
@@ -95,14 +138,8 @@ class LeakyReLU(_InPlace):
         super().__init__(inplace)
         self.negative_slope = negative_slope
 
-    def forward(self, input: Any) -> Any:
-        return F.leaky_relu(input, self.negative_slope, inplace=self.inplace)
 
-    def extra_repr(self) -> str:
-        return self._with_flag(f"negative_slope={self.negative_slope}")
-
-
-class ELU(_InPlace):
+class ELU(_InPlace, function="elu"):
     """x where x > 0, else `alpha` · (exp(x) − 1).
 
     Clevert, Unterthiner, Hochreiter (2015), "Fast and accurate deep network learning by exponential
@@ -118,14 +155,24 @@ class ELU(_InPlace):
         super().__init__(inplace)
         self.alpha = alpha
 
-    def forward(self, input: Any) -> Any:
-        return F.elu(input, self.alpha, inplace=self.inplace)
 
-    def extra_repr(self) -> str:
-        return self._with_flag(f"alpha={self.alpha}")
+class CELU(_InPlace, function="celu"):
+    """x where x > 0, else `alpha` · (exp(x / `alpha`) − 1).
+
+    Barron (2017), "Continuously differentiable exponential linear units".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.CELU(2.0)(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.7869,  2.0000])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
+        super().__init__(inplace)
+        self.alpha = alpha
 
 
-class SELU(_InPlace):
+class SELU(_InPlace, function="selu"):
     """The ELU scaled so that N(0, 1) keeps its mean and variance.
 
     Klambauer, Unterthiner, Mayr, Hochreiter (2017), "Self-normalizing neural networks".
@@ -136,11 +183,8 @@ class SELU(_InPlace):
         tensor([-1.1113,  2.1014])
     """
 
-    def forward(self, input: Any) -> Any:
-        return F.selu(input, inplace=self.inplace)
 
-
-class SiLU(_InPlace):
+class SiLU(_InPlace, function="silu"):
     """x · sigmoid(x), also known as swish.
 
     Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units for neural network function
@@ -152,11 +196,20 @@ class SiLU(_InPlace):
         tensor([-0.2689,  1.7616])
     """
 
-    def forward(self, input: Any) -> Any:
-        return F.silu(input, inplace=self.inplace)
+
+class Mish(_InPlace, function="mish"):
+    """x · tanh(log(1 + exp(x))).
+
+    Misra (2019), "Mish: a self regularized non-monotonic activation function".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Mish()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.3034,  1.9440])
+    """
 
 
-class GELU(Module):
+class GELU(_Activation, function="gelu"):
     """x · Φ(x) with Φ the standard normal distribution function.
 
     Hendrycks, Gimpel (2016), "Gaussian error linear units (GELUs)".
@@ -174,14 +227,8 @@ class GELU(Module):
         super().__init__()
         self.approximate = approximate
 
-    def forward(self, input: Any) -> Any:
-        return F.gelu(input, approximate=self.approximate)
 
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
-
-
-class Sigmoid(Module):
+class Sigmoid(_Activation, function="sigmoid"):
     """1 / (1 + exp(−x)).
 
     Example:
@@ -190,11 +237,8 @@ class Sigmoid(Module):
         tensor([0.5000, 0.8808])
     """
 
-    def forward(self, input: Any) -> Any:
-        return F.sigmoid(input)
 
-
-class LogSigmoid(Module):
+class LogSigmoid(_Activation, function="logsigmoid"):
     """log(1 / (1 + exp(−x))).
 
     Example:
@@ -203,11 +247,8 @@ class LogSigmoid(Module):
         tensor([-0.6931, -0.1269])
     """
 
-    def forward(self, input: Any) -> Any:
-        return F.logsigmoid(input)
 
-
-class Tanh(Module):
+class Tanh(_Activation, function="tanh"):
     """(exp(x) − exp(−x)) / (exp(x) + exp(−x)).
 
     Example:
@@ -216,11 +257,8 @@ class Tanh(Module):
         tensor([0.0000, 0.7616])
     """
 
-    def forward(self, input: Any) -> Any:
-        return F.tanh(input)
 
-
-class Softplus(Module):
+class Softplus(_Activation, function="softplus"):
     """log(1 + exp(`beta` · x)) / `beta`; x itself where `beta` · x > `threshold`.
 
     Example:
@@ -234,14 +272,18 @@ class Softplus(Module):
         self.beta = beta
         self.threshold = threshold
 
-    def forward(self, input: Any) -> Any:
-        return F.softplus(input, self.beta, self.threshold)
 
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
+class Softsign(_Activation, function="softsign"):
+    """x / (1 + |x|).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Softsign()(minnet.tensor([-1.0, 3.0]))
+        tensor([-0.5000,  0.7500])
+    """
 
 
-class Softmax(Module):
+class Softmax(_Activation, function="softmax"):
     """exp(x) / Σ exp(x) along `dim`: positive numbers that sum to 1.
 
     Example:
@@ -255,14 +297,8 @@ class Softmax(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, input: Any) -> Any:
-        return F.softmax(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class LogSoftmax(Module):
+class LogSoftmax(_Activation, function="log_softmax"):
     """x − log Σ exp(x) along `dim`.
 
     Example:
@@ -275,8 +311,9 @@ class LogSoftmax(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, input: Any) -> Any:
-        return F.log_softmax(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+__all__ = [
+    name
+    for name, value in globals().items()
+    if isinstance(value, type) and issubclass(value, _Activation) and name[0] != "_"
+]

@@ -27,6 +27,13 @@ FORWARDS: dict[Any, str] = {
 }
 
 
+def _position(index: Any, n: int) -> int:
+    i = operator.index(index)
+    if not -n <= i < n:
+        raise IndexError(f"index {i} is out of range")
+    return i % n
+
+
 class _Ordered(Module):
     """What `Sequential` and `ModuleList` share: children by position."""
 
@@ -37,10 +44,7 @@ class _Ordered(Module):
         return iter(self._modules.values())
 
     def _name(self, index: Any) -> str:
-        i, n = operator.index(index), len(self)
-        if not -n <= i < n:
-            raise IndexError(f"index {i} is out of range")
-        return next(islice(self._modules, i % n, None))
+        return next(islice(self._modules, _position(index, len(self)), None))
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._name(index), module)
@@ -367,10 +371,7 @@ class ParameterList(_Parameters):
         return self._size
 
     def _name(self, index: Any) -> str:
-        i = operator.index(index)
-        if not -self._size <= i < self._size:
-            raise IndexError(f"index {i} is out of range")
-        return str(i % self._size)
+        return str(_position(index, self._size))
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

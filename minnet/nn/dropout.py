@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minnet.functional import dropout
+from minnet.functional.dropout import dropout
 from minnet.nn.module import Module
 
 

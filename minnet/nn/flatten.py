@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minnet.functional import flatten, unflatten
+from minnet.functional.shape import flatten, unflatten
 from minnet.nn.module import Module
 
 

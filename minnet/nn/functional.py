@@ -4,4 +4,4 @@ from minnet import functional  # noqa: F401 - declares them
 from minnet.operation import exported
 
 globals().update(exported("F"))
-__all__ = sorted(exported("F"))  # noqa: PLE0605
+__all__ = sorted(exported("F"))

@@ -8,10 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from minnet.autograd import is_grad_enabled, record, wrap
+from minnet import operation
+from minnet.creation import zeros_like
+from minnet.mode import is_grad_enabled
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 
 class Hook(NamedTuple):
@@ -73,59 +74,52 @@ def register(hooks: OrderedDict[int, Any], hook: Any, prepend: bool = False) -> 
 Gradients = tuple[Tensor | None, ...]
 
 
+def _shown(V: Any, dy: Any, wanted: Any, hook: Any) -> list[Any]:
+    """Return the gradients after `hook` has seen, and perhaps replaced, all of them together."""
+    recorded = V is operation.tensors
+    found = hook([g if g is None or recorded else wrap(g) for g in dy])
+    return [g if g is None or recorded else g.array for g in found]
+
+
+@operation.operation(
+    "BackwardHookFunctionBackward", joint=_shown, variadic=True, several=True, fills=False,
+    where="", quiet=True, shape=lambda shapes: tuple(shapes),
+)  # fmt: skip
+def _watched(tensors: Any, hook: Any) -> Any:
+    """Return the same arrays: identities, which show `hook` all their gradients."""
+    return tensors
+
+
 def _watch(
     values: tuple[Any, ...], hook: Callable[[list[Tensor | None], list[bool]], Sequence[Any] | None]
 ) -> tuple[Any, ...]:
     """Return `values` with identities behind the tensors, which show `hook` all their gradients.
 
-    The gradients meet in one vector before any is passed on, so a hook sees them together and can
-    replace them. `hook(gradients, arrived)` gets one gradient for each value (None where that is
-    no tensor) and whether one came; one that did not is zero. The forward copies nothing.
+    `hook(gradients, arrived)` gets one gradient for each value (None where that is no tensor) and
+    whether one came; one that did not is zero. It may return others. The forward copies nothing.
     """
     flowing = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
-    arrays = [values[k].array for k in flowing]
-    ends = np.cumsum([a.size for a in arrays]).tolist()
-    slices = [slice(end - a.size, end) for a, end in zip(arrays, ends, strict=True)]
-    # Nothing reads the vector's values, only its size and dtype.
-    joined = wrap(np.broadcast_to(np.zeros((), np.result_type(*arrays)), ends[-1:]))
-    arrived: set[int] = set()
+    like = [wrap(v.array) if isinstance(v, Tensor) else None for v in values]
 
-    def part(i: int) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda dy: dy[slices[i]].reshape(arrays[i].shape)
-
-    def place(i: int) -> Callable[[np.ndarray], np.ndarray]:
-        def vjp(dy: np.ndarray) -> np.ndarray:
-            arrived.add(flowing[i])
-            gradient = np.zeros(ends[-1], joined.array.dtype)
-            gradient[slices[i]] = dy.ravel()
-            return gradient
-
-        return vjp
-
-    def called(gradient: Tensor) -> Tensor | None:
-        gradients: list[Tensor | None] = [
-            wrap(np.zeros_like(v.array)) if isinstance(v, Tensor) else None for v in values
-        ]
-        for i, k in enumerate(flowing):
-            gradients[k] = wrap(part(i)(gradient.array).astype(arrays[i].dtype))
-        came = [k in arrived for k in range(len(values))]
-        arrived.clear()
-        replaced = hook(gradients, came)
+    def called(dys: list[Any]) -> list[Any]:
+        arrived = [False] * len(values)
+        gradients: list[Any] = [None if x is None else zeros_like(x) for x in like]
+        for k, g in zip(flowing, dys, strict=True):
+            if g is not None:
+                gradients[k], arrived[k] = g, True
+        replaced = hook(gradients, arrived)
         if replaced is None:
-            return None
-        new = np.zeros_like(gradient.array)
-        for i, k in enumerate(flowing):
-            if replaced[k] is not None:
-                new[slices[i]] = np.broadcast_to(replaced[k].array, arrays[i].shape).ravel()
-        return wrap(new)
+            return [gradients[k] for k in flowing]
+        new = [replaced[k] for k in flowing]
+        return [
+            g if g is None else g.expand(*values[k].shape)
+            for g, k in zip(new, flowing, strict=True)
+        ]
 
-    name = "BackwardHookFunctionBackward"
-    record(name, [values[k] for k in flowing], joined, [part(i) for i in range(len(flowing))])
-    joined.register_hook(called)
+    outs = _watched([values[k] for k in flowing], called)
     watched = list(values)
-    for i, k in enumerate(flowing):
-        out = values[k].detach()
-        record(name, [joined], out, [place(i)])
+    for k, out in zip(flowing, outs, strict=True):
+        out._counter = values[k].counter()
         watched[k] = out
     return tuple(watched)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from minnet.creation import empty
-from minnet.functional import linear
+from minnet.functional.linear import linear
 from minnet.nn import init
 from minnet.nn.module import Module
 from minnet.nn.parameter import Parameter

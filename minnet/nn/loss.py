@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
-from minnet import functional as F
+from minnet.nn import functional as F
 from minnet.nn.module import Module
 
 
 class _Loss(Module):
     """A loss over a batch, reduced to its "mean" or "sum", or not at all ("none").
 
-    `size_average` and `reduce` are torch's old way to say so; they warn.
+    A class names its function, whose further parameters are those of `__init__` and become
+    attributes. `size_average` and `reduce` are torch's old way to say the reduction; they warn.
     """
 
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"):
+    _function: Any
+    _signature: inspect.Signature
+
+    def __init_subclass__(cls, function: str = "", **options: Any):
+        super().__init_subclass__(**options)
+        if not function:
+            return
+        cls._function = staticmethod(getattr(F, function))
+        _, _, *parameters = inspect.signature(cls._function).parameters.values()
+        cls._signature = inspect.Signature(parameters)
+        if "__init__" not in vars(cls):
+
+            def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+                self._set(args, kwargs)
+
+            self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+            __init__.__signature__ = inspect.Signature([self, *parameters])  # type: ignore[attr-defined]
+            cls.__init__ = __init__  # type: ignore[method-assign]
+
+    def _set(self, args: Any, kwargs: Any) -> None:
         super().__init__()
+        try:
+            given = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}.__init__() {error}") from None
+        given.apply_defaults()
+        options = given.arguments
+        size_average, reduce = options.pop("size_average", None), options.pop("reduce", None)
         if size_average is not None or reduce is not None:
-            if reduce is False:
-                reduction = "none"
-            else:
-                reduction = "sum" if size_average is False else "mean"
+            average = "sum" if size_average is False else "mean"
+            options["reduction"] = "none" if reduce is False else average
             warnings.warn(
                 "size_average and reduce args will be deprecated, please use "
-                f"reduction='{reduction}' instead.",
-                stacklevel=2,
+                f"reduction='{options['reduction']}' instead.",
+                stacklevel=3,
             )
-        self.reduction = reduction
+        self._options = tuple(options)
+        for name, value in options.items():
+            if "weight" in name:
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def forward(self, input: Any, target: Any) -> Any:
+        options = {name: getattr(self, name) for name in self._options}
+        return self._function(input, target, **options)
 
 
-class L1Loss(_Loss):
+class L1Loss(_Loss, function="l1_loss"):
     """|x − y|.
 
     Example:
@@ -39,11 +74,8 @@ class L1Loss(_Loss):
         tensor(1.5000)
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.l1_loss(input, target, reduction=self.reduction)
 
-
-class MSELoss(_Loss):
+class MSELoss(_Loss, function="mse_loss"):
     """(x − y)².
 
     Example:
@@ -52,11 +84,8 @@ class MSELoss(_Loss):
         tensor(2.5000)
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.mse_loss(input, target, reduction=self.reduction)
 
-
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(_Loss, function="smooth_l1_loss"):
     """(x − y)² / (2 `beta`) where |x − y| < `beta`, else |x − y| − `beta`/2.
 
     Girshick (2015), "Fast R-CNN".
@@ -67,21 +96,8 @@ class SmoothL1Loss(_Loss):
         tensor(0.8125)
     """
 
-    def __init__(
-        self,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-        beta: float = 1.0,
-    ):
-        super().__init__(size_average, reduce, reduction)
-        self.beta = beta
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
-
-
-class HuberLoss(_Loss):
+class HuberLoss(_Loss, function="huber_loss"):
     """(x − y)²/2 where |x − y| < `delta`, else `delta` · (|x − y| − `delta`/2).
 
     Huber (1964), "Robust estimation of a location parameter".
@@ -98,14 +114,10 @@ class HuberLoss(_Loss):
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
         if not isinstance(delta, float | int):
             raise TypeError(f"delta must be a float or int, got: {type(delta)}")
-        super().__init__(reduction=reduction)
-        self.delta = delta
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
+        self._set((reduction, delta), {})
 
 
-class NLLLoss(_Loss):
+class NLLLoss(_Loss, function="nll_loss"):
     """−`weight`[y] · x[y], for log-probabilities x, as `LogSoftmax` gives them, and classes y.
 
     Args:
@@ -122,29 +134,8 @@ class NLLLoss(_Loss):
         tensor(0.3000)
     """
 
-    def __init__(
-        self,
-        weight: Any = None,
-        size_average: Any = None,
-        ignore_index: int = -100,
-        reduce: Any = None,
-        reduction: str = "mean",
-    ):
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.nll_loss(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-        )
-
-
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(_Loss, function="cross_entropy"):
     """−log softmax(x)[y], for logits x and classes y: `LogSoftmax` and `NLLLoss` in one.
 
     Args:
@@ -162,32 +153,8 @@ class CrossEntropyLoss(_Loss):
         tensor(2.3026, grad_fn=<NllLossBackward0>)
     """
 
-    def __init__(
-        self,
-        weight: Any = None,
-        size_average: Any = None,
-        ignore_index: int = -100,
-        reduce: Any = None,
-        reduction: str = "mean",
-        label_smoothing: float = 0.0,
-    ):
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
-        self.label_smoothing = label_smoothing
 
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
-
-
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(_Loss, function="binary_cross_entropy_with_logits"):
     """−(p · y log σ(x) + (1 − y) log(1 − σ(x))) · w for logits x and probabilities y.
 
     Args:
@@ -199,24 +166,3 @@ class BCEWithLogitsLoss(_Loss):
         >>> minnet.nn.BCEWithLogitsLoss()(minnet.tensor([0.0, 2.0]), minnet.tensor([1.0, 1.0]))
         tensor(0.4100)
     """
-
-    def __init__(
-        self,
-        weight: Any = None,
-        size_average: Any = None,
-        reduce: Any = None,
-        reduction: str = "mean",
-        pos_weight: Any = None,
-    ):
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
-        self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return F.binary_cross_entropy_with_logits(
-            input,
-            target,
-            self.weight,
-            pos_weight=self.pos_weight,
-            reduction=self.reduction,
-        )

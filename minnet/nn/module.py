@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from minnet import dtypes
-from minnet.autograd import no_grad
 from minnet.devices import device as Device
+from minnet.mode import no_grad
 from minnet.nn.hooks import Hook, RemovableHandle, call_with_hooks, register
 from minnet.nn.members import REGISTRIES, Members
 from minnet.nn.parameter import Parameter
@@ -16,11 +16,15 @@ from minnet.nn.state import IncompatibleKeys, load, own_state
 from minnet.tensor import Tensor
 
 M = TypeVar("M", bound="Module")
+HOOKS = (
+    "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks",
+    "_state_dict_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks",
+)  # fmt: skip
 
 
 def typename(value: Any) -> str:
     """Return the name of a value's type (or of a class) as torch's messages give it."""
-    if isinstance(value, Tensor) and type(value) is Tensor:
+    if isinstance(value, Tensor):
         return f"torch.{dtypes.of(value.array).tensor_type}Tensor"
     cls = value if isinstance(value, type) else type(value)
     module = "" if cls.__module__ in ("builtins", "__builtin__") else f"{cls.__module__}."
@@ -102,15 +106,7 @@ class Module:
         attributes["training"] = True
         attributes["_hooked"] = False
         attributes["_non_persistent_buffers_set"] = set()
-        for hooks in (
-            "_forward_pre_hooks",
-            "_forward_hooks",
-            "_backward_pre_hooks",
-            "_backward_hooks",
-            "_state_dict_pre_hooks",
-            "_state_dict_hooks",
-            "_load_state_dict_pre_hooks",
-        ):
+        for hooks in HOOKS:
             attributes[hooks] = OrderedDict()
 
     # Attributes and registration
@@ -136,35 +132,26 @@ class Module:
             if "_modules" not in attributes:
                 raise AttributeError("cannot assign module before Module.__init__() call")
             self._move("_modules", name, value)
-        elif "_modules" in attributes:
-            if name in attributes["_parameters"]:
-                if value is not None:
-                    raise TypeError(
-                        f"cannot assign '{typename(value)}' as parameter '{name}' "
-                        "(torch.nn.Parameter or None expected)"
-                    )
-                attributes["_parameters"][name] = None
-            elif name in attributes["_modules"]:
-                if value is not None:
-                    raise TypeError(
-                        f"cannot assign '{typename(value)}' as child module '{name}' "
-                        "(torch.nn.Module or None expected)"
-                    )
-                attributes["_modules"][name] = None
-            elif name in attributes["_buffers"]:
-                if value is not None and not isinstance(value, Tensor):
-                    raise TypeError(
-                        f"cannot assign '{typename(value)}' as buffer '{name}' "
-                        "(torch.nn.Buffer, torch.Tensor or None expected)"
-                    )
-                attributes["_buffers"][name] = value
-            elif name in REGISTRIES:
-                members = dict(value)  # it may be the registry itself
-                attributes[name].clear()
-                attributes[name].update(members)
-            else:
-                super().__setattr__(name, value)
+        elif "_modules" not in attributes:
+            super().__setattr__(name, value)
+        elif name in REGISTRIES:
+            members = dict(value)  # it may be the registry itself
+            attributes[name].clear()
+            attributes[name].update(members)
         else:
+            for registry, kind, expected in (
+                ("_parameters", "parameter", "torch.nn.Parameter"),
+                ("_modules", "child module", "torch.nn.Module"),
+                ("_buffers", "buffer", "torch.nn.Buffer, torch.Tensor"),
+            ):
+                if name in attributes[registry]:
+                    if value is not None and not (kind == "buffer" and isinstance(value, Tensor)):
+                        raise TypeError(
+                            f"cannot assign '{typename(value)}' as {kind} '{name}' "
+                            f"({expected} or None expected)"
+                        )
+                    attributes[registry][name] = value
+                    return
             super().__setattr__(name, value)
 
     def _move(self, registry: str, name: str, value: Any) -> None:
@@ -203,6 +190,12 @@ class Module:
         if hasattr(self, name) and name not in self.__dict__[registry]:
             raise KeyError(f"attribute '{name}' already exists")
 
+    def _check_kind(self, value: Any, kind: type, place: str) -> None:
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(
+                f"cannot assign '{typename(value)}' object to {place} or None required)"
+            )
+
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter, or reserve its name with None.
 
@@ -211,11 +204,7 @@ class Module:
             TypeError: if `param` is neither a Parameter nor None.
         """
         self._check_name("_parameters", "parameter", name)
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"cannot assign '{typename(param)}' object to parameter '{name}' "
-                "(torch.nn.Parameter or None required)"
-            )
+        self._check_kind(param, Parameter, f"parameter '{name}' (torch.nn.Parameter")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -231,11 +220,7 @@ class Module:
             TypeError: if `tensor` is neither a tensor nor None.
         """
         self._check_name("_buffers", "buffer", name)
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
-                "(torch Tensor or None required)"
-            )
+        self._check_kind(tensor, Tensor, f"buffer '{name}' (torch Tensor")
         self._buffers[name] = tensor
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -265,14 +250,18 @@ class Module:
         Raises:
             AttributeError: if there is none.
         """
-        module: Any = self
+        module = self
         for name in target.split(".") if target else ():
-            if not hasattr(module, name):
-                raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
-            module = getattr(module, name)
-            if not isinstance(module, Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
+            module = module._attribute(name, Module, "nn.Module")
         return module
+
+    def _attribute(self, name: str, kind: type, what: str) -> Any:
+        if not hasattr(self, name):
+            raise AttributeError(f"{self._get_name()} has no attribute `{name}`")
+        found = getattr(self, name)
+        if not isinstance(found, kind):
+            raise AttributeError(f"`{name}` is not an {what}")
+        return found
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
         """Put a module at a dotted path; with `strict` only in place of another.
@@ -287,11 +276,8 @@ class Module:
             raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
-        if hasattr(parent, name):
-            if not isinstance(getattr(parent, name), Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
-        elif strict:
-            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        if strict or hasattr(parent, name):
+            parent._attribute(name, Module, "nn.Module")
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
@@ -301,13 +287,7 @@ class Module:
             AttributeError: if there is none.
         """
         path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        if not hasattr(module, name):
-            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
-        parameter = getattr(module, name)
-        if not isinstance(parameter, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
-        return parameter
+        return self.get_submodule(path)._attribute(name, Parameter, "nn.Parameter")
 
     def get_buffer(self, target: str) -> Tensor:
         """Return the buffer at a dotted path such as "norm.running_mean".
@@ -317,11 +297,10 @@ class Module:
         """
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
-        if not hasattr(module, name):
-            raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
+        buffer = module._attribute(name, object, "")
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
-        return getattr(module, name)
+        return buffer
 
     # Walks
 

@@ -43,7 +43,7 @@ class Parameter(Tensor):
             )
         self = super().__new__(cls)
         self.array = data.array
-        self._version = data.counter()
+        self._counter = data.counter()
         self._requires_grad = bool(requires_grad)
         hand_on(data, self)
         return self

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minnet import dtypes
-from minnet.autograd import no_grad, wrap
+from minnet.mode import no_grad
 from minnet.nn.init.provenance import note_loaded
 from minnet.nn.parameter import Parameter
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 if TYPE_CHECKING:
     from minnet.nn.module import Module

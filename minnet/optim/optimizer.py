@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
-from minnet.autograd import enable_grad, wrap
+from minnet import kernels
+from minnet.mode import enable_grad
+from minnet.nn.module import typename
 from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 Group = dict[str, Any]
 # torch's choices of implementation: there is one here, fused over all parameters of a group.
@@ -40,7 +42,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                f"but got {_typename(params)}"
+                f"but got {typename(params)}"
             )
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
@@ -54,11 +56,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "defaults": self.defaults,
-            "state": self.state,
-            "param_groups": self.param_groups,
-        }
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -95,7 +93,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}"
+                    f"optimizer can only optimize Tensors, but one of the params is {typename(p)}"
                 )
             if not (p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
@@ -251,11 +249,20 @@ class Optimizer:
                 )
 
 
-def _typename(x: Any) -> str:
-    if isinstance(x, Tensor):
-        return f"torch.{dtypes.of(x.array).tensor_type}Tensor"
-    module = type(x).__module__
-    return type(x).__qualname__ if module == "builtins" else f"{module}.{type(x).__qualname__}"
+def options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return of what an optimizer's `__init__` was given, its `locals()`, a group's options."""
+    return {k: v for k, v in given.items() if k not in ("self", "params", "__class__")}
+
+
+def not_negative(options: dict[str, float]) -> None:
+    """Check options by what an error calls them.
+
+    Raises:
+        ValueError: if one is below 0 or NaN.
+    """
+    for name, value in options.items():
+        if not 0.0 <= value:
+            raise ValueError(f"Invalid {name}: {value}")
 
 
 def _copied(value: Any, p: Tensor, key: Any = None) -> Any:

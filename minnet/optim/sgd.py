@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import wrap
-from minnet.optim.optimizer import Group, Optimizer, row, trained, written
+from minnet.optim.optimizer import Group, Optimizer, not_negative, options, row, trained, written
+from minnet.variable import wrap
 
 _options = itemgetter("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
@@ -66,25 +66,11 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= momentum:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        defaults = options(locals())
+        checked = {"learning rate": lr, "momentum value": momentum}
+        not_negative({**checked, "weight_decay value": weight_decay})
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
         super().__init__(params, defaults)
 
     def update(self, group: Group) -> None:

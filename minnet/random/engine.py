@@ -48,22 +48,23 @@ class Engine:
         return first
 
     def fill(
-        self, distribution: str, array: np.ndarray, *arguments: Any, start: int, progress: Progress
+        self, kind: str, array: np.ndarray, *args: Any, start: int = 0, progress: Progress = None
     ) -> None:
         """Fill an array: "uniform", "normal", "trunc_normal", "bernoulli", "exponential", or
         "integers", with the arguments that the kernel of this name takes.
         """
         raise NotImplementedError
 
-    def any_integers(self, array: np.ndarray, high: int, *, start: int, progress: Progress) -> None:
+    def any_integers(self, array: np.ndarray, high: int, **place: Any) -> None:
         """Fill an array with whole numbers from [0, high), the range of its dtype."""
-        self.fill("integers", array, 0, high, start=start, progress=progress)
+        self.fill("integers", array, 0, high, **place)
 
     def permutation(self, n: int) -> np.ndarray:
         """Return a random order of 0 … n - 1 as int64."""
         raise NotImplementedError
 
-    # One pass of a `DataLoader`; `own` says that it was given a generator
+    # One pass of a `DataLoader`, of which torch draws more than the order; `own` says that the
+    # loader was given a generator
 
     def begin_pass(self) -> None:
         """Draw what a pass draws before its first batch."""

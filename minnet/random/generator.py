@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import Variable, wrap
-from minnet.random.engine import Engine, Progress
+from minnet.random.engine import Engine
 from minnet.random.philox_engine import PhiloxEngine
 from minnet.random.torch_engine import TorchEngine
+from minnet.variable import Variable, wrap
 
 # torch's, so that a script that prints it sees the same number.
 DEFAULT_SEED = 67280421310721
@@ -224,17 +224,11 @@ class Generator:
             )
         self._engine.restore(kernels.moved(new_state.array, "cpu").ravel())
 
-    # Fills of arrays, in place. `start` is the index of the array's first element within a larger
-    # fill of the same draw; `progress(done, total)` is called now and then while a long one runs.
+    # Fills of arrays, in place. `place` is `start`, the index of the array's first element within a
+    # larger fill of the same draw, and `progress`, called as `progress(done, total)` now and then
+    # while a long one runs.
 
-    def uniform(
-        self,
-        array: np.ndarray,
-        low: float = 0.0,
-        high: float = 1.0,
-        start: int = 0,
-        progress: Progress = None,
-    ) -> None:
+    def uniform(self, array: np.ndarray, low: float = 0.0, high: float = 1.0, **place: Any) -> None:
         """Fill a float array with U[low, high).
 
         Raises:
@@ -245,16 +239,9 @@ class Generator:
         _check_floats(array)
         low, high = float(low), float(high)
         _check_range(array.dtype, low, high)
-        self._engine.fill("uniform", array, low, high, start=start, progress=progress)
+        self._engine.fill("uniform", array, low, high, **place)
 
-    def normal(
-        self,
-        array: np.ndarray,
-        mean: float = 0.0,
-        std: float = 1.0,
-        start: int = 0,
-        progress: Progress = None,
-    ) -> None:
+    def normal(self, array: np.ndarray, mean: float = 0.0, std: float = 1.0, **place: Any) -> None:
         """Fill a float array with N(mean, std²).
 
         Raises:
@@ -264,7 +251,7 @@ class Generator:
         mean, std = float(mean), float(std)
         if not std >= 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
-        self._engine.fill("normal", array, mean, std, start=start, progress=progress)
+        self._engine.fill("normal", array, mean, std, **place)
 
     def trunc_normal(
         self,
@@ -273,8 +260,7 @@ class Generator:
         std: float = 1.0,
         a: float = -2.0,
         b: float = 2.0,
-        start: int = 0,
-        progress: Progress = None,
+        **place: Any,
     ) -> None:
         """Fill a float array with N(mean, std²) truncated to [a, b].
 
@@ -289,15 +275,9 @@ class Generator:
             )
         if not a < b:
             raise ValueError(f"trunc_normal_ expects a < b, but found a={a:g} and b={b:g}")
-        self._engine.fill("trunc_normal", array, mean, std, a, b, start=start, progress=progress)
+        self._engine.fill("trunc_normal", array, mean, std, a, b, **place)
 
-    def bernoulli(
-        self,
-        array: np.ndarray,
-        p: float = 0.5,
-        start: int = 0,
-        progress: Progress = None,
-    ) -> None:
+    def bernoulli(self, array: np.ndarray, p: float = 0.5, **place: Any) -> None:
         """Fill an array with 1 with probability `p`, else 0.
 
         Raises:
@@ -307,15 +287,9 @@ class Generator:
         p = float(p)
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-        self._engine.fill("bernoulli", array, p, start=start, progress=progress)
+        self._engine.fill("bernoulli", array, p, **place)
 
-    def exponential(
-        self,
-        array: np.ndarray,
-        rate: float = 1.0,
-        start: int = 0,
-        progress: Progress = None,
-    ) -> None:
+    def exponential(self, array: np.ndarray, rate: float = 1.0, **place: Any) -> None:
         """Fill a float array with numbers x >= 0 of density rate · exp(-rate · x).
 
         Raises:
@@ -325,15 +299,10 @@ class Generator:
         rate = float(rate)
         if not rate > 0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
-        self._engine.fill("exponential", array, rate, start=start, progress=progress)
+        self._engine.fill("exponential", array, rate, **place)
 
     def integers(
-        self,
-        array: np.ndarray,
-        low: int | None = None,
-        high: int | None = None,
-        start: int = 0,
-        progress: Progress = None,
+        self, array: np.ndarray, low: int | None = None, high: int | None = None, **place: Any
     ) -> None:
         """Fill an array with whole numbers from [low, high), all equally likely.
 
@@ -352,7 +321,7 @@ class Generator:
             largest = 2 ** (_finfo(array.dtype).nmant + 1)
             smallest = -largest
         if low is None or high is None:
-            self._engine.any_integers(array, largest + 1, start=start, progress=progress)
+            self._engine.any_integers(array, largest + 1, **place)
             return
         low, high = int(low), int(high)
         if low >= high:
@@ -364,26 +333,11 @@ class Generator:
                 f"random_ expects values within [{smallest}, {largest}] for {array.dtype}, but got "
                 f"from={low} and to={high}"
             )
-        self._engine.fill("integers", array, low, high, start=start, progress=progress)
+        self._engine.fill("integers", array, low, high, **place)
 
     def permutation(self, n: int) -> np.ndarray:
         """Return a random order of 0 … n - 1 as int64."""
         return self._engine.permutation(n)
-
-    # One pass of a `DataLoader`, of which torch draws more than the order. `own` says that the
-    # loader was given this generator.
-
-    def begin_pass(self) -> None:
-        """Draw what a pass draws when it begins, shuffled or not."""
-        self._engine.begin_pass()
-
-    def order(self, n: int, own: bool) -> np.ndarray:
-        """Return the order of a shuffled pass through n samples, as int64."""
-        return self._engine.order(n, own)
-
-    def end_pass(self, n: int, own: bool) -> None:
-        """Draw what a shuffled pass draws after its last sample."""
-        self._engine.end_pass(n, own)
 
 
 def _check_writable(array: np.ndarray) -> None:
@@ -484,24 +438,9 @@ def manual_seed(seed: int, engine: str = "philox") -> Generator:
     return _default
 
 
-def seed() -> int:
-    """Set the default generator's seed from the operating system's randomness, and return it."""
-    return _default.seed()
-
-
-def initial_seed() -> int:
-    """Return the default generator's seed."""
-    return _default.initial_seed()
-
-
-def get_rng_state() -> Any:
-    """Return the state of the default generator: see `Generator.get_state`."""
-    return _default.get_state()
-
-
-def set_rng_state(new_state: Any) -> None:
-    """Set the state of the default generator: see `Generator.set_state`."""
-    _default.set_state(new_state)
+# As Python's `random`: the methods of the default generator, which stays the same object.
+seed, initial_seed = _default.seed, _default.initial_seed
+get_rng_state, set_rng_state = _default.get_state, _default.set_state
 
 
 @contextlib.contextmanager

@@ -31,11 +31,11 @@ class PhiloxEngine(Engine):
         return module.stream(self.seed, draw)
 
     def fill(
-        self, distribution: str, array: np.ndarray, *arguments: Any, start: int, progress: Progress
+        self, kind: str, array: np.ndarray, *args: Any, start: int = 0, progress: Progress = None
     ) -> None:
         module = kernels.of(array)
         stream = self._stream(module)
-        getattr(module, distribution)(array, stream, *arguments, start, progress)
+        getattr(module, kind)(array, stream, *args, start, progress)
 
     def permutation(self, n: int) -> np.ndarray:
         module = kernels.of(None)

@@ -34,7 +34,7 @@ class TorchEngine(Engine):
         self._state = self._twister.seeded(seed)
 
     def fill(
-        self, distribution: str, array: np.ndarray, *arguments: Any, start: int, progress: Progress
+        self, kind: str, array: np.ndarray, *args: Any, start: int = 0, progress: Progress = None
     ) -> None:
         if start != 0:
             raise ValueError(
@@ -43,14 +43,14 @@ class TorchEngine(Engine):
             )
         host = kernels.staged(array)
         with self._lock:
-            getattr(self._twister, distribution)(host, self._state, *arguments, progress)
+            getattr(self._twister, kind)(host, self._state, *args, progress)
         if host is not array:
             array[...] = host
 
-    def any_integers(self, array: np.ndarray, high: int, *, start: int, progress: Progress) -> None:
+    def any_integers(self, array: np.ndarray, high: int, **place: Any) -> None:
         # torch takes one word for int32, though 2**31 numbers are a range for two.
         kind = "integers32" if array.dtype.itemsize < 8 else "integers"
-        self.fill(kind, array, 0, high, start=start, progress=progress)
+        self.fill(kind, array, 0, high, **place)
 
     def permutation(self, n: int) -> np.ndarray:
         with self._lock:

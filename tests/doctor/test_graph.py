@@ -43,6 +43,10 @@ class Calling(nn.Module):
         (F.selu, nn.SELU(), "selu"),
         (F.softplus, nn.Softplus(), "softplus"),
         (lambda x: F.leaky_relu(x, 0.2), nn.LeakyReLU(0.2), "leaky_relu"),
+        (lambda x: F.leaky_relu(x, 0.37), nn.LeakyReLU(0.37), "leaky_relu"),
+        (lambda x: F.elu(x, 0.7), nn.ELU(0.7), "elu"),
+        (lambda x: x.clamp(-1, 1), nn.Hardtanh(), "hardtanh"),
+        (lambda x: F.hardtanh(x, -0.3, 0.8), nn.Hardtanh(-0.3, 0.8), "hardtanh"),
         (F.relu6, nn.ReLU6(), "relu6"),
         (lambda x: F.relu(x.reshape(-1)).view(x.shape), nn.ReLU(), "relu"),
     ],
@@ -69,9 +73,11 @@ def test_a_function_is_seen_as_its_module_is(
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: F.leaky_relu(x, 0.37),  # the graph does not say the slope
+        lambda x: F.leaky_relu(x, 0.37).clamp(max=minnet.ones(200)),  # a bound for each unit
         lambda x: x * minnet.linspace(0.5, 1.5, 200),  # one for each unit
-        lambda x: F.tanh(0.5 * x),  # nor a number from which a curve comes
+        lambda x: 3 / x,
+        lambda x: x.add(F.tanh(x), alpha=2),
+        lambda x: x + 1,
         lambda x: x.flip(1),
         lambda x: x**2,
         lambda x: F.relu(x) * F.sigmoid(x),
@@ -218,6 +224,27 @@ def test_between_two_linears_a_number_is_a_part_of_chi() -> None:
     inside = doctor.examine(Calling(lambda x: F.relu(0.5 * x)), x)
     assert [layer.kind for layer in inside.layers] == ["Linear 200→200", "relu", "Linear 200→200"]
     assert inside.layers[1].units is not None and inside.layers[1].signal.agrees
+
+
+def test_a_number_from_which_a_curve_comes() -> None:
+    minnet.manual_seed(0)
+    x, net = minnet.randn(64, 200), Calling(lambda x: 3 * F.tanh(0.5 * x))
+    calls = observe(net, x).calls
+    assert [call.name for call in calls] == ["", "first", "×", "tanh", "×", "second"]
+    assert [call.scale for call in calls if call.name == "×"] == [0.5, 3.0]
+    report = doctor.examine(net, x)
+    assert all(layer.why == "" and layer.signal.agrees for layer in report.layers)
+
+
+def test_what_has_changed_since_it_was_read_by_a_function_does_not_count() -> None:
+    number = minnet.tensor(2.0)
+
+    def function(x: Any) -> Any:
+        x = x * number
+        number.data.fill_(3.0)
+        return x
+
+    assert "which no module shows" in doctor.examine(Calling(function)).layers[1].why
 
 
 def test_terms_with_means_are_added_as_they_are() -> None:

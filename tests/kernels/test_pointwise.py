@@ -1,28 +1,19 @@
 """Activations of whole arrays: the bits of their twin, any shape and strides, torch's kinks."""
 
+import inspect
+
 import naive.pointwise as naive
 import numpy as np
 import pytest
 
 from minnet.kernels.cpu import pointwise
+from minnet.kernels.formulas import FORMULAS
+from minnet.kernels.jit import Kernel
 
 equal = np.testing.assert_array_equal
 
-FORWARD = {
-    "tanh": (),
-    "sigmoid": (),
-    "logsigmoid": (),
-    "relu": (),
-    "leaky_relu": (0.1,),
-    "hardtanh": (-1.0, 2.0),
-    "elu": (1.5,),
-    "selu": (),
-    "softplus": (0.7, 3.0),
-    "gelu": ("none",),
-    "silu": (),
-}
-CASES = [*FORWARD.items(), ("gelu", ("tanh",))]
-ELEMENTARY = ["exp", "expm1", "log", "log1p", "sin", "cos", "erf"]
+BACKWARD = [name for name in FORMULAS if name.endswith("_backward")]
+FORWARD = [name for name in FORMULAS if name not in BACKWARD]
 INF, NAN = np.inf, np.nan
 
 
@@ -34,63 +25,72 @@ def numbers(real, shape=700, seed=0):
     return x
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
+def options_of(name):
+    """Return the numbers to call a function with: the defaults of its twin."""
+    parameters = inspect.signature(getattr(naive, name)).parameters.values()
+    return [p.default for p in parameters if p.default is not p.empty][
+        : len(FORMULAS[name].numbers)
+    ]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("real", [np.float32, np.float64])
-def test_bits_are_those_of_the_twin(real, name, options):
+def test_bits_are_those_of_the_twin(real, name):
+    options = options_of(name)
     x = numbers(real, 2000 if real is np.float32 else 300)
-    dy = np.random.default_rng(1).standard_normal(x.shape).astype(real)
+    arrays = [x] if name in FORWARD else [np.random.default_rng(1).standard_normal(x.shape), x]
+    arrays = [a.astype(real) for a in arrays]
     with np.errstate(all="ignore"):
-        y = getattr(pointwise, name)(x, *options)
-        equal(y, getattr(naive, name)(x, *options))
-        assert y.dtype == real
-        dx = getattr(pointwise, name + "_backward")(dy, x, *options)
-        equal(dx, getattr(naive, name + "_backward")(dy, x, *options))
-        assert dx.dtype == real
+        y = getattr(pointwise, name)(*arrays, *options)
+        equal(y, getattr(naive, name)(*arrays, *options))
+    assert y.dtype == real
 
 
-@pytest.mark.parametrize("name", [*FORWARD, *ELEMENTARY])
+@pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 0, 2), (5, 7), (2, 3, 1025)])
 def test_any_shape_gives_a_new_contiguous_array(name, shape):
-    options = FORWARD.get(name, ())
     x = np.abs(numbers(np.float32, shape))
     before = x.copy()
-    y = getattr(pointwise, name)(x, *options)
+    y = getattr(pointwise, name)(*[x for _ in FORMULAS[name].arrays], *options_of(name))
     assert type(y) is np.ndarray and y.shape == shape and y.flags.c_contiguous
     assert y.flags.writeable and not np.shares_memory(x, y)
     equal(x, before)
-    if name in FORWARD:
-        dx = getattr(pointwise, name + "_backward")(x, y, *options)
-        assert type(dx) is np.ndarray and dx.shape == shape and dx.flags.c_contiguous
-        equal(x, before)
 
 
-@pytest.mark.parametrize("name", [*FORWARD, *ELEMENTARY])
+@pytest.mark.parametrize("name", FORMULAS)
 def test_strides_do_not_matter(name):
-    options = FORWARD.get(name, ())
+    options = options_of(name)
     function = getattr(pointwise, name)
     whole = np.abs(numbers(np.float32, (40, 60)))
     fixed = whole[:1].copy()
     fixed.flags.writeable = False
     views = (whole.T, whole[::-1, ::3], whole[3], whole[:, 5][::-2], fixed)
     for x in (*views, np.broadcast_to(whole[0], (4, 60))):
-        equal(function(x, *options), function(np.array(x, order="C"), *options))
+        copy = np.array(x, order="C")
         if name in FORWARD:
-            backward = getattr(pointwise, name + "_backward")
-            copy = np.array(x, order="C")
-            equal(backward(x, copy, *options), backward(copy, x, *options))
-            equal(backward(x, x, *options), backward(copy, copy, *options))
+            equal(function(x, *options), function(copy, *options))
+        else:
+            equal(function(x, copy, *options), function(copy, x, *options))
+            equal(function(x, x, *options), function(copy, copy, *options))
 
 
-@pytest.mark.parametrize("name", ["_exp", "_relu", "_sincos"])
-def test_serial_and_parallel_give_the_same_bits(name):
-    function = getattr(pointwise, name)
+def test_every_derivative_has_its_function_and_reads_its_input_or_its_result():
+    for name in BACKWARD:
+        formula, of = FORMULAS[name], FORMULAS[name.removesuffix("_backward")]
+        assert formula.arrays in (("dy", "x"), ("dy", "y")) and formula.numbers == of.numbers
+        assert of.arrays == ("x",)
+
+
+@pytest.mark.parametrize("name", ["exp", "relu_backward", "softplus", "cos"])
+def test_serial_and_parallel_give_the_same_bits(name, monkeypatch):
     x = numbers(np.float32, 70001)
     x[::1000] *= 1e20
-    serial, parallel = np.empty_like(x), np.empty_like(x)
-    options = (True,) if name == "_sincos" else ()
-    function.serial(x, *options, serial)
-    function.parallel(x, *options, parallel)
-    equal(serial, parallel)
+    forms = {}
+    for form in ("serial", "parallel"):
+        monkeypatch.setattr(Kernel, "over", lambda self, work, form=form: getattr(self, form))
+        arrays = [x for _ in FORMULAS[name].arrays]
+        forms[form] = getattr(pointwise, name)(*arrays, *options_of(name))
+    equal(forms["serial"], forms["parallel"])
 
 
 @pytest.mark.parametrize("real", [np.float32, np.float64])
@@ -131,8 +131,9 @@ def test_limits_and_nan():
     equal(pointwise.hardtanh(x, -1.0, 1.0), [1, -1, NAN])
     equal(pointwise.sigmoid_backward(np.ones(3), pointwise.sigmoid(x)), [0, 0, NAN])
     equal(pointwise.tanh_backward(np.ones(3), pointwise.tanh(x)), [0, 0, NAN])
-    equal(pointwise.gelu_backward(np.ones(2), np.array([50.0, -50.0]), "none"), [1, 0])
+    equal(pointwise.gelu_backward(np.ones(2), np.array([50.0, -50.0])), [1, 0])
     equal(pointwise.logsigmoid(np.array([-1000.0])), [-1000.0])
+    equal(pointwise.mish_backward(np.ones(3), np.array([INF, 1e308, -1e308])), [1, 1, 0])
 
 
 def test_values_and_slopes_are_those_of_the_definitions():
@@ -152,12 +153,12 @@ def test_values_and_slopes_are_those_of_the_definitions():
         "silu": lambda v: v / (1 + m.exp(-v)),
     }
     for name, definition in definitions.items():
-        options = FORWARD[name]
+        options = options_of(name)
         got = getattr(pointwise, name)(np.array(x), *options)
         with m.workdps(30):
             expected = [float(definition(m.mpf(v))) for v in x]
             slopes = [float(m.diff(definition, m.mpf(v))) for v in x]
         np.testing.assert_allclose(got, expected, rtol=1e-15)
-        given = got if name in ("tanh", "sigmoid") else np.array(x)
+        given = got if FORMULAS[name + "_backward"].arrays[1] == "y" else np.array(x)
         dx = getattr(pointwise, name + "_backward")(np.ones(4), given, *options)
         np.testing.assert_allclose(dx, slopes, rtol=2e-14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from nn.outcome import check, minnet_and_torch
 
 import minnet
 from minnet import nn
+from minnet.nn import activation
 
 SESSIONS = """
 >>> nn.ReLU()
@@ -208,19 +210,50 @@ def test_values_and_gradients_are_torchs(name: str) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-11)
 
 
+def options_of(name: str) -> dict[str, Any]:
+    return {"dim": 1} if "dim" in inspect.signature(getattr(nn, name)).parameters else {}
+
+
+IN_PLACE = [
+    name
+    for name in activation.__all__
+    if "inplace" in inspect.signature(getattr(nn, name)).parameters
+]
+
+
+@pytest.mark.parametrize("name", activation.__all__)
+def test_every_layer_computes_the_function_of_its_name(name: str) -> None:
+    functions = {f.replace("_", ""): f for f in nn.functional.__all__ if f[-1] != "_"}
+    x = minnet.tensor(X)
+    options = options_of(name)
+    expected = getattr(nn.functional, functions[name.lower()])(x, **options)
+    assert getattr(nn, name)(**options)(x).tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize(
-    "layer",
-    [nn.ReLU(True), nn.LeakyReLU(0.1, True), nn.ELU(1.0, True), nn.SELU(True), nn.SiLU(True),
-     nn.ReLU6(True), nn.Hardtanh(-1.0, 1.0, True)],
-    ids=lambda layer: type(layer).__name__,
-)  # fmt: skip
-def test_in_place_overwrites_the_input(layer: Any) -> None:
+    ("name", "flag"),
+    [*((n, {}) for n in activation.__all__), *((n, {"inplace": True}) for n in IN_PLACE)],
+)
+def test_every_layer_prints_and_computes_as_torchs(name: str, flag: dict[str, bool]) -> None:
+    torch = pytest.importorskip("torch")
+    ours, theirs = (
+        getattr(library.nn, name)(**options_of(name), **flag) for library in (minnet, torch)
+    )
+    assert repr(ours) == repr(theirs)
+    for parameter in inspect.signature(type(ours)).parameters.values():
+        if parameter.name not in ("args", "kwargs"):
+            default = inspect.signature(type(theirs)).parameters[parameter.name].default
+            assert parameter.default == default
+    y = ours(minnet.tensor(X, dtype=minnet.float64)).numpy()
+    expected = theirs(torch.tensor(X, dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_overwrites_the_input(name: str) -> None:
     x = minnet.tensor([-3.0, 0.5, 8.0])
-    outside = type(layer)()
-    if isinstance(layer, nn.LeakyReLU):
-        outside = nn.LeakyReLU(0.1)
-    expected = outside(x).tolist()
-    y = layer(x)
+    expected = getattr(nn, name)()(x).tolist()
+    y = getattr(nn, name)(inplace=True)(x)
     assert y is x
     assert x.tolist() == expected
 
@@ -241,12 +274,15 @@ def test_activations_have_no_parameters() -> None:
         assert list(build(nn).state_dict()) == []
 
 
-def test_gradient_through_an_activation_in_place() -> None:
-    x = minnet.tensor([-1.0, 2.0], requires_grad=True)
-    y = x * 3
-    nn.ReLU(inplace=True)(y).sum().backward()
-    assert y.tolist() == [0.0, 6.0]
-    assert x.grad.tolist() == [0.0, 3.0]
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_gradient_through_an_activation_in_place(name: str) -> None:
+    def gradient(layer: Any) -> Any:
+        x = minnet.tensor([-4.0, -1.0, 0.0, 2.0, 7.0], requires_grad=True)
+        layer(x * 1.5).backward(minnet.tensor([1.0, 2.0, 3.0, 4.0, 5.0]))
+        return x.grad.tolist()
+
+    layer = getattr(nn, name)
+    assert gradient(layer(inplace=True)) == gradient(layer())
 
 
 def test_a_leaf_that_requires_grad_is_not_overwritten() -> None:

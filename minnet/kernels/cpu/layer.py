@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
-from minnet.kernels import activations
+from minnet.kernels import formulas
 from minnet.kernels.cpu.matmul import block_of, product_block
 from minnet.kernels.cpu.reduce import line_sum
 from minnet.kernels.jit import block, device
@@ -25,7 +25,7 @@ def _activate(activation, x):
     """Apply an activation in place."""
     if activation == RELU:
         for i in range(x.size):
-            x[i] = activations.relu(x[i])
+            x[i] = formulas.relu(x[i])
     elif activation == TANH:
         for i in range(x.size):
             x[i] = tanh(x[i])
@@ -39,13 +39,13 @@ def _activate_backward(activation, dy, y):
     """Make an activation's gradient that of its input, in place."""
     if activation == RELU:
         for i in range(dy.size):
-            dy[i] = activations.relu_backward(dy[i], y[i])
+            dy[i] = formulas.relu_backward(dy[i], y[i])
     elif activation == TANH:
         for i in range(dy.size):
-            dy[i] = activations.tanh_backward(dy[i], y[i])
+            dy[i] = formulas.tanh_backward(dy[i], y[i])
     elif activation == SIGMOID:
         for i in range(dy.size):
-            dy[i] = activations.sigmoid_backward(dy[i], y[i])
+            dy[i] = formulas.sigmoid_backward(dy[i], y[i])
 
 
 @device

@@ -60,11 +60,15 @@ def linear(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
 
 
 def linear_backward(
-    dy: np.ndarray, x: np.ndarray, w: np.ndarray, need_dx: bool, need_dw: bool, need_db: bool
+    dy: np.ndarray, x: Any, w: Any, need_dx: bool, need_dw: bool, need_db: bool
 ) -> tuple[Any, Any, Any]:
-    """Return dx = dy w, dw = dyᵀ x and db = the sum of dy's rows; None for what is not needed."""
-    samples, inputs = x.shape
-    outputs = len(w)
+    """Return dx = dy w, dw = dyᵀ x and db = the sum of dy's rows; None for what is not needed.
+
+    x may be None where dw is not needed, and w where dx is not.
+    """
+    samples, outputs = dy.shape
+    like = w if x is None else x
+    inputs = 0 if like is None else like.shape[1]
     fmas = samples * inputs * outputs
     if not fmas or get_matmul() == "blas":
         return (
@@ -73,6 +77,8 @@ def linear_backward(
             sum_rows(dy) if need_db else None,
         )
     dtype = dy.dtype
+    x = empty((samples, inputs), dtype) if x is None else x
+    w = empty((outputs, inputs), dtype) if w is None else w
     if not (dy.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
         dy, x, w = contiguous(dy), contiguous(x), contiguous(w)
     here = samples <= BLOCK  # else its sum is of another order

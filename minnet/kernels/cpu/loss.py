@@ -11,7 +11,7 @@ from builtins import min as smaller
 import numpy as np
 from numba import prange
 
-from minnet.kernels import losses
+from minnet.kernels import formulas
 from minnet.kernels.buffers import empty
 from minnet.kernels.cpu.reduce import BLOCK, CHUNK, row_max, row_sum, total, whole_sum
 from minnet.kernels.jit import device, kernel
@@ -92,7 +92,7 @@ def _bce_with_logits(x, target, weight, positive, out):
     for i in prange(x.size):
         p = positive[i] if positive.size > 1 else positive[0]
         w = weight[i] if weight.size > 1 else weight[0]
-        out[i] = losses.bce_with_logits(x[i], target[i], w, p)
+        out[i] = formulas.bce_with_logits(x[i], target[i], w, p)
 
 
 @kernel(parallel=True)
@@ -101,7 +101,7 @@ def _bce_with_logits_backward(dy, x, target, weight, positive, out):
         p = positive[i] if positive.size > 1 else positive[0]
         w = weight[i] if weight.size > 1 else weight[0]
         d = dy[i] if dy.size > 1 else dy[0]
-        out[i] = losses.bce_with_logits_backward(d, x[i], target[i], w, p)
+        out[i] = formulas.bce_with_logits_backward(d, x[i], target[i], w, p)
 
 
 @kernel(parallel=True)

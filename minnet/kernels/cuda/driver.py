@@ -1,7 +1,7 @@
 """The one place that imports Numba's CUDA: what kernels are written with, and their launch.
 
 Numba's CUDA is numba-cuda, which takes the place of the `numba.cuda` that came with Numba. The
-scalar functions of `philox`, `draws`, `numeric` and `activations` are compiled for the device from
+scalar functions of `philox`, `draws`, `numeric` and `formulas` are compiled for the device from
 the very source that is compiled for the CPU. Under Numba's simulator (NUMBA_ENABLE_CUDASIM=1) a
 kernel runs as Python, and these functions run as compiled for the CPU.
 

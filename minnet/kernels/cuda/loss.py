@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.kernels import losses
+from minnet.kernels import formulas
 from minnet.kernels.cuda import faults
 from minnet.kernels.cuda.array import Array, empty
 from minnet.kernels.cuda.driver import SIMULATED, THREADS, blocks, cuda, fma, kernel, types
@@ -85,7 +85,7 @@ def _bce_with_logits(x, target, weight, positive, out):
     if i < x.size:
         p = positive[i] if positive.size > 1 else positive[0]
         w = weight[i] if weight.size > 1 else weight[0]
-        out[i] = losses.bce_with_logits(x[i], target[i], w, p)
+        out[i] = formulas.bce_with_logits(x[i], target[i], w, p)
 
 
 @kernel
@@ -95,7 +95,7 @@ def _bce_with_logits_backward(dy, x, target, weight, positive, out):
         p = positive[i] if positive.size > 1 else positive[0]
         w = weight[i] if weight.size > 1 else weight[0]
         d = dy[i] if dy.size > 1 else dy[0]
-        out[i] = losses.bce_with_logits_backward(d, x[i], target[i], w, p)
+        out[i] = formulas.bce_with_logits_backward(d, x[i], target[i], w, p)
 
 
 def check_target(target: Array, classes: int, ignore: int) -> Array:

@@ -7,11 +7,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from minnet.nn.init import fills, matrix
-from minnet.nn.init.orthogonal import orthogonal_
 
-
-def _alias(function: Callable[..., Any]) -> Callable[..., Any]:
+def alias_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what calls a function, with a warning, by its name without the underscore."""
     new = function.__name__
     old = new[:-1]
 
@@ -27,16 +25,3 @@ def _alias(function: Callable[..., Any]) -> Callable[..., Any]:
     alias.__name__ = alias.__qualname__ = old
     alias.__doc__ = f"Deprecated: call `minnet.nn.init.{new}`, which this calls with a warning."
     return alias
-
-
-uniform = _alias(fills.uniform_)
-normal = _alias(fills.normal_)
-constant = _alias(fills.constant_)
-xavier_uniform = _alias(fills.xavier_uniform_)
-xavier_normal = _alias(fills.xavier_normal_)
-kaiming_uniform = _alias(fills.kaiming_uniform_)
-kaiming_normal = _alias(fills.kaiming_normal_)
-eye = _alias(matrix.eye_)
-dirac = _alias(matrix.dirac_)
-orthogonal = _alias(orthogonal_)
-sparse = _alias(matrix.sparse_)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minnet.autograd import no_grad
 from minnet.creation import from_numpy
+from minnet.mode import no_grad
 
 Function = Callable[[np.ndarray], np.ndarray]
 

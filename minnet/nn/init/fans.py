@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Axes = int | Sequence[int]
+Fans = tuple[int, int]  # (fan_in, fan_out)
 TOO_FEW = "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
 
 
@@ -133,7 +134,7 @@ def fans(
     return fan_in, fan_out
 
 
-def fans_in(tensor: Any, layout: dict[str, Any]) -> tuple[int, int]:
+def fans_in(tensor: Any, layout: dict[str, Any]) -> Fans:
     """Return the fans in a layout given by keywords; torch's, which has none, is a short way."""
     return fans(tensor, **layout) if layout else _calculate_fan_in_and_fan_out(tensor)
 

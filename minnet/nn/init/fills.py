@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from minnet.nn.init import truncation
-from minnet.nn.init.fans import _calculate_correct_fan, fans, fans_in
+from minnet.nn.init.fans import Fans, _calculate_correct_fan, fans_in
 from minnet.nn.init.gain import gain_of, nonlinearity_gain
 from minnet.nn.init.initializer import initializer
+from minnet.nn.init.scaling import Promise, drawn, fill
 
 
 @initializer
@@ -208,13 +209,14 @@ def zeros_(tensor: np.ndarray) -> float:
     return 0.0
 
 
-Fans = tuple[int, int]
-
-
-def _xavier_std(tensor: np.ndarray, gain: Any, layout: dict[str, Any]) -> tuple[float, Fans]:
+def _xavier(
+    tensor: np.ndarray, gain: Any, generator: Any, layout: dict[str, Any], distribution: str
+) -> tuple[float, Fans]:
     fan_in, fan_out = fans_in(tensor, layout)
     # Two fans of 0 are a tensor without elements: any std does, and torch's division fails.
-    return gain_of(gain) * math.sqrt(2.0 / float(max(fan_in + fan_out, 1))), (fan_in, fan_out)
+    std = gain_of(gain) * math.sqrt(2.0 / float(max(fan_in + fan_out, 1)))
+    fill(tensor, std, generator, distribution)
+    return std, (fan_in, fan_out)
 
 
 @initializer
@@ -247,10 +249,7 @@ def xavier_uniform_(
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    std, fans = _xavier_std(tensor, gain, layout)
-    bound = math.sqrt(3.0) * std
-    generator.uniform(tensor, -bound, bound)
-    return std, fans
+    return _xavier(tensor, gain, generator, layout, "uniform")
 
 
 @initializer
@@ -283,21 +282,24 @@ def xavier_normal_(
         >>> round(w.std().item(), 3)
         0.05
     """
-    std, fans = _xavier_std(tensor, gain, layout)
-    generator.normal(tensor, 0.0, std)
-    return std, fans
+    return _xavier(tensor, gain, generator, layout, "normal")
 
 
-def _kaiming_std(
-    tensor: np.ndarray, a: float, mode: str, nonlinearity: Any, layout: dict[str, Any]
-) -> tuple[float, Fans | None] | None:
-    """The std and the fans, if they are not the shape's own; or None where nothing is to fill."""
+def _kaiming(
+    tensor: np.ndarray,
+    a: float,
+    mode: str,
+    nonlinearity: Any,
+    generator: Any,
+    layout: dict[str, Any],
+    distribution: str,
+) -> Promise:
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     fan = _calculate_correct_fan(tensor, mode, **layout)
-    gain = nonlinearity_gain(nonlinearity, a, mode)
-    return gain / math.sqrt(fan), fans(tensor, **layout) if layout else None
+    std = nonlinearity_gain(nonlinearity, a, mode) / math.sqrt(fan)
+    return drawn(tensor, lambda *_: std, generator, layout, distribution)
 
 
 @initializer
@@ -308,7 +310,7 @@ def kaiming_uniform_(
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, Fans | None] | None:
+) -> Promise:
     """Fill with U(-bound, bound), bound = gain · √(3 / fan). Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers". ReLU sets half of its input to
@@ -342,11 +344,7 @@ def kaiming_uniform_(
         >>> round(w.abs().max().item(), 3)
         0.1
     """
-    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
-    if promise is not None:
-        bound = math.sqrt(3.0) * promise[0]
-        generator.uniform(tensor, -bound, bound)
-    return promise
+    return _kaiming(tensor, a, mode, nonlinearity, generator, layout, "uniform")
 
 
 @initializer
@@ -357,7 +355,7 @@ def kaiming_normal_(
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, Fans | None] | None:
+) -> Promise:
     """Fill with N(0, std²), std = gain / √fan. Also called He.
 
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers": the variance of
@@ -391,7 +389,4 @@ def kaiming_normal_(
         >>> round(w.std().item(), 3)
         0.05
     """
-    promise = _kaiming_std(tensor, a, mode, nonlinearity, layout)
-    if promise is not None:
-        generator.normal(tensor, 0.0, promise[0])
-    return promise
+    return _kaiming(tensor, a, mode, nonlinearity, generator, layout, "normal")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.autograd import Variable
+from minnet.variable import Variable
 
 _DLPACK_CPU = 1  # kDLCPU of dlpack.h
 _DLPACK_CUDA = 2  # kDLCUDA

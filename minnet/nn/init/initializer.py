@@ -10,9 +10,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 import numpy as np
 
 from minnet import kernels, random
-from minnet.autograd import Variable, described
 from minnet.nn.init import holders
 from minnet.nn.init.provenance import Record
+from minnet.variable import Variable, described
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,17 +88,16 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
         if not array.flags.writeable:
             raise RuntimeError(holders.not_writable(tensor))
         made = kernels.staged(array) if on_host else array
+        generator, given = None, kwargs
         if draws:
             if len(args) > place:
                 generator = random.resolve(args[place])
                 args = args[:place] + args[place + 1 :]  # what is left over is refused below
             else:
                 generator = random.resolve(kwargs.pop("generator", None))
-            record = Record(function, args, kwargs, array.shape, generator)
-            promise = function(made, *args, generator=generator, **kwargs)
-        else:
-            record = Record(function, args, kwargs, array.shape)
-            promise = function(made, *args, **kwargs)
+            given = {**kwargs, "generator": generator}
+        record = Record(function, args, kwargs, array.shape, generator)
+        promise = function(made, *args, **given)
         if made is not array:
             array[...] = made
         holders.changed(tensor)
@@ -113,6 +112,16 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     )
     initialize.draws = draws  # type: ignore[attr-defined]
     return initialize
+
+
+def dimensions(fit: bool, which: str) -> None:
+    """Check the number of a tensor's dimensions, for those that take not all.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    if not fit:
+        raise ValueError(f"Only tensors with {which} dimensions are supported")
 
 
 def _no_floats(name: str, tensor: Any, array: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minnet import random
-from minnet.autograd import no_grad
+from minnet.mode import no_grad
 from minnet.nn.init import holders
 from minnet.nn.init.evaluation import evaluating
 from minnet.nn.init.orthogonal import orthogonal_

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from copy import copy as shallow_copy
 from dataclasses import dataclass, field
@@ -16,11 +16,12 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
-from minnet.autograd import Variable
 from minnet.nn.init import holders
 from minnet.nn.init.fans import fans
+from minnet.variable import Variable
 
 _HERE = "minnet.nn.init"
+LEAST = 11  # columns that a name or a call keeps where the terminal is narrow
 _INSIDE = ("minnet.nn.module", "minnet.nn.state", "minnet.doctor.examination")
 
 
@@ -52,21 +53,9 @@ class Record:
     """What a fill notes on its tensor. Made at each fill, so it computes nothing."""
 
     __slots__ = (
-        "args",
-        "code",
-        "draw",
-        "engine",
-        "fans",
-        "function",
-        "instruction",
-        "kwargs",
-        "previous",
-        "seed",
-        "shape",
-        "std",
-        "version",
-        "whole",
-    )
+        "args", "code", "draw", "engine", "fans", "function", "instruction", "kwargs", "previous",
+        "seed", "shape", "std", "version", "whole",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -211,11 +200,13 @@ class Initialization:
     @property
     def call(self) -> str:
         """The call, as it would be written."""
-        if self.function is None:
-            return self.state
-        return (
-            f"{self.function}({', '.join(f'{k}={_short(v)}' for k, v in self.arguments.items())})"
-        )
+        given = ", ".join(f"{k}={_short(v)}" for k, v in self.arguments.items())
+        return self.state if self.function is None else f"{self.function}({given})"
+
+    @property
+    def both(self) -> str:
+        """The two calls of yours that filled it, one over the other, in words."""
+        return f"by {self.before}, then by {self.function} at {self.where}"
 
 
 def _short(value: Any) -> str:
@@ -244,28 +235,39 @@ class Provenance(dict[str, Initialization]):
 
     def __repr__(self) -> str:
         head = ("parameter", "shape", "initializer", "fans", "std", "seed:draw", "state")
-        rows = [head, *(_row(found) for found in self.values())]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-        room = shutil.get_terminal_size((100, 24)).columns - 2 * (len(head) - 1)
-        for column in (2, 0):  # the calls give way first, then the names
-            excess = max(sum(widths) - room, 0)
-            widths[column] = max(min(widths[column], 11), widths[column] - excess)
-        lines = []
-        for name, shape, call, *rest in rows:
-            if len(name) > widths[0]:
-                name = f"…{name[len(name) - widths[0] + 1 :]}"  # its end tells more
-            if len(call) > widths[2]:
-                call = f"{call[: widths[2] - 1]}…"
-            cells = (name, shape, call, *rest)
-            lines.append("  ".join(map(str.ljust, cells, widths)).rstrip())
+        width = shutil.get_terminal_size((100, 24)).columns
+        # The calls give way first, then the names.
+        lines = table([head, *map(_row, self.values())], width, (2, 0), range(len(head)))
         if self.never:
             lines.append(f"never initialized: {', '.join(self.never)}")
-        lines += [
-            f"initialized twice: {name}, by {self[name].before}, then by {self[name].function} at "
-            f"{self[name].where}"
-            for name in self.twice
-        ]
+        lines += [f"initialized twice: {name}, {self[name].both}" for name in self.twice]
         return "\n".join(lines)
+
+
+def table(
+    rows: Sequence[Sequence[str]], width: int, give_way: Iterable[int], left: Collection[int]
+) -> list[str]:
+    """Return rows of cells, the first of them a head, as lines with aligned columns.
+
+    Args:
+        rows: the cells.
+        width: of the terminal.
+        give_way: columns that are cut where it is narrow, in this order, to no less than LEAST.
+        left: columns that are aligned to the left.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for column in give_way:
+        excess = sum(widths) + 2 * (len(widths) - 1) - width
+        widths[column] = max(min(widths[column], LEAST), widths[column] - max(excess, 0))
+    lines = []
+    for row in rows:
+        cells = []
+        for i, (cell, size) in enumerate(zip(row, widths, strict=True)):
+            if len(cell) > size:  # of a name the end tells more
+                cell = f"{cell[: size - 1]}…" if i else f"…{cell[len(cell) - size + 1 :]}"
+            cells.append(cell.ljust(size) if i in left else cell.rjust(size))
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def _row(found: Initialization) -> tuple[str, ...]:

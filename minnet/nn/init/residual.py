@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.fans import fans
+from minnet.nn.init.fans import fans_in
 from minnet.nn.init.gain import nonlinearity_gain
 from minnet.nn.init.initializer import initializer
+from minnet.nn.init.scaling import Promise, drawn
 
 
 @initializer
@@ -22,7 +23,7 @@ def fixup_(
     nonlinearity: Any = "relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, tuple[int, int]] | None:
+) -> Promise:
     """Fill with N(0, std²), std = gain / √fan_in · branches^(-1/(2 layers - 2)); the last with 0.
 
     Zhang, Dauphin and Ma (2019), "Fixup initialization: residual learning without normalization". A
@@ -56,16 +57,13 @@ def fixup_(
         tensor(0.)
     """
     branches, layers = _at_least(1, branches, "branches"), _at_least(2, layers, "layers")
-    both = fans(tensor, **layout)
     gain = nonlinearity_gain(nonlinearity, 0, "fan_in")
-    if tensor.size == 0:
-        return None
     if last:
+        both = fans_in(tensor, layout)
         tensor.fill(0)
-        return 0.0, both
-    std = _std(gain, both) * branches ** (-1 / (2 * layers - 2))
-    generator.normal(tensor, 0.0, std)
-    return std, both
+        return (0.0, both) if tensor.size else None
+    factor = branches ** (-1 / (2 * layers - 2))
+    return drawn(tensor, lambda fan_in, _: gain / math.sqrt(fan_in) * factor, generator, layout)
 
 
 @initializer
@@ -75,7 +73,7 @@ def residual_(
     nonlinearity: Any = "relu",
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, tuple[int, int]] | None:
+) -> Promise:
     """Fill with N(0, std²), std = gain / √(fan_in · branches): for the last layer of each branch.
 
     Every residual branch adds its variance to the stream. With a branch of variance 1/branches, all
@@ -105,13 +103,9 @@ def residual_(
         0.025
     """
     branches = _at_least(1, branches, "branches")
-    both = fans(tensor, **layout)
     gain = nonlinearity_gain(nonlinearity, 0, "fan_in")
-    if tensor.size == 0:
-        return None
-    std = _std(gain, both) / math.sqrt(branches)
-    generator.normal(tensor, 0.0, std)
-    return std, both
+    root = math.sqrt(branches)
+    return drawn(tensor, lambda fan_in, _: gain / math.sqrt(fan_in) / root, generator, layout)
 
 
 def _at_least(least: int, number: int, name: str) -> int:
@@ -119,7 +113,3 @@ def _at_least(least: int, number: int, name: str) -> int:
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
     return number
-
-
-def _std(gain: float, both: tuple[int, int]) -> float:
-    return gain / math.sqrt(both[0])

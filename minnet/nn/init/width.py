@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.fans import fans
 from minnet.nn.init.gain import gain_of
 from minnet.nn.init.initializer import initializer
+from minnet.nn.init.scaling import Promise, drawn
 
 ROLES = ("input", "hidden", "output")
 
 
 @initializer
-def spectral_(
-    tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any
-) -> tuple[float, tuple[int, int]] | None:
+def spectral_(tensor: np.ndarray, gain: Any = 1.0, generator: Any = None, **layout: Any) -> Promise:
     """Fill with N(0, std²), std = gain / √fan_in · min(1, √(fan_out / fan_in)).
 
     Yang, Simon and Bernstein (2023), "A spectral condition for feature learning". Features keep
@@ -48,13 +46,12 @@ def spectral_(
         >>> round(w.std().item(), 3)
         0.025
     """
-    fan_in, fan_out = fans(tensor, **layout)
     gain = gain_of(gain)
-    if tensor.size == 0:
-        return None
-    std = gain / math.sqrt(fan_in) * min(1.0, math.sqrt(fan_out / fan_in))
-    generator.normal(tensor, 0.0, std)
-    return std, (fan_in, fan_out)
+
+    def std(fan_in: int, fan_out: int) -> float:
+        return gain / math.sqrt(fan_in) * min(1.0, math.sqrt(fan_out / fan_in))
+
+    return drawn(tensor, std, generator, layout)
 
 
 @initializer
@@ -65,7 +62,7 @@ def mup_(
     gain: Any = 1.0,
     generator: Any = None,
     **layout: Any,
-) -> tuple[float, tuple[int, int]] | None:
+) -> Promise:
     """Fill with N(0, std²), std = gain / √fan_in, and that over √width_ratio in the output layer.
 
     Yang and Hu (2021), "Feature learning in infinite-width neural networks"; Yang et al. (2022),
@@ -97,15 +94,9 @@ def mup_(
         0.0125
     """
     _check(role, width_ratio)
-    both = fans(tensor, **layout)
     gain = gain_of(gain)
-    if tensor.size == 0:
-        return None
-    std = gain / math.sqrt(both[0])
-    if role == "output":
-        std /= math.sqrt(width_ratio)
-    generator.normal(tensor, 0.0, std)
-    return std, both
+    root = math.sqrt(width_ratio) if role == "output" else 1.0
+    return drawn(tensor, lambda fan_in, _: gain / math.sqrt(fan_in) / root, generator, layout)
 
 
 def mup_lr(role: str = "hidden", width_ratio: float = 1.0, optimizer: str = "adam") -> float:

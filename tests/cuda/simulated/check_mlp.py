@@ -71,7 +71,7 @@ def test_a_sequential_trains_to_the_cpus_bits():
         for _ in range(2):
             optimizer.zero_grad()
             output = net(inputs)
-            assert output.grad_fn.name == "SigmoidBackward0" and len(output.grad_fn.sends) == 4
+            assert output.grad_fn.name() == "SigmoidBackward0" and len(output.grad_fn.sends) == 4
             output.square().sum().backward()
             optimizer.step()
     for a, b in zip(host.parameters(), device.parameters(), strict=True):

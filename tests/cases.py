@@ -1,0 +1,357 @@
+"""Cases of every differentiable operation: a function of tensors that returns one, and arrays.
+
+Odd shapes, broadcasting, ties kept away. Tests of derivatives enumerate them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import minnet
+from minnet import functional as F
+from minnet.functional import activation, loss
+from minnet.functional.mlp import mlp
+
+
+def put(x, key, value):
+    """Return a copy of `x` with a value assigned at an index."""
+    y = x.clone()
+    y[key] = value
+    return y
+
+
+RNG = np.random.default_rng(7)
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape)
+
+
+def positive(*shape):
+    return RNG.uniform(0.5, 2.0, shape)
+
+
+def apart(*shape):
+    """Distinct numbers at least 0.1 apart, so that no step crosses a tie or a kink at 0."""
+    n = int(np.prod(shape))
+    return (RNG.permutation(n) * 0.1 - 0.05 * n + 0.025).reshape(shape)
+
+
+SHAPES = [(), (1,), (0,), (5,), (2, 3), (2, 0, 3), (1, 2, 1)]
+PAIRS = [
+    ((), ()),
+    ((), (3,)),
+    ((2, 3), ()),
+    ((3,), (2, 3)),
+    ((2, 1), (1, 3)),
+    ((2, 3), (2, 3)),
+    ((1,), (0,)),
+    ((4, 1, 2), (3, 1)),
+]
+at = minnet.tensor([0, 2, 2])
+mask = minnet.tensor([[True, False, True], [False, False, True]])
+
+UNARY = {
+    "neg": (F.neg, normal),
+    "abs": (F.abs, apart),
+    "sign": (F.sign, apart),
+    "sqrt": (F.sqrt, positive),
+    "rsqrt": (F.rsqrt, positive),
+    "reciprocal": (F.reciprocal, positive),
+    "square": (F.square, normal),
+    "floor": (F.floor, apart),
+    "ceil": (F.ceil, apart),
+    "round": (F.round, apart),
+    "trunc": (F.trunc, apart),
+    "pow 0": (lambda x: x**0, normal),
+    "pow 1": (lambda x: x**1, normal),
+    "pow 2": (lambda x: x**2, normal),
+    "pow 3": (lambda x: x**3, normal),
+    "pow -1": (lambda x: x**-1, positive),
+    "pow 0.5": (lambda x: x**0.5, positive),
+    "pow 2.5": (lambda x: x**2.5, positive),
+    "2 ** x": (lambda x: 2**x, normal),
+    "x + 2": (lambda x: x + 2, normal),
+    "2 - x": (lambda x: 2 - x, normal),
+    "3 * x": (lambda x: 3 * x, normal),
+    "2 / x": (lambda x: 2 / x, positive),
+    "x / 4": (lambda x: x / 4, normal),
+    "x % 0.7": (lambda x: x % 0.7, lambda *s: 0.31 + 0.02 * apart(*s)),
+    "clamp": (lambda x: x.clamp(-0.1, 0.1), apart),
+    "clone": (F.clone, normal),
+    "cast": (lambda x: x.float().double() * 0 + x.to(minnet.float64, copy=True), normal),
+    "filled": (lambda x: F.filled(x, 3.0) + x, normal),
+    "sum": (F.sum, normal),
+    "prod": (F.prod, normal),
+    "norm": (F.norm, lambda *s: positive(*s) if 0 not in s else normal(*s)),
+    "norm 1": (lambda x: x.norm(1), apart),
+    "reshape": (lambda x: x.reshape(-1), lambda *s: normal(*s)),
+    "flatten": (F.flatten, normal),
+    "unsqueeze": (lambda x: x.unsqueeze(-1) * 2, normal),
+    "squeeze": (lambda x: x.squeeze() * 2, normal),
+    "expand": (lambda x: x.expand(2, *x.shape) * 2, normal),
+    "repeat": (lambda x: x.repeat(2, *([1] * x.ndim)), normal),
+    "T": (lambda x: x.permute(*reversed(range(x.ndim))) * 2, normal),
+    "stack": (lambda x: minnet.stack([x, x * 2], -1), normal),
+    "x[None]": (lambda x: x[None], normal),
+    "x[...]": (lambda x: x[...] * 2, normal),
+    "dropout": (lambda x: (minnet.manual_seed(0), F.dropout(x, 0.5))[1], normal),
+}
+BINARY = {
+    "add": (F.add, normal, normal),
+    "add alpha": (lambda x, y: F.add(x, y, alpha=-0.5), normal, normal),
+    "sub": (F.sub, normal, normal),
+    "rsub": (lambda x, y: y - x, normal, normal),
+    "mul": (F.mul, normal, normal),
+    "div": (F.div, normal, positive),
+    "div floor": (
+        lambda x, y: F.div(x, y, rounding_mode="floor") + 0 * x * y,
+        lambda *s: RNG.uniform(2.1, 2.4, s),
+        lambda *s: RNG.uniform(1.0, 1.05, s),
+    ),
+    "remainder": (
+        F.remainder,
+        lambda *s: RNG.uniform(2.1, 2.4, s),
+        lambda *s: RNG.uniform(1.0, 1.05, s),
+    ),
+    "pow": (F.pow, positive, normal),
+    "maximum": (F.maximum, normal, normal),
+    "minimum": (F.minimum, normal, normal),
+    "clamp to tensors": (lambda x, y: F.clamp(x, y, y + 0.4), normal, normal),
+    "where": (lambda x, y: F.where((x > 0) & (y > -9), x, y), normal, normal),
+}
+OTHERS = {
+    "sum dims": (lambda x: x.sum((0, -1), keepdim=True), normal(2, 3, 4)),
+    "sum dim": (lambda x: x.sum(1), normal(2, 3, 4)),
+    "mean": (F.mean, normal(2, 3)),
+    "mean dims": (lambda x: x.mean((0, 2)), normal(2, 3, 4)),
+    "mean 0-dim": (F.mean, normal()),
+    "var": (F.var, normal(5)),
+    "var dims": (lambda x: x.var((0, 2), keepdim=True, correction=0), normal(2, 3, 4)),
+    "std": (F.std, normal(2, 3)),
+    "std dim": (lambda x: x.std(1), normal(2, 3)),
+    "max": (F.max, apart(2, 3)),
+    "max 0-dim": (F.max, apart()),
+    "max dim": (lambda x: x.max(0).values, apart(3, 2)),
+    "max keepdim": (lambda x: x.max(-1, keepdim=True)[0], apart(3, 2)),
+    "max dim of 0-dim": (lambda x: x.max(0).values, apart()),
+    "min": (F.min, apart(2, 3)),
+    "min dim": (lambda x: x.min(1).values, apart(3, 2)),
+    "amax": (lambda x: x.amax((0, 2)), apart(2, 3, 2)),
+    "amin": (lambda x: x.amin((1,), keepdim=True), apart(2, 3, 2)),
+    "norm inf": (lambda x: x.norm(float("inf"), 1), apart(2, 3)),
+    "norm dim": (lambda x: x.norm(dim=0, keepdim=True), normal(2, 3)),
+    "prod dim": (lambda x: x.prod(1, keepdim=True), normal(2, 3)),
+    "prod with a zero": (F.prod, np.array([[0.0, 2.0], [3.0, 4.0]])),
+    "cumsum": (lambda x: x.cumsum(1), normal(2, 3)),
+    "cumsum first": (lambda x: x.cumsum(0), normal(3, 2)),
+    "cumsum 0-dim": (lambda x: x.cumsum(0), normal()),
+    "sort": (lambda x: x.sort(0).values, apart(4, 2)),
+    "sort descending": (lambda x: x.sort(descending=True).values, apart(2, 4)),
+    "sort 0-dim": (lambda x: x.sort().values * 2, apart()),
+    "topk": (lambda x: x.topk(2, dim=0).values, apart(4, 2)),
+    "topk smallest": (lambda x: x.topk(1, largest=False).values, apart(4)),
+    "transpose": (lambda x: x.transpose(0, 2), normal(2, 3, 4)),
+    "t": (lambda x: x.t() * 2, normal(2, 3)),
+    "view": (lambda x: x.contiguous().view(3, 2), normal(2, 3)),
+    "unflatten": (lambda x: x.unflatten(1, (2, -1)), normal(2, 4)),
+    "flip": (lambda x: x.flip(0, 2), normal(2, 3, 4)),
+    "cat": (lambda x, y: minnet.cat([x, y, x]), normal(2, 3), normal(1, 3)),
+    "cat last": (lambda x, y: minnet.cat([x, y], -1), normal(2, 3), normal(2, 0)),
+    "stack first": (lambda x, y: minnet.stack([x, y]), normal(2, 3), normal(2, 3)),
+    "split": (lambda x: x.split([1, 2], 1)[1] * x.chunk(3, 1)[0], normal(2, 3)),
+    "unbind": (lambda x: x.unbind(1)[2] - x.unbind(1)[0], normal(2, 3)),
+    "narrow": (lambda x: x.narrow(1, 1, 2), normal(2, 3)),
+    "x[i]": (lambda x: x[1] * x[-1], normal(3, 2)),
+    "x[:, i]": (lambda x: x[:, 1], normal(3, 2)),
+    "x[slices]": (lambda x: x[1:, ::2], normal(3, 3)),
+    "x[array]": (lambda x: x[at], normal(3, 2)),
+    "x[i, :, array]": (lambda x: x[1, :, at], normal(2, 2, 3)),
+    "x[arrays]": (lambda x: x[at, [0, 0, 1]], normal(3, 2)),
+    "x[mask]": (lambda x: x[mask], normal(2, 3)),
+    "masked_select": (lambda x: x.masked_select(mask[0]), normal(2, 3)),
+    "index_select": (lambda x: x.index_select(1, at), normal(2, 3)),
+    "gather": (lambda x: x.gather(1, minnet.tensor([[0, 0, 2], [1, 2, 1]])), normal(2, 3)),
+    "gather 0-dim": (lambda x: x.gather(0, minnet.tensor(0)) * 2, normal()),
+    "put": (lambda x, v: put(x, (slice(1), [0, 2]), v), normal(2, 3), normal(2)),
+    "put number": (lambda x: put(x, 1, 5.0) * 2, normal(2, 3)),
+    "tril": (lambda x: x.tril(-1), normal(2, 3, 3)),
+    "triu": (lambda x: x.triu(1), normal(3, 2)),
+    "diag": (lambda x: x.diag(1), normal(3)),
+    "diag of a matrix": (lambda x: x.diag(-1), normal(3, 2)),
+    "mm": (F.mm, normal(2, 3), normal(3, 4)),
+    "mm transposed": (lambda a, b: F.mm(a.t(), b.t()), normal(3, 2), normal(4, 3)),
+    "mm empty": (F.mm, normal(2, 0), normal(0, 3)),
+    "addmm": (F.addmm, normal(4), normal(2, 3), normal(3, 4)),
+    "bmm": (F.bmm, normal(2, 2, 3), normal(2, 3, 1)),
+    "dot": (F.dot, normal(3), normal(3)),
+    "outer": (F.outer, normal(3), normal(2)),
+    "linear": (F.linear, normal(2, 3), normal(4, 3), normal(4)),
+    "linear of a vector": (F.linear, normal(3), normal(4, 3), normal(4)),
+    "linear of many dims": (F.linear, normal(2, 1, 2, 3), normal(4, 3), normal(4)),
+    "linear of nothing": (F.linear, normal(0, 3), normal(4, 3), normal(4)),
+    "linear without bias": (F.linear, normal(2, 3), normal(4, 3)),
+    "linear by a vector": (F.linear, normal(2, 3), normal(3), normal()),
+    "linear with one bias": (F.linear, normal(2, 3), normal(4, 3), normal(1)),
+}
+RANKS = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3), (3, 3), (4, 3), (3, 4)]
+for a, b in RANKS:
+    left = (*[2] * (a - 2), *([3] if a > 1 else []), 4)
+    right = (*[2] * (b - 2), 4, *([5] if b > 1 else []))
+    OTHERS[f"matmul {a} {b}"] = (F.matmul, normal(*left), normal(*right))
+OTHERS["matmul broadcast"] = (F.matmul, normal(2, 1, 3, 4), normal(3, 4, 2))
+
+smooth = lambda *s: 2 * normal(*s)  # noqa: E731
+for name in "exp expm1 sin cos erf tanh sigmoid silu gelu softplus logsigmoid".split():
+    UNARY[name] = (getattr(activation, name), smooth)
+for name in "relu leaky_relu elu selu relu6 hardtanh".split():
+    UNARY[name] = (getattr(activation, name), apart)
+for name in "log log1p".split():
+    UNARY[name] = (getattr(activation, name), positive)
+UNARY["gelu tanh"] = (lambda x: activation.gelu(x, approximate="tanh"), smooth)
+
+classes = minnet.tensor([1, 0, 2, 1])
+many = minnet.tensor([[1, 0], [2, 1]])
+weights = minnet.tensor([0.5, 2.0, 1.5])  # of the classes
+for f in (loss.softmax, loss.log_softmax, loss.logsumexp):
+    OTHERS[f.__name__] = (lambda x, f=f: f(x, 1), normal(2, 3, 2))
+OTHERS |= {
+    "cross_entropy": (lambda x: loss.cross_entropy(x, classes), normal(4, 3)),
+    "cross_entropy summed": (
+        lambda x: loss.cross_entropy(x, classes, ignore_index=2, reduction="sum"),
+        normal(4, 3),
+    ),
+    "cross_entropy weighted": (
+        lambda x: loss.cross_entropy(x, classes, weights.to(x.dtype)),
+        normal(4, 3),
+    ),
+    "cross_entropy weighted, of many dims": (
+        lambda x: loss.cross_entropy(x, many, weights.to(x.dtype), reduction="none"),
+        normal(2, 3, 2),
+    ),
+    "cross_entropy of many dims": (lambda x: loss.cross_entropy(x, many), normal(2, 3, 2)),
+    "cross_entropy of probabilities": (loss.cross_entropy, normal(4, 3), positive(4, 3)),
+    "cross_entropy smoothed": (
+        lambda x: loss.cross_entropy(x, classes, label_smoothing=0.2, reduction="none"),
+        normal(4, 3),
+    ),
+    "nll_loss": (lambda x: loss.nll_loss(x, classes, ignore_index=2), normal(4, 3)),
+    "nll_loss of many dims": (lambda x: loss.nll_loss(x, many), normal(2, 3, 2)),
+    "mse_loss": (loss.mse_loss, normal(2, 3), normal(2, 3)),
+    "l1_loss": (loss.l1_loss, apart(2, 3), 0.01 * normal(2, 3)),
+    "smooth_l1_loss": (loss.smooth_l1_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
+    "huber_loss": (loss.huber_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
+    "bce": (loss.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 2),
+}
+
+POSSIBLE = {
+    f"{name} {shape}": (f, make(*shape)) for name, (f, make) in UNARY.items() for shape in SHAPES
+}
+POSSIBLE |= {
+    f"{name} {a} {b}": (f, left(*a), right(*b))
+    for name, (f, left, right) in BINARY.items()
+    for a, b in PAIRS
+}
+
+
+def hooked(x):
+    """Return tanh by a module whose gradients are watched."""
+    module = minnet.nn.Tanh()
+    module.register_full_backward_hook(lambda *_: None)
+    return module(x * 1)
+
+
+def drawn(x, name):
+    """Return `x` twice, one of which was overwritten with draws."""
+    minnet.manual_seed(0)
+    return getattr(x * 1, name)() * 0 + x
+
+
+def through_views(x, y):
+    """Return a tensor that was changed in place through views, and views of views."""
+    h = x.contiguous() * 1
+    early = h[0]
+    h[:, 0] = y
+    h.t()[1].mul_(y)
+    h.view(-1)[1:3].exp_()
+    return h * early
+
+
+def assigned(x, y):
+    h = x * 1
+    h[1].copy_(y)
+    h[0].fill_(y[0])
+    h[:, 2].zero_()
+    return h * h
+
+
+apart_weights = positive(3)
+OTHERS |= {
+    "a watched module": (hooked, normal(2, 3)),
+    "through views": (through_views, normal(2, 3), normal(2)),
+    "assigned": (assigned, normal(2, 3), normal(3)),
+    "masked_fill": (lambda x, y: x.masked_fill(mask, y), normal(2, 3), normal()),
+    "rsub of tensors": (F.rsub, normal(2, 3), normal(3)),
+    "layers together": (
+        lambda x, *p: mlp(x, list(p), ["tanh", "sigmoid", None]),
+        normal(3, 2),
+        normal(4, 2),
+        normal(4),
+        normal(3, 4),
+        normal(3),
+        normal(2, 3),
+        normal(2),
+    ),
+    "layers together, without biases": (
+        lambda x, w, v: mlp(x, [w, None, v, None], ["relu", "tanh"]),
+        normal(3, 2),
+        normal(4, 2),
+        normal(2, 4),
+    ),
+    "cross_entropy of probabilities, weighted": (
+        lambda x, t, w: loss.cross_entropy(x, t, w, label_smoothing=0.1),
+        normal(4, 3),
+        positive(4, 3),
+        positive(3),
+    ),
+    "cross_entropy smoothed, weighted": (
+        lambda x: loss.cross_entropy(
+            x,
+            classes,
+            minnet.tensor(apart_weights, dtype=x.dtype),
+            ignore_index=2,
+            label_smoothing=0.2,
+        ),
+        normal(4, 3),
+    ),
+    "nll_loss weighted": (
+        lambda x: loss.nll_loss(x, classes, minnet.tensor(apart_weights, dtype=x.dtype)),
+        normal(4, 3),
+    ),
+    "bce weighted": (
+        loss.binary_cross_entropy_with_logits,
+        normal(2, 3),
+        positive(2, 3) / 2,
+        positive(2, 3),
+    ),
+    "bce with pos_weight": (
+        lambda x, t, w, p: loss.binary_cross_entropy_with_logits(x, t, w, pos_weight=p),
+        normal(2, 3),
+        positive(2, 3) / 2,
+        positive(2, 3),
+        positive(3),
+    ),
+}
+OTHERS["bernoulli_ of chances"] = (
+    lambda x: (minnet.manual_seed(0), x + 0 * (x * 1).bernoulli_(minnet.full_like(x, 0.5)))[1],
+    normal(2, 3),
+)
+OTHERS |= {
+    name: (lambda x, name=name: drawn(x, name), normal(2, 3))
+    for name in "normal_ uniform_ exponential_ bernoulli_ random_".split()
+}
+
+CASES = POSSIBLE | OTHERS
+
+# Not differentiable twice, as in torch.
+SECOND_ORDER_EXEMPT: set[str] = set()
