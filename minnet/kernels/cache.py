@@ -59,11 +59,8 @@ def _sources() -> list[Path]:
 
 def _times() -> list[tuple[str, int, int, int]]:
     """Return what tells that a source was written since: far cheaper than to read them all."""
-    found = []
-    for source in _sources():
-        status = source.stat()
-        found.append((str(source), status.st_mtime_ns, status.st_ctime_ns, status.st_size))
-    return found
+    known = [(str(source), source.stat()) for source in _sources()]
+    return [(name, s.st_mtime_ns, s.st_ctime_ns, s.st_size) for name, s in known]
 
 
 def _parts(code: CodeType) -> Iterator[Any]:

@@ -107,7 +107,7 @@ def log_acceptance(z: Any, low: Any, high: Any, rate: Any) -> Any:
 def tail(one, two, e, second, index, stream, numbers):
     """Return a truncated normal by rejection: attempts 2t propose, attempts 2t + 1 accept.
 
-    The numbers are those of `parameters.truncated`.
+    The numbers are those of `fills.trunc_normal`.
     """
     mean, std, a, b, low, high, scale, rate = numbers
     z = low

@@ -19,11 +19,6 @@ from minnet.kernels.cpu import (
     reduce,
 )
 
-globals().update(functions_of(fills, philox, reductions, updates))
-globals().update(
-    functions_of(
-        digits, fill, gather, linear, loss, matmul, mlp, optimize, orthogonal, pointwise, reduce
-    )
-)
-
-globals().update(pointwise.FUNCTIONS)
+SHARED = fills, philox, reductions, updates
+OWN = digits, fill, gather, linear, loss, matmul, mlp, optimize, orthogonal, reduce
+globals().update(functions_of(*SHARED, *OWN) | pointwise.FUNCTIONS)

@@ -20,7 +20,7 @@ import numpy as np
 from numba import prange
 
 from minnet.kernels.cpu.lanes import LANES, lanes_dot, lanes_max, lanes_sum
-from minnet.kernels.jit import block, device, kernel
+from minnet.kernels.jit import Kernel, block, device, kernel, named
 from minnet.kernels.numeric import exp, log
 from minnet.kernels.simd import flat, fma
 
@@ -127,32 +127,29 @@ def shifted(x: Any, first: Any, last: Any, out: Any) -> None:
         line[i] = exp(line[i])
 
 
-@kernel(parallel=True)
-def _softmax(x, out):
-    rows, n = x.shape
-    height = max(1, CHUNK // n)
-    for task in prange((rows + height - 1) // height):
-        first, last = task * height, min(task * height + height, rows)
-        shifted(x, first, last, out)
-        for row in range(first, last):
-            part = out[row]
-            total = x.dtype.type(row_sum(part))
-            for i in range(part.size):
-                part[i] = part[i] / total
+def _softmax_of(logarithm: bool, name: str) -> Kernel:
+    def run(x, out):
+        rows, n = x.shape
+        height = max(1, CHUNK // n)
+        for task in prange((rows + height - 1) // height):
+            first, last = task * height, min(task * height + height, rows)
+            shifted(x, first, last, out)
+            for row in range(first, last):
+                source, part = x[row], out[row]
+                total = row_sum(part)
+                if logarithm:
+                    high, lowered = row_max(source), x.dtype.type(log(total))
+                    for i in range(part.size):
+                        part[i] = (source[i] - high) - lowered
+                else:
+                    divisor = x.dtype.type(total)
+                    for i in range(part.size):
+                        part[i] = part[i] / divisor
+
+    return kernel(named(run, name), parallel=True)
 
 
-@kernel(parallel=True)
-def _log_softmax(x, out):
-    rows, n = x.shape
-    height = max(1, CHUNK // n)
-    for task in prange((rows + height - 1) // height):
-        first, last = task * height, min(task * height + height, rows)
-        shifted(x, first, last, out)
-        for row in range(first, last):
-            source, part = x[row], out[row]
-            high, total = row_max(source), x.dtype.type(log(row_sum(part)))
-            for i in range(part.size):
-                part[i] = (source[i] - high) - total
+_softmax, _log_softmax = _softmax_of(False, "_softmax"), _softmax_of(True, "_log_softmax")
 
 
 @kernel(parallel=True)

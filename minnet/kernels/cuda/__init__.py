@@ -19,11 +19,6 @@ from minnet.kernels.cuda import (
 )
 from minnet.kernels.cuda.host_only import mersenne_twister
 
-globals().update(functions_of(fills, philox, reductions, updates))
-globals().update(
-    functions_of(
-        fill, gather, host_only, linear, loss, matmul, mlp, optimize, orthogonal, pointwise, reduce
-    )
-)
-
-globals().update(pointwise.FUNCTIONS)
+SHARED = fills, philox, reductions, updates
+OWN = fill, gather, host_only, linear, loss, matmul, mlp, optimize, orthogonal, reduce
+globals().update(functions_of(*SHARED, *OWN) | pointwise.FUNCTIONS)

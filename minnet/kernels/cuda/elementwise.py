@@ -341,20 +341,21 @@ def copy(target: Array, value: Any) -> None:
     _launch("copy", target, [source])
 
 
+def _of_three(name: str, dtype: np.dtype, *values: Any) -> Array:
+    out = empty(broadcast(values), dtype)
+    _launch(name, out, list(values))
+    return out
+
+
 def where(condition: Any, x: Any, y: Any) -> Array:
     """Return x where the condition is true, and y elsewhere."""
     condition, x, y = operands((condition, x, y))
     dtype = np.result_type(*(v if not isinstance(v, Array) else v.dtype for v in (x, y)))
-    values = [_typed(condition, np.dtype(bool)), _typed(x, dtype), _typed(y, dtype)]
-    out = empty(broadcast(values), dtype)
-    _launch("where", out, values)
-    return out
+    chosen = _typed(condition, np.dtype(bool))
+    return _of_three("where", dtype, chosen, _typed(x, dtype), _typed(y, dtype))
 
 
 def clip(x: Any, low: Any, high: Any) -> Array:
     """Return x held within [low, high], in its own dtype."""
     x, low, high = operands((x, low, high))
-    values = [x, _typed(low, x.dtype), _typed(high, x.dtype)]
-    out = empty(broadcast(values), x.dtype)
-    _launch("clip", out, values)
-    return out
+    return _of_three("clip", x.dtype, x, _typed(low, x.dtype), _typed(high, x.dtype))

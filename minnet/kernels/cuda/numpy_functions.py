@@ -217,18 +217,6 @@ def _all(array: Any, axis: Any = None, out: Any = None, keepdims: bool = False) 
     return _count_nonzero(array, axis, keepdims=keepdims) == n
 
 
-@_in_place_of(np.take_along_axis)
-def _take_along_axis(array: Any, indices: Any, axis: int = -1) -> Array:
-    kernels.one_device((array, indices))
-    return ordering.along(array, indices, axis)
-
-
-@_in_place_of(np.put_along_axis)
-def _put_along_axis(array: Any, indices: Any, values: Any, axis: int) -> None:
-    kernels.one_device((array, indices, values))
-    ordering.put_along(array, indices, values, axis)
-
-
 _table |= {
     np.empty: lambda shape, dtype=float, order="C", **options: empty(shape, dtype),
     np.eye: lambda N, M=None, k=0, dtype=float, **options: from_host(np.eye(N, M, k, dtype)),
@@ -243,6 +231,8 @@ _table |= {
     np.tril: lambda array, k=0: _triangle(array, k, lower=True),
     np.triu: lambda array, k=0: _triangle(array, k, lower=False),
     np.any: lambda array, axis=None, **options: _count_nonzero(array, axis, **options) > 0,
+    np.take_along_axis: ordering.along,
+    np.put_along_axis: ordering.put_along,
     np.argmax: partial(ordering.extreme, largest=True),
     np.argmin: partial(ordering.extreme, largest=False),
 }

@@ -120,8 +120,9 @@ def extreme(
         candidates, first = found, False
 
 
-def along(x: Array, indices: Array, axis: int) -> Array:
+def along(x: Array, indices: Array, axis: int = -1) -> Array:
     """Return the elements at the indices of an axis, which has been looked up before."""
+    kernels.one_device((x, indices))
     out = empty(indices.shape, x.dtype)
     _copy_along(x, indices, out, axis, False)
     return out
@@ -129,6 +130,7 @@ def along(x: Array, indices: Array, axis: int) -> Array:
 
 def put_along(x: Array, indices: Array, values: Array, axis: int) -> None:
     """Write values at the indices of an axis into a contiguous array."""
+    kernels.one_device((x, indices, values))
     spread = kernels.contiguous(np.broadcast_to(values, indices.shape))
     _copy_along(x, indices, spread, axis, True)
 

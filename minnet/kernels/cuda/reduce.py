@@ -25,6 +25,7 @@ from minnet.kernels.cuda.driver import (
     product,
     types,
 )
+from minnet.kernels.jit import named
 from minnet.kernels.numeric import exp, log
 
 HALF = LANES // 2  # threads of a row
@@ -133,32 +134,24 @@ def _sum_columns(x, divisor, out):
         out[o, block, column] = total / divisor[0]
 
 
-@kernel
-def _softmax(x, out):
-    lanes = cuda.shared.array(HALF, types.float64)
-    row, n = cuda.blockIdx.x, x.shape[1]
-    high = x.dtype.type(row_max(x, row, lanes))
-    for i in range(cuda.threadIdx.x, n, HALF):
-        out[row, i] = exp(x[row, i] - high)
-    cuda.syncthreads()
-    total = x.dtype.type(row_sum(out, row, 0, n, lanes))
-    cuda.syncthreads()
-    for i in range(cuda.threadIdx.x, n, HALF):
-        out[row, i] = out[row, i] / total
+def _softmax_of(logarithm: bool, name: str) -> Any:
+    def run(x, out):
+        lanes = cuda.shared.array(HALF, types.float64)
+        row, n = cuda.blockIdx.x, x.shape[1]
+        high = x.dtype.type(row_max(x, row, lanes))
+        for i in range(cuda.threadIdx.x, n, HALF):
+            out[row, i] = exp(x[row, i] - high)
+        cuda.syncthreads()
+        whole = row_sum(out, row, 0, n, lanes)
+        total = x.dtype.type(log(whole) if logarithm else whole)
+        cuda.syncthreads()
+        for i in range(cuda.threadIdx.x, n, HALF):
+            out[row, i] = (x[row, i] - high) - total if logarithm else out[row, i] / total
+
+    return kernel(named(run, name))
 
 
-@kernel
-def _log_softmax(x, out):
-    lanes = cuda.shared.array(HALF, types.float64)
-    row, n = cuda.blockIdx.x, x.shape[1]
-    high = x.dtype.type(row_max(x, row, lanes))
-    for i in range(cuda.threadIdx.x, n, HALF):
-        out[row, i] = exp(x[row, i] - high)
-    cuda.syncthreads()
-    total = x.dtype.type(log(row_sum(out, row, 0, n, lanes)))
-    cuda.syncthreads()
-    for i in range(cuda.threadIdx.x, n, HALF):
-        out[row, i] = (x[row, i] - high) - total
+_softmax, _log_softmax = _softmax_of(False, "_softmax"), _softmax_of(True, "_log_softmax")
 
 
 @kernel
