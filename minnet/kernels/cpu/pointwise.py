@@ -79,10 +79,10 @@ def _function(name: str, formula: Formula) -> Any:
     """Return the function of arrays that applies a formula to each element."""
     many, cost = len(formula.arrays), formula.cost
     if name in LARGE:
-        loop, further = _sincos, (LARGE[name],)
+        loop, further = _sincos, [LARGE[name]]
     else:
         body = _loops(formula.function)[many, len(formula.numbers)]
-        loop, further = kernel(named(body, name), parallel=True), ()
+        loop, further = kernel(named(body, name), parallel=True), []
 
     def one(x: Any, *numbers: float) -> Any:
         out = empty(x.shape, x.dtype)
