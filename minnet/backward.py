@@ -21,7 +21,7 @@ from minnet import kernels, vocabulary
 from minnet.graph import Node, modified
 from minnet.mode import mode
 from minnet.size import Size
-from minnet.variable import Variable, edge, wrap
+from minnet.variable import Variable, described, edge, wrap
 
 _accumulating = threading.Lock()  # several threads may send gradients to one leaf
 _position = itemgetter(2)  # of what a node sends: that of the input
@@ -110,19 +110,49 @@ def _modified(node: Node, version: int, expected: int, place: int) -> RuntimeErr
     return modified((node.values or ())[place], source, version, expected)
 
 
+def _replaced(old: Any, new: Any, way: _Arrays) -> Any:
+    """Return the checked gradient that a hook returned in place of another.
+
+    Raises:
+        RuntimeError: if it is no tensor of the same shape and dtype.
+    """
+    if new is None:
+        return None
+    array = None if old is None else way.array_of(old)
+    if not isinstance(new, Variable):
+        raise RuntimeError(
+            "a gradient hook must return None or a tensor of the gradient's shape "
+            f"{'' if array is None else Size(array.shape)}, got {new!r}"
+        )
+    if array is not None and (new.array.shape != array.shape or new.array.dtype != array.dtype):
+        raise RuntimeError(
+            "a gradient hook must return None or a tensor of the gradient's shape and dtype: "
+            f"expected {described(array.shape, array.dtype)}, got {new.describe()}"
+        )
+    return new if way.recorded else new.array
+
+
+def _all_replaced(old: Sequence[Any], new: Any, way: _Arrays) -> list[Any]:
+    """Return the checked gradients that a node's hook returned in place of all of them.
+
+    Raises:
+        TypeError, RuntimeError: if they are no tuple, or not as many.
+    """
+    if not isinstance(new, tuple | list):
+        raise TypeError(f"expected tuple, but hook returned '{type(new).__name__}'")
+    if len(new) != len(old):
+        raise RuntimeError(
+            f"hook has returned an incorrect number of values (got {len(new)}, but expected "
+            f"{len(old)})"
+        )
+    return [_replaced(a, b, way) for a, b in zip(old, new, strict=True)]
+
+
 def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: Any, way: _Arrays) -> Any:
     for hook in tuple(hooks.values()):
         replaced = hook(way.tensor(gradient))
         if replaced is not None:
-            if (
-                not isinstance(replaced, Variable)
-                or replaced.array.shape != way.array_of(gradient).shape
-            ):
-                raise RuntimeError(
-                    "a gradient hook must return None or a tensor of the gradient's shape "
-                    f"{Size(way.array_of(gradient).shape)}, got {replaced!r}"
-                )
-            gradient = replaced if way.recorded else replaced.array
+            gradient = _replaced(gradient, replaced, way)
     return gradient
 
 
@@ -143,7 +173,8 @@ def _run(
     useful = None
     if inputs is not None:
         wanted = {edge(x) for x in inputs}
-        useful = _above([x._node for x, _ in roots if x._node is not None], wanted)
+        targets = [edge(x) for x, _ in roots]
+        useful = _above([t for t in targets if type(t) is Node], wanted)
     before = mode.enabled
     mode.enabled = create_graph
     try:
@@ -173,7 +204,7 @@ def _run(
                         leaf._grad = wrap(gradient)  # as nearly always
                     else:
                         _accumulate(leaf, gradient, leaf not in shared, way)
-                for x in inputs or ():
+                for x in dict.fromkeys(inputs or ()):
                     if x._node is not None and (x._node, x._slot) in captured:
                         _accumulate(x, captured[x._node, x._slot], False, way)
             for leaf in hooked:
@@ -245,11 +276,12 @@ def _walk(
                     continue
             if values is None:
                 raise RuntimeError(FREED)
-            for counter, version, place, always in node.saved:
-                if counter[0] != version and (always or recorded):
-                    raise _modified(node, counter[0], version, place)
             if node.packed:
                 values = node.unpacked()
+            else:
+                for counter, version, place, always in node.saved:
+                    if counter[0] != version and (always or recorded):
+                        raise _modified(node, counter[0], version, place)
             if recorded:
                 values = node.revived(values)
             elif quiet is None and operation.quiet is not True:
@@ -289,7 +321,13 @@ def _walk(
                 else:
                     if is_node:
                         heappush(ready, (target.number, target))
-                    if not fits and (recorded or gradient is dy or gradient.base is not None):
+                    if not fits and (
+                        recorded
+                        or gradient is dy
+                        or gradient.base is not None
+                        or operation.foreign
+                        or node.hooks is not None
+                    ):
                         shared.add(target)
                 gradients[target] = gradient
             if not retain_graph and (node.saved or operation.frees):
@@ -306,13 +344,13 @@ def _before(node: Node, dy: Any, retained: list[tuple[Variable, Any]], way: _Arr
     dys = dy if several else [dy]
     if node.hooks is not None:
         on_results, _, before = node.hooks
-        for slot, hooks in on_results.items():
+        for slot, hooks in tuple(on_results.items()):
             if dys[slot] is not None:
                 dys[slot] = _hooked(hooks, dys[slot], way)
         for hook in tuple(before.values()):
             replaced = hook(tuple(None if g is None else way.tensor(g) for g in dys))
             if replaced is not None:
-                dys = [g if g is None or way.recorded else g.array for g in replaced]
+                dys = _all_replaced(dys, replaced, way)
     for slot, reference in (node.retain or {}).items():
         tensor = reference()
         if tensor is not None and dys[slot] is not None:
@@ -343,7 +381,7 @@ def _observed(
     else:
         found = {send[2]: found[send[2]] for send in sends}
     if node.trace is not None and mode.check_nan:
-        for i, gradient in enumerate(found.values()):
+        for position, gradient in found.items():
             if gradient is None:
                 continue
             if np.isnan(kernels.moved(way.array_of(gradient), "cpu")).any():
@@ -354,25 +392,19 @@ def _observed(
                     stacklevel=2,
                 )
                 raise RuntimeError(
-                    f"Function '{node.name()}' returned nan values in its {i}th output."
+                    f"Function '{node.name()}' returned nan values in its {position}th output."
                 )
     if node.hooks is not None and node.hooks[1]:
         outputs = tuple(
             None if g is None else way.tensor(g)
             for g in (dy if node.results is not None else (dy,))
         )
+        old = [found.get(i) for i in range(node.arity)]
         for hook in tuple(node.hooks[1].values()):
-            inputs = tuple(None if g is None else way.tensor(g) for g in found.values())
-            replaced = hook(inputs, outputs)
+            replaced = hook(tuple(None if g is None else way.tensor(g) for g in old), outputs)
             if replaced is not None:
-                replaced = replaced if isinstance(replaced, tuple) else (replaced,)
-                if len(replaced) != len(found):
-                    raise RuntimeError(
-                        f"a hook of {node.name()} returned {len(replaced)} gradients, expected "
-                        f"{len(found)}"
-                    )
-                new = [g if g is None or way.recorded else g.array for g in replaced]
-                found = dict(zip(found, new, strict=True))
+                old = _all_replaced(old, replaced, way)
+        found = {position: old[position] for position in found}
     return found
 
 
@@ -384,9 +416,11 @@ def _accumulate(x: Variable, gradient: Any, owned: bool, way: _Arrays) -> None:
         x._grad = way.V.clone(gradient) if before is None else way.add(before, gradient)
     elif before is None:
         x._grad = wrap(gradient if owned else gradient.copy())
-    else:
+    elif before.array.flags.writeable:
         np.add(before.array, gradient, out=before.array)
         before.bump()
+    else:
+        x._grad = wrap(np.add(before.array, gradient))
 
 
 def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Variable, Any]]:
@@ -473,7 +507,7 @@ def backward(
         if not given:
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         for i, x in enumerate(given):
-            if not x.requires_grad:
+            if not (isinstance(x, Variable) and x.requires_grad):
                 raise RuntimeError(
                     f"One of the differentiated Tensors does not require grad: input {i}"
                 )
@@ -515,7 +549,9 @@ def grad(
         (tensor([ 6., 12.]),)
     """
     inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    if not all(x.requires_grad for x in inputs):
+    if not inputs:
+        raise RuntimeError("grad requires non-empty inputs.")
+    if not all(isinstance(x, Variable) and x.requires_grad for x in inputs):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     if materialize_grads and allow_unused is False:
         raise ValueError(

@@ -42,8 +42,20 @@ class Node:
     """One recorded operation: what `grad_fn` is. It holds arrays, never its own results."""
 
     __slots__ = (
-        "__weakref__", "constants", "hooks", "label", "metadata", "number", "operation", "packed",
-        "results", "retain", "saved", "sends", "trace", "values",
+        "__weakref__",
+        "_metadata",
+        "constants",
+        "hooks",
+        "label",
+        "number",
+        "operation",
+        "packed",
+        "results",
+        "retain",
+        "saved",
+        "sends",
+        "trace",
+        "values",
     )  # fmt: skip
     operation: Any
     label: str | None  # torch's name; None until somebody asks, if it depends on constants alone
@@ -62,7 +74,7 @@ class Node:
     hooks: Any  # before the derivatives, by result; after them; before all
     retain: dict[int, weakref.ref[Variable]] | None
     trace: list[str] | None
-    metadata: dict[Any, Any] | None
+    _metadata: dict[Any, Any] | None
 
     def __init__(
         self,
@@ -77,7 +89,7 @@ class Node:
         self.number = next(_numbers)
         self.saved = ()
         self.packed = False
-        self.results = self.hooks = self.retain = self.trace = self.metadata = None
+        self.results = self.hooks = self.retain = self.trace = self._metadata = None
         if Mode.watched and mode.anomaly:
             self.trace = traceback.format_stack()[:-2]
 
@@ -93,11 +105,24 @@ class Node:
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes that the gradients go to, each with the number of its result."""
-        return tuple(
-            (target if isinstance(target, Node) else AccumulateGrad(target), slot)
-            for target, slot, *_ in self.sends
-        )
+        """The nodes that the gradients go to, by input, each with the number of its result."""
+        found: list[tuple[Any, int]] = [(None, 0)] * self.arity
+        for target, slot, position, *_ in self.sends:
+            found[position] = target if isinstance(target, Node) else AccumulateGrad(target), slot
+        return tuple(found)
+
+    @property
+    def arity(self) -> int:
+        """The number of inputs."""
+        most = max((send[2] + 1 for send in self.sends), default=0)
+        return max(most, getattr(self.operation, "tensors", 0))
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """What a user keeps with the node."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
 
     def _hooked(self) -> Any:
         if self.hooks is None:
@@ -117,8 +142,22 @@ class Node:
         return RemovableHook(self._hooked()[0].setdefault(slot, {}), hook)
 
     def unpacked(self) -> list[Any]:
-        """Return `values` with what `saved_tensors_hooks` gives for what they took."""
-        return [v.unpack(v.content).array if hasattr(v, "unpack") else v for v in self.values or ()]
+        """Return `values` with what `saved_tensors_hooks` gives for what they took.
+
+        Raises:
+            TypeError: if that is no tensor.
+        """
+        values = list(self.values or ())
+        for place, packed in enumerate(values):
+            if isinstance(packed, Packed):
+                tensor = packed.unpack(packed.content)
+                if not isinstance(tensor, Variable):
+                    raise TypeError(
+                        "Output of saved tensor unpack_hook expected to be a Tensor but got result "
+                        f"of type {type(tensor).__name__}"
+                    )
+                values[place] = tensor.array
+        return values
 
     def revived(self, values: list[Any]) -> list[Any]:
         """Return `values` with tensors in place of arrays, with their histories, for recording."""

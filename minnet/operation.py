@@ -43,6 +43,7 @@ from minnet.recorder import (
     RESULT,
     SHAPES,
     apply,
+    castable,
     check_in_place,
     in_place,
     overwrite,
@@ -89,6 +90,7 @@ class Operation:
         remade: str = "",
         quiet: bool | str = False,
         fits: bool = False,
+        foreign: bool = False,
         draws: bool = False,
         dynamic: bool = False,
         shape: Any = None,
@@ -115,7 +117,8 @@ class Operation:
         self.parts, self.fills, self.keeps, self.quiet = parts, fills, keeps, quiet
         self.fits = fits
         self.draws, self.dynamic, self.shape = draws, dynamic, shape
-        self.frees = keeps == "intermediate"
+        self.frees = keeps is not None
+        self.foreign = foreign
         self.writes = self.name.endswith("_")
         constants = self.names[self.tensors :]
         inputs: dict[str, Any] = {name: i for i, name in enumerate(self.names[: self.tensors])}
@@ -173,7 +176,7 @@ class Operation:
             self.flows = [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
         self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
-        self.savings: dict[Any, Any] = {}
+        self._saving: dict[Any, Any] = {}
 
     def saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
@@ -181,6 +184,10 @@ class Operation:
         The places of the inputs that are dropped; those of the others, each with whether it is read
         always or only by a recorded derivative; and whether the result is read.
         """
+        key = needs if not self.variadic else (needs, count, constants if self._reads else ())
+        known = self._saving.get(key)
+        if known is not None:
+            return known
         positions = [i for i in range(count) if needs >> i & 1]
         if not self.variadic:
             read: Any = set().union(*(self._reads[i] for i in positions if self.flows[i]))
@@ -191,9 +198,9 @@ class Operation:
         remade = self._remade
         if self.fused is not None:
             remade = remade | {i for i in range(count) if i not in read}
-        if len(self.savings) > 1000:
-            self.savings.clear()
-        found = self.savings[(needs, count, constants) if self.variadic else needs] = (
+        if len(self._saving) > 1000:
+            self._saving.clear()
+        found = self._saving[key] = (
             [i for i in range(count) if i not in read and i not in remade],
             [(i, i not in remade) for i in range(count) if i in read or i in remade],
             RESULT in read,
@@ -319,10 +326,13 @@ def _picking(places: Sequence[Any]) -> Callable[[Any], Any]:
 
 def respelled(kwargs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return keyword arguments with NumPy's names replaced by torch's."""
-    return {
-        SPELLINGS[name] if name not in names and SPELLINGS.get(name) in names else name: value
-        for name, value in kwargs.items()
-    }
+    found: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        ours = SPELLINGS[name] if name not in names and SPELLINGS.get(name) in names else name
+        if ours in found:
+            raise TypeError(f"got multiple values for argument '{ours}'")
+        found[ours] = value
+    return found
 
 
 class Declared(NamedTuple):
@@ -385,6 +395,7 @@ def operation(
         remade: the inputs that only a recorded derivative reads.
         quiet: neither the value nor the derivatives make NumPy warn ("value": the value does not).
         fits: a joint derivative's arrays are new and of the inputs' shapes and dtypes.
+        foreign: the derivative's arrays have been seen by the user's own code.
         draws: it takes random numbers.
         dynamic: the result's shape depends on more than shapes.
         shape: a function of `shapes`, the inputs', and constants, by name, that gives the result's.
@@ -609,28 +620,36 @@ def exported(where: str) -> dict[str, Any]:
 
 def _into(name: str, found: Any, target: Any) -> Any:
     """Write results into the tensors given as `out=`, and return these."""
-    if isinstance(found, tuple):
-        for x, y in zip(found, target, strict=True):
-            _into(name, x, y)
+    several = isinstance(found, tuple)
+    pairs = list(zip(found, target, strict=True)) if several else [(found, target)]
+    for x, y in pairs:
+        _check_out(name, x, y)
+    for x, y in pairs:
+        if y.array.shape != x.array.shape:
+            y.array = np.empty(x.array.shape, y.array.dtype, like=y.array)
+            y._counter = y._view = None
+        overwrite(y, x.array)
+    if several:
         return type(found)(*target) if hasattr(found, "_fields") else tuple(target)
+    return target
+
+
+def _check_out(name: str, x: Any, target: Any) -> None:
+    """Check that a result can be written into a tensor given as `out=`.
+
+    Raises:
+        TypeError, RuntimeError: if it cannot.
+    """
     if not isinstance(target, Variable):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
-    if mode.enabled and (found.requires_grad or target.requires_grad):
+    if mode.enabled and (x.requires_grad or target.requires_grad):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    if target.array.shape != found.array.shape:
-        _resize(target, found.array)
-    overwrite(target, found.array)
-    return target
-
-
-def _resize(target: Any, like: Any) -> None:
-    if target.array.size:
+    castable(x.array, target.array)
+    if target.array.size and target.array.shape != x.array.shape:
         raise RuntimeError(
             f"the tensor given as out= has shape {list(target.array.shape)}, but the result has "
-            f"shape {list(like.shape)}; give one of that shape, or an empty one"
+            f"shape {list(x.array.shape)}; give one of that shape, or an empty one"
         )
-    target.array = np.empty(like.shape, target.array.dtype, like=target.array)
-    target._counter = target._view = None

@@ -77,26 +77,29 @@ def apply(
         out = wrap(result)
         if operation.view and (operation.view is True or _is_view(out.array, found[0])):
             made = "" if mode.enabled else "no_grad"
-            viewed(out, inputs[0], operation.function, constants, made)
+            viewed(out, inputs[0], operation.function, fixed(constants), made)
     else:
         out = into
-    node = None
+    node, packs = None, Mode.watched and mode.saving
     if sends and out.array.dtype.kind == "f":
         node, reads_result = _recorded(
             operation, inputs, found, constants, sends, needs, kept, into is not None
         )
+        if packs:  # before anything has changed, since a hook may raise
+            if reads_result:
+                node.saved.append((out.counter(), 0, RESULT, True))
+                node.values[RESULT] = kernels.as_array(result)
+            _pack(node)
     if into is not None:
         if operation.writes:
             into.bump()
         else:
             overwrite(into, kernels.as_array(result))
     if node is not None:
-        if reads_result:
+        if reads_result and not packs:
             counter = out._counter or out.counter()
             node.saved.append((counter, counter[0], RESULT, True))
             node.values[RESULT] = out.array
-        if Mode.watched and mode.saving:
-            _pack(node)
         if into is None:
             out._node, out._slot = node, 0
         else:
@@ -104,6 +107,13 @@ def apply(
                 node.sends = [send for send in sends if send[2]]  # the base has the other zeros
             take_history(into, node)
     return out
+
+
+def fixed(constants: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return constants that the user cannot change any more: a list becomes a tuple."""
+    if list in map(type, constants):
+        return tuple([tuple(c) if type(c) is list else c for c in constants])
+    return constants
 
 
 def _is_view(array: Any, of: Any) -> bool:
@@ -122,22 +132,25 @@ def _recorded(
     shapes = None
     if operation.reads_shapes:  # not of a generator, which is slow
         shapes = tuple([getattr(x, "shape", ()) for x in found])
+    constants = fixed(constants)
     values = [*found, *constants, shapes, None, kept]
     name = operation.label
     if operation.node_reads is not None:
         name = operation.node(*operation.node_reads(values))
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
-    key = (needs, len(found), constants) if operation.variadic else needs
-    saving = operation.savings.get(key) or operation.saving(needs, len(found), constants)
+    saving = operation.saving(needs, len(found), constants)
     dropped, read, reads_result = saving
     for i in dropped:
         values[i] = None
     for i, always in read:
         x = inputs[i]
-        if isinstance(x, Variable) and not (in_place and i == 0):
-            counter = x._counter or x.counter()
-            saved.append((counter, counter[0], i, always))
+        if isinstance(x, Variable):
+            if not (in_place and i == 0):
+                counter = x._counter or x.counter()
+                saved.append((counter, counter[0], i, always))
+        elif kernels.is_array(x):
+            values[i] = found[i].copy()  # nothing tells when the user changes it
     node.saved = saved
     return node, reads_result
 
@@ -180,14 +193,23 @@ def overwrite(x: Any, array: Any) -> None:
             f"output with shape {list(target.shape)} doesn't match the broadcast shape "
             f"{list(array.shape)}"
         )
+    castable(array, target)
+    with np.errstate(all="ignore"):
+        target[...] = array
+    x.bump()
+
+
+def castable(array: Any, target: Any) -> None:
+    """Check that a result may be written into an array of another dtype.
+
+    Raises:
+        RuntimeError: if its category is higher, as floats are above integers.
+    """
     if dtypes.of(array).category > dtypes.of(target).category:
         raise RuntimeError(
             f"result type {dtypes.of(array).tensor_type} can't be cast to the desired output "
             f"type {dtypes.of(target).tensor_type}"
         )
-    with np.errstate(all="ignore"):
-        target[...] = array
-    x.bump()
 
 
 def take_history(x: Any, node: Node, slot: int = 0) -> None:
@@ -205,9 +227,8 @@ def take_history(x: Any, node: Node, slot: int = 0) -> None:
         if old is not None:
             sends.insert(0, (old, base._slot if old is not base else 0, 0, a.shape, a.dtype))
         copied = tensors.copied_slices.operation
-        node = Node(
-            copied, copied.node, sends, [None, None, view.path, None, None, None], (view.path,)
-        )
+        path = view.steps()
+        node = Node(copied, copied.node, sends, [None, None, path, None, None, None], (path,))
         renew(base, node, 0)
         refresh(x)
 
@@ -240,6 +261,15 @@ def check_in_place(x: Any, recorded: bool) -> None:
         return
     if not (recorded or x.requires_grad or view.base.requires_grad):
         return
+    if view.made == "custom":
+        raise RuntimeError(
+            f"Output {x._slot} of {x._node.name() if x._node else 'a custom Function'} is a view "
+            "and is being modified inplace. This view was created inside a custom Function (or "
+            "because an input was returned as-is) and the autograd logic to handle view+inplace "
+            "would override the custom backward associated with the custom Function, leading to "
+            "incorrect gradients. This behavior is forbidden. You can fix this by cloning the "
+            "output of the custom Function."
+        )
     text = (
         "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
         if x._node is None

@@ -91,9 +91,19 @@ class View:
 
     __slots__ = ("base", "made", "origin", "path")
     base: Variable
-    path: tuple[tuple[Any, tuple[Any, ...]], ...]
-    made: str  # "several" by an operation with several results, "no_grad" without a history, or ""
+    path: Any  # (the path before or None, the last function, its constants): see `steps`
+    # "several" by an operation with several results, "custom" by a function of the user's own,
+    # "no_grad" without a history, or "".
+    made: str
     origin: Node | Variable | None
+
+    def steps(self) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
+        """Return the functions and their constants, in order."""
+        found, path = [], self.path
+        while path is not None:
+            path, *step = path
+            found.append(tuple(step))
+        return tuple(reversed(found))
 
 
 class Hooks:
@@ -120,9 +130,14 @@ def refresh(x: Variable) -> None:
     origin = base._node or (base if base._requires_grad else None)
     if origin is view.origin or origin is None or view.made == "no_grad":
         return
+    if view.made == "custom":
+        raise RuntimeError(
+            "a view that a custom Function or a module with backward hooks returned is used after "
+            "its base was changed in place; its gradient would be wrong. clone() it before"
+        )
     with enable_grad():
         y = base
-        for function, constants in view.path:
+        for function, constants in view.steps():
             y = function(y, *constants)
     if y._node is not None:
         y._node.label = "AsStridedBackward0"  # as torch, whatever the path
@@ -149,9 +164,9 @@ def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any,
     out._view = view = _allocate(View)
     parent = source._view
     if parent is None:
-        view.base, view.path, view.made = source, ((function, constants),), made
+        view.base, view.path, view.made = source, (None, function, constants), made
     else:
-        view.base, view.path = parent.base, (*parent.path, (function, constants))
+        view.base, view.path = parent.base, (parent.path, function, constants)
         view.made = made or parent.made
     base = view.base
     view.origin = base._node or (base if base._requires_grad else None)

@@ -107,7 +107,7 @@ class FunctionCtx:
 class _Custom:
     """What a node asks of its operation, for a `Function`."""
 
-    quiet, keeps, fits = False, "context", False
+    quiet, keeps, fits, foreign = False, "context", False, True
 
     def __init__(self, cls: Any, arguments: int, fills: bool, frees: bool):
         self.cls, self.arguments, self.fills, self.frees = cls, arguments, fills, frees
@@ -282,7 +282,6 @@ def _record(
     ]
     custom = _Custom(cls, arguments, ctx._materialize, bool(ctx._to_save))
     node = Node(custom, f"{cls.__name__}Backward", sends, [None, None, ctx], ())
-    node.metadata = {}
     ctx._node = weakref.ref(node)
     if len(outputs) > 1:
         node.results = [

@@ -17,16 +17,33 @@ def alias(input: Tensor) -> Tensor:
     return input.view()
 
 
-def _unsliced(V: Any, dy: Any, path: Any) -> Any:
-    return V.cleared(dy, path)
+def _follow(array: Any, path: Any) -> Any:
+    for function, constants in path:
+        array = function.operation.value(array, *constants)
+    return array
 
 
-@operation(COPY_SLICES, _unsliced, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
+def _written(array: Any, path: Any, part: Any) -> Any:
+    """Write a part into an array, where the functions of a path lead, and return the array."""
+    target = _follow(array, path)
+    if np.may_share_memory(target, array):
+        target[...] = part
+    else:  # laid out otherwise, a reshape is a copy: write by the elements' numbers
+        at = _follow(np.arange(array.size).reshape(array.shape), path)
+        array.reshape(-1)[at] = part
+    return array
+
+
+@operation(
+    COPY_SLICES,
+    lambda V, dy, path: V.cleared(dy, path),
+    lambda V, dy, path: V.taken(dy, path),
+    where="",
+    quiet=True,
+)
 def copied_slices(input: Tensor, part: Tensor, path: Any) -> Tensor:
     """Return `input` with `part` where the functions of `path` lead."""
-    result = input.copy()
-    _follow(result, path)[...] = part
-    return result
+    return _written(input.copy(), path, part)
 
 
 @operation(
@@ -44,20 +61,10 @@ def taken(input: Tensor, path: Any) -> Tensor:
 @operation(COPY_SLICES, lambda V, dy, path: V.taken(dy, path), where="", quiet=True)
 def put_back(input: Tensor, path: Any, shape: Any) -> Tensor:
     """Return zeros of a shape with `input` where the functions of `path` lead."""
-    result = kernels.zeros(shape, input)
-    _follow(result, path)[...] = input
-    return result
+    return _written(kernels.zeros(shape, input), path, input)
 
 
-@operation(COPY_SLICES, _unsliced, where="", quiet=True)
+@operation(COPY_SLICES, lambda V, dy, path: V.cleared(dy, path), where="", quiet=True)
 def cleared(input: Tensor, path: Any) -> Tensor:
     """Return `input` with zeros where the functions of `path` lead."""
-    result = input.copy()
-    _follow(result, path)[...] = 0
-    return result
-
-
-def _follow(array: Any, path: Any) -> Any:
-    for function, constants in path:
-        array = function.operation.value(array, *constants)
-    return array
+    return _written(input.copy(), path, 0)

@@ -83,7 +83,7 @@ def _shown(V: Any, dy: Any, wanted: Any, hook: Any) -> list[Any]:
 
 @operation.operation(
     "BackwardHookFunctionBackward", joint=_shown, variadic=True, several=True, fills=False,
-    where="", quiet=True, shape=lambda shapes: tuple(shapes),
+    foreign=True, where="", quiet=True, shape=lambda shapes: tuple(shapes),
 )  # fmt: skip
 def _watched(tensors: Any, hook: Any) -> Any:
     """Return the same arrays: identities, which show `hook` all their gradients."""
