@@ -19,7 +19,8 @@ def test_nodes_name_themselves_and_those_before():
     assert y.grad_fn.name() == "ExpBackward0"
     (before,) = y.grad_fn.next_functions
     assert before[0].name() == "MulBackward0" and before[1] == 0
-    (last,) = before[0].next_functions
+    last, number = before[0].next_functions
+    assert number == (None, 0)
     assert last[0].name() == "torch::autograd::AccumulateGrad" and last[0].variable is x
 
 
@@ -34,7 +35,7 @@ def test_hooks_of_a_node_see_and_replace_gradients():
     y.sum().backward(retain_graph=True)
     assert seen == [([6, 6], [2, 2])] and x.grad.tolist() == [6, 6]
     handle.remove()
-    y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 10,))
+    y.grad_fn.register_hook(lambda inputs, outputs: (inputs[0] * 10, None))
     x.grad = None
     y.sum().backward()
     assert len(seen) == 1 and x.grad.tolist() == [60, 60]

@@ -236,7 +236,7 @@ def mlp_backward(dy: np.ndarray, kept: Kept, wanted: Sequence[int]) -> list[np.n
     way = BACKWARD_TO_INPUT if 0 in wanted else BACKWARD
     plan, shared, size = _plan(way, len(x), sizes, names, least_work(), get_num_threads())
     if names[-1] is not None:
-        dy = getattr(pointwise, f"{names[-1]}_backward")(dy, y)
+        dy = pointwise.FUNCTIONS[f"{names[-1]}_backward"](dy, y)
     elif not dy.flags.carray:
         dy = dy.copy()
     first = max(min(wanted) - 1, 0) // 2

@@ -45,7 +45,7 @@ def mlp(arrays: Sequence[Any], names: Names, keep: bool) -> tuple[Array, Kept] |
     outputs = [arrays[0]]
     for w, bias, name in zip(arrays[1::2], arrays[2::2], names, strict=True):
         y = matmul(outputs[-1], w.T) if bias is None else linear(outputs[-1], w, bias)
-        y = y if name is None else getattr(pointwise, name)(y)
+        y = y if name is None else pointwise.FUNCTIONS[name](y)
         outputs = [*outputs, y] if keep else [y]
     return outputs[-1], (outputs, arrays[1::2], names)
 
@@ -58,7 +58,7 @@ def mlp_backward(dy: Array, kept: Kept, wanted: Sequence[int]) -> list[Any]:
     for layer in range(len(names) - 1, first - 1, -1):
         name, at = names[layer], 1 + 2 * layer
         if name is not None:
-            dy = getattr(pointwise, f"{name}_backward")(dy, outputs[layer + 1])
+            dy = pointwise.FUNCTIONS[f"{name}_backward"](dy, outputs[layer + 1])
         goes_on = layer > first or 0 in wanted
         dy, gradients[at], gradients[at + 1] = linear_backward(
             dy, outputs[layer], weights[layer], goes_on, at in wanted, at + 1 in wanted
