@@ -19,7 +19,7 @@ Kept = tuple[Any, ...]
 
 def _are_layers(arrays: Sequence[Any]) -> bool:
     x = arrays[0]
-    given = [array for array in arrays if array is not None]
+    given = [x, *arrays[1::2], *(bias for bias in arrays[2::2] if bias is not None)]
     if not all(type(array) is Array and array.dtype == x.dtype for array in given):
         return False
     if x.ndim != 2 or x.dtype.kind != "f":
