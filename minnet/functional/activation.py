@@ -9,18 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from math import pi, sqrt
 from typing import Any
 
 import numpy as np
 
 from minnet import kernels
 from minnet.functional.arithmetic import abs, add, div, floating, only_floating
+from minnet.kernels.constants import DENSITY, TANH_CUBIC, TANH_SLOPE, TWO_BY_SQRT_PI
 from minnet.operation import Tensor, composite, operation
-
-TWO_BY_SQRT_PI = 1.1283791670955126
-DENSITY = 1 / sqrt(2 * pi)  # of the normal distribution at 0
-TANH_SLOPE, TANH_CUBIC = sqrt(2 / pi), 0.044715  # of the tanh in `gelu`
+from minnet.vocabulary import zero
 
 
 def _kernels(array: np.ndarray, name: str) -> Any:
@@ -29,12 +26,8 @@ def _kernels(array: np.ndarray, name: str) -> Any:
     return kernels.of(array)
 
 
-def _no_bend(V: Any, dy: Any, x: Any, *constants: Any) -> Any:
-    return V.filled(dy, 0)
-
-
 def pointwise(
-    node: str, bend: Any = _no_bend, reads: str = "input", slope: Any = None, **options: Any
+    node: str, bend: Any = None, reads: str = "input", slope: Any = None, **options: Any
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare a function whose derivative is a kernel, and this kernel, which is linear in `dy`.
 
@@ -66,7 +59,7 @@ def pointwise(
         operation(
             node.replace("Backward0", "BackwardBackward0"),
             dx("x", *constants),
-            _taking(ddx, "V", "ddy", "dy", "x", *constants),
+            zero if bend is None else _taking(ddx, "V", "ddy", "dy", "x", *constants),
             where="",
         )(backward)
         return operation(node, dx(reads, *constants), quiet=True, **options)(value)

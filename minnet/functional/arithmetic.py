@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.operation import Number, Tensor, composite, operation
+from minnet.operation import _NUMBERS, Number, Tensor, composite, operation
 from minnet.variable import Variable, wrap
 from minnet.vocabulary import zero
 
 Operand = Any  # an array or a Python number
-_NUMBERS = (int, float, bool)  # by their types: a scalar of NumPy's is an array of no dims
 
 
 def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, Operand]:

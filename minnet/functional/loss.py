@@ -69,7 +69,7 @@ def _shape_reduced(shapes: Sequence[tuple[int, ...]], reduction: str) -> tuple[i
     return np.broadcast_shapes(*shapes) if reduction == "none" else ()
 
 
-def _in_dtype(x: Any, dtype: np.dtype) -> Any:
+def _cast(x: Any, dtype: np.dtype) -> Any:
     return x if x is None or x.array.dtype == dtype else cast(x, dtype)
 
 
@@ -472,7 +472,7 @@ def _by_probability(input: Any, target: Any, weight: Any, reduction: str, smooth
     """Return the loss of targets that are probabilities."""
     given = input, target, weight
     dtype = dtypes.common(*(x.array for x in given if x is not None))
-    input, target, weight = (_in_dtype(x, dtype) for x in given)
+    input, target, weight = (_cast(x, dtype) for x in given)
     shape = input.array.shape
     if weight is not None and len(shape) > 2:
         weight = reshape(weight, -1, *[1] * (len(shape) - 2))
@@ -922,7 +922,7 @@ def binary_cross_entropy_with_logits(
             f"{_scalar_type(t)}; convert the target with .to(input.dtype)"
         )
     dtype = dtypes.common(x, t)
-    factors = [_in_dtype(w, dtype) for w in (weight, pos_weight)]
+    factors = [_cast(w, dtype) for w in (weight, pos_weight)]
     for i, w in enumerate(factors):
         if w is not None and w.array.ndim > x.ndim and w.array.size == 1:  # one for all
             factors[i] = reshape(w, ())

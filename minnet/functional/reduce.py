@@ -84,7 +84,7 @@ def sum_to_shape(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     return kernels.of(input).sum(input, axes, True).reshape(shape)
 
 
-def _in_dtype(array: np.ndarray, dtype: Any) -> np.ndarray:
+def _converted(array: np.ndarray, dtype: Any) -> np.ndarray:
     """Return an array in the dtype that a caller asked for, if any."""
     if dtype is None:
         return array
@@ -108,7 +108,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None
         >>> x.sum(), x.sum(0)
         (tensor(10.), tensor([4., 6.]))
     """
-    input = _in_dtype(input, dtype)
+    input = _converted(input, dtype)
     axes = axes_of(dim, input.ndim)
     if input.dtype.kind != "f":
         total = np.sum(input, axes, dtype=np.int64, keepdims=keepdim)
@@ -139,7 +139,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = Non
         >>> minnet.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(1)
         tensor([1.5000, 3.5000])
     """
-    input = _in_dtype(input, dtype)
+    input = _converted(input, dtype)
     if input.dtype.kind != "f":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "

@@ -11,10 +11,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from math import pi, sqrt
 from typing import Any, NamedTuple
 
 from minnet.kernels import numeric
+from minnet.kernels.constants import (
+    DENSITY,
+    SELU_ALPHA,
+    SELU_SCALE,
+    SQRT_HALF,
+    TANH_CUBIC,
+    TANH_SLOPE,
+)  # fmt: skip
 from minnet.kernels.jit import device
 from minnet.kernels.numeric import erf, exp, expm1, like, log1p, product, sigmoid, tanh
 from minnet.kernels.simd import fma
@@ -194,9 +201,6 @@ def celu_backward(dy: Any, x: Any, alpha: Any) -> Any:
     return dy * (below if x <= like(x, 0.0) else like(x, 1.0))
 
 
-# Klambauer, Unterthiner, Mayr, Hochreiter 2017, "Self-normalizing neural networks"
-SELU_ALPHA = 1.6732632423543772848170429916717
-SELU_SCALE = 1.0507009873554804934193349852946
 SELU_LEFT = SELU_ALPHA * SELU_SCALE
 
 
@@ -228,11 +232,6 @@ def softplus_backward(dy: Any, x: Any, beta: Any, threshold: Any) -> Any:
 
 
 # Units weighted by a distribution function
-
-SQRT_HALF = sqrt(0.5)
-DENSITY = 1 / sqrt(2 * pi)  # of the normal distribution at 0
-TANH_SLOPE = sqrt(2 / pi)
-TANH_CUBIC = 0.044715
 
 
 @formula(COMPUTING)

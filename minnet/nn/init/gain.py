@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet.kernels.constants import SELU_ALPHA, SELU_SCALE
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
 
@@ -78,8 +79,7 @@ def _elu(z: np.ndarray) -> np.ndarray:
 
 
 def _selu(z: np.ndarray) -> np.ndarray:
-    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    return scale * np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+    return SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0)))
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
