@@ -312,5 +312,30 @@ def test_the_checks_find_a_wrong_derivative():
         RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"
     ):
         gradcheck(Wrong.apply, leaf(1.0))
-    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
-        gradcheck(Wrong.apply, leaf(1.0).detach())
+    for check in (gradcheck, gradgradcheck):
+        with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+            check(Wrong.apply, leaf(1.0).detach())
+    with pytest.raises(ValueError, match="at least one output to require gradient"):
+        gradgradcheck(lambda x: x.detach(), leaf(1.0))
+    with pytest.raises(RuntimeError, match="is expanded or read-only"):
+        gradcheck(minnet.exp, leaf(1.0).expand(3))
+
+
+def test_the_checks_take_any_layout_and_results_without_gradient():
+    x = minnet.rand(2, 3, dtype=minnet.float64, requires_grad=True)
+    for f in (lambda x: x.t() ** 3, lambda x: (x**3, x.detach() * 0)):
+        assert gradcheck(f, x) and gradgradcheck(f, x)
+
+
+def test_a_check_that_fails_leaves_its_input_as_it_was():
+    x, calls = leaf(1.0, 2.0), []
+
+    def f(x):
+        calls.append(x)
+        if len(calls) == 3:
+            raise KeyError
+        return x * 2
+
+    with pytest.raises(KeyError):
+        gradcheck(f, x)
+    assert x.tolist() == [1, 2]
