@@ -51,7 +51,7 @@ def is_inference_mode_enabled() -> bool:
     return mode.inference
 
 
-class _Switch(ContextDecorator):
+class Switch(ContextDecorator):
     """A context manager that sets values of `mode`; a decorator of functions and generators."""
 
     def __init__(self, **values: Any):
@@ -60,7 +60,7 @@ class _Switch(ContextDecorator):
 
     def _recreate_cm(self) -> Any:
         again = object.__new__(type(self))
-        _Switch.__init__(again, **self._values)
+        Switch.__init__(again, **self._values)
         return again
 
     def __enter__(self) -> Any:
@@ -89,7 +89,8 @@ class _Switch(ContextDecorator):
                         sent = yield value
                         resume = inner.send, (sent,)
                     except GeneratorExit:
-                        inner.close()
+                        with self._recreate_cm():
+                            inner.close()
                         raise
                     except BaseException as error:
                         resume = inner.throw, (error,)
@@ -101,20 +102,12 @@ class _Switch(ContextDecorator):
         return generator  # type: ignore[return-value]
 
 
-class set_grad_enabled(_Switch):
-    """Switch recording on or off: at once, and as a context manager until the block ends.
+class SwitchNow(Switch):
+    """A context manager that sets values of `mode` at once, when it is made."""
 
-    Example:
-        >>> import minnet
-        >>> x = minnet.ones(1, requires_grad=True)
-        >>> with minnet.set_grad_enabled(False):
-        ...     (x * 2).requires_grad
-        False
-    """
-
-    def __init__(self, mode: bool):
-        super().__init__(enabled=bool(mode))
-        _Switch.__enter__(self)
+    def __init__(self, **values: Any):
+        super().__init__(**values)
+        Switch.__enter__(self)
         self._entered = True  # once, by being made
 
     def __enter__(self) -> Any:
@@ -130,7 +123,22 @@ class set_grad_enabled(_Switch):
         return super().__call__(function)
 
 
-class no_grad(_Switch):
+class set_grad_enabled(SwitchNow):
+    """Switch recording on or off: at once, and as a context manager until the block ends.
+
+    Example:
+        >>> import minnet
+        >>> x = minnet.ones(1, requires_grad=True)
+        >>> with minnet.set_grad_enabled(False):
+        ...     (x * 2).requires_grad
+        False
+    """
+
+    def __init__(self, mode: bool):
+        super().__init__(enabled=bool(mode))
+
+
+class no_grad(Switch):
     """Stop recording: a context manager and a decorator, with or without parentheses.
 
     Example:
@@ -166,8 +174,10 @@ class enable_grad(no_grad):
     _value = True
 
 
-class inference_mode(_Switch):
+class inference_mode(Switch):
     """Stop recording, as `no_grad` does: a context manager and a decorator.
+
+    With False, record again.
 
     Example:
         >>> import minnet
@@ -185,7 +195,4 @@ class inference_mode(_Switch):
         return self(mode)
 
     def __init__(self, mode: Any = True):
-        if mode:
-            super().__init__(enabled=False, inference=True)
-        else:
-            super().__init__(inference=False)
+        super().__init__(enabled=not mode, inference=bool(mode))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from minnet.mode import Mode, mode
+from minnet.mode import Mode, Switch, SwitchNow, mode
 
 
-class set_detect_anomaly:
+class set_detect_anomaly(SwitchNow):
     """Switch the search for anomalies on or off: at once, and as a context manager.
 
     While it is on, backward raises at the first node whose derivative returns NaN, and warns with
@@ -21,17 +21,11 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool, check_nan: bool = True):
-        self._previous = _state()
-        _set(bool(mode), bool(check_nan))
-
-    def __enter__(self) -> None:
-        """Do nothing: it is on since it was made."""
-
-    def __exit__(self, *exception: Any) -> None:
-        _set(*self._previous)
+        Mode.watched = True
+        super().__init__(anomaly=bool(mode), check_nan=bool(check_nan))
 
 
-class detect_anomaly(set_detect_anomaly):
+class detect_anomaly(Switch):
     """Search for anomalies until the block ends; see `set_detect_anomaly`.
 
     Example:
@@ -45,7 +39,11 @@ class detect_anomaly(set_detect_anomaly):
     """
 
     def __init__(self, check_nan: bool = True):
-        super().__init__(True, check_nan)
+        super().__init__(anomaly=True, check_nan=bool(check_nan))
+
+    def __enter__(self) -> Any:
+        Mode.watched = True
+        return super().__enter__()
 
 
 def is_anomaly_enabled() -> bool:
@@ -57,12 +55,3 @@ def is_anomaly_enabled() -> bool:
         False
     """
     return mode.anomaly
-
-
-def _state() -> tuple[bool, bool]:
-    return mode.anomaly, mode.check_nan
-
-
-def _set(anomaly: bool, check_nan: bool) -> None:
-    Mode.watched = True
-    mode.anomaly, mode.check_nan = anomaly, check_nan

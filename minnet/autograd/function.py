@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -12,8 +13,8 @@ import numpy as np
 from minnet.backward import FREED
 from minnet.graph import Node, Packed, modified, packed
 from minnet.mode import mode, no_grad
-from minnet.recorder import take_history
-from minnet.variable import Variable, edge, wrap, writable
+from minnet.recorder import check_in_place, take_history
+from minnet.variable import Variable, edge, viewed, wrap, writable
 from minnet.vocabulary import tensors
 
 
@@ -22,9 +23,9 @@ class Saved:
 
     __slots__ = ("array", "counter", "source", "version")
 
-    def __init__(self, x: Variable, outputs: Sequence[Any]):
+    def __init__(self, x: Variable, outputs: Sequence[Any], flowing: Sequence[bool]):
         self.counter, self.version = x.counter(), x.counter()[0]
-        slot = next((i for i, y in enumerate(outputs) if y is x), None)
+        slot = next((i for i, y in enumerate(outputs) if y is x and flowing[i]), None)
         # A result is named by its number, since its history is the node that holds this.
         self.source: Any = slot if slot is not None else (edge(x), x._slot if x._node else 0)
         self.array: Any = packed(x.array)
@@ -33,18 +34,27 @@ class Saved:
         """Return the tensor again, with its history."""
         array = self.array
         if isinstance(array, Packed):
-            return array.unpack(array.content)
-        if self.counter[0] != self.version:
+            found = array.unpack(array.content)
+            if not isinstance(found, Variable):
+                raise TypeError(
+                    "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
+                    f"type {type(found).__name__}"
+                )
+            array = found.array
+        elif self.counter[0] != self.version:
             raise modified(array, None, self.counter[0], self.version)
         target, slot = (node, self.source) if isinstance(self.source, int) else self.source
-        if isinstance(target, Variable) and target.array is array:
-            return target
+        if isinstance(target, Variable):
+            if target.array is array:
+                return target
+            send = target, 0, 0, array.shape, array.dtype  # a leaf that has another array since
+            alias = tensors.alias.operation
+            target, slot = Node(alias, "AliasBackward0", [send], [None] * 4, ()), 0
         x = wrap(array)
-        x._counter = self.counter
-        if type(target) is Node:
+        if array is self.array:
+            x._counter = self.counter
+        if target is not None:
             x._node, x._slot = target, slot
-        elif target is not None:
-            x._requires_grad = True
         return x
 
 
@@ -119,7 +129,7 @@ class _Custom:
             g if g is None or isinstance(g, Variable) else wrap(g)
             for g in (dy if node.results is not None else [dy])
         ]
-        found = self.cls.backward(ctx, *given)
+        found = self.backward()(ctx, *given)
         found = list(found) if isinstance(found, tuple | list) else [found]
         expected = self.arguments
         if len(found) < expected or any(g is not None for g in found[expected:]):
@@ -146,6 +156,22 @@ class _Custom:
                 g = g if V is tensors else g.array
             gradients[position] = g
         return gradients
+
+    def backward(self) -> Callable[..., Any]:
+        """Return the class's own `backward`, by either of its names.
+
+        Raises:
+            RuntimeError: if it has both.
+        """
+        cls = self.cls
+        if cls.vjp is Function.vjp:
+            return cls.backward
+        if cls.backward is not Function.backward:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You "
+                "should only implement one of them."
+            )
+        return cls.vjp
 
 
 def _expands(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
@@ -213,15 +239,18 @@ class Function:
     def apply(cls, *args: Any) -> Any:
         """Call `forward`, and record a node if a gradient is to flow to an argument.
 
+        A result that shares an argument's memory is a view of it, which cannot be changed in place:
+        the change would have to be differentiated without `backward`. Gradients flow to tensors
+        that are returned as such or in a tuple.
+
         Raises:
-            TypeError: if a result is neither a tensor nor data without gradient.
-            RuntimeError: if a leaf that requires grad was changed in place.
+            RuntimeError: if a leaf that requires grad was changed in place, or what was changed is
+                not returned, or is a view beside other results.
         """
         needs = tuple(isinstance(x, Variable) and x.requires_grad for x in args)
         recorded = mode.enabled and any(needs)
-        ctx = FunctionCtx(needs if mode.enabled else (False,) * len(needs))
+        ctx = FunctionCtx(needs)
         apart = cls.setup_context is not Function.setup_context
-        versions = [x.counter()[0] if isinstance(x, Variable) else 0 for x in args]
         sends: list[Any] = []
         if recorded:
             for i, x in enumerate(args):
@@ -233,19 +262,24 @@ class Function:
             returned = cls.forward(*args) if apart else cls.forward(ctx, *args)
             if apart:
                 cls.setup_context(ctx, args, returned)
-        outputs = list(returned) if isinstance(returned, tuple | list) else [returned]
-        _check_dirty(ctx, args, versions, outputs, recorded)
-        outputs = [
-            wrap_again(y)
-            if isinstance(y, Variable) and any(y is x for x in args) and not _is_in(y, ctx._dirty)
-            else y
+        outputs = list(returned) if isinstance(returned, tuple) else [returned]
+        _check_dirty(ctx, args, outputs, recorded)
+        flowing = [
+            recorded
+            and isinstance(y, Variable)
+            and y.array.dtype.kind == "f"
+            and not _is_in(y, ctx._without)
             for y in outputs
         ]
+        outputs = [
+            _result(y, flows, _is_in(y, args), _is_in(y, ctx._dirty))
+            if isinstance(y, Variable)
+            else y
+            for y, flows in zip(outputs, flowing, strict=True)
+        ]
         if recorded:
-            _record(cls, ctx, sends, outputs, len(args))
-        if not isinstance(returned, tuple | list):
-            return outputs[0]
-        return type(returned)(*outputs) if hasattr(returned, "_fields") else tuple(outputs)
+            _record(cls, ctx, sends, outputs, flowing, len(args))
+        return tuple(outputs) if isinstance(returned, tuple) else outputs[0]
 
 
 def wrap_again(x: Any) -> Any:
@@ -259,36 +293,76 @@ def _is_in(x: Any, others: Sequence[Any]) -> bool:
     return any(x is y for y in others)
 
 
-def _check_dirty(
-    ctx: FunctionCtx, args: Any, versions: list[int], outputs: list[Any], recorded: bool
-) -> None:
+def _check_dirty(ctx: FunctionCtx, args: Any, outputs: list[Any], recorded: bool) -> None:
+    """Note that the inputs marked as dirty have changed, if they may."""
     for x in ctx._dirty:
-        if not _is_in(x, outputs):
+        if not _is_in(x, args):
+            warnings.warn(
+                "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an "
+                "input, there is no need to pass it to mark_dirty().",
+                stacklevel=3,
+            )
+        elif not _is_in(x, outputs):
             raise RuntimeError(
                 "Some elements marked as dirty during the forward method were not returned as "
                 "output. The inputs that are modified inplace must all be outputs of the Function."
             )
-        if recorded:
-            writable(x)
+    ctx._dirty = tuple(x for x in ctx._dirty if _is_in(x, args))
+    for x in ctx._dirty:
+        x.bump()
+        if not recorded:
+            continue
+        writable(x)
+        if x._view is None:
+            continue
+        check_in_place(x, True)
+        if sum(isinstance(y, Variable) for y in outputs) > 1:
+            raise RuntimeError(
+                "If your Function modifies inplace an input that is a view of another Tensor, your "
+                "Function cannot return more than one Tensor. You should either make sure the "
+                "input is not a view (using .clone() for example) or make your Function only "
+                "return one Tensor."
+            )
+
+
+def _result(y: Any, flows: bool, is_input: bool, dirty: bool) -> Any:
+    """Return the tensor to give for a result: an input only if that was changed in place."""
+    if is_input and (not dirty or (y.requires_grad and not flows)):
+        again = wrap_again(y)
+        if flows or not y.requires_grad:
+            share(again, y, "custom" if flows else "no_grad")
+        return again
+    if flows and not dirty and y._view is not None:
+        share(y, y)
+    return y
+
+
+def share(out: Any, source: Any, made: str = "custom") -> None:
+    """Make `out` a view of the memory of `source`, whose history cannot be made again."""
+    view = source._view
+    viewed(out, source if view is None else view.base, _stale, (), made)
+
+
+def _stale(base: Any) -> Any:
+    raise RuntimeError(
+        "a view that a custom Function or a module with backward hooks returned is used after its "
+        "base was changed in place; its gradient would be wrong. clone() it before"
+    )
 
 
 def _record(
-    cls: Any, ctx: FunctionCtx, sends: list[Any], outputs: list[Any], arguments: int
-) -> None:
-    """Make the results those of a new node."""
-    flowing = [
-        isinstance(y, Variable) and y.array.dtype.kind == "f" and not _is_in(y, ctx._without)
-        for y in outputs
-    ]
+    cls: Any, ctx: FunctionCtx, sends: list[Any], outputs: list[Any], flowing: list[bool],
+    arguments: int,
+) -> None:  # fmt: skip
+    """Make the results that gradients flow through those of a new node."""
     custom = _Custom(cls, arguments, ctx._materialize, bool(ctx._to_save))
     node = Node(custom, f"{cls.__name__}Backward", sends, [None, None, ctx], ())
     ctx._node = weakref.ref(node)
     if len(outputs) > 1:
         node.results = [
-            (y.array.shape, y.array.dtype) if f else None
-            for y, f in zip(outputs, flowing, strict=True)
+            (y.array.shape, y.array.dtype) if isinstance(y, Variable) else None for y in outputs
         ]
-    saved = [None if x is None else Saved(x, outputs) for x in ctx._to_save]
+    saved = [None if x is None else Saved(x, outputs, flowing) for x in ctx._to_save]
     for slot, y in enumerate(outputs):
         if not flowing[slot]:
             continue

@@ -26,17 +26,43 @@ def _outputs(y: Any) -> list[Any]:
     ]  # fmt: skip
 
 
+def _prepared(inputs: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Return the inputs as a tuple, and those that are to be checked.
+
+    Raises:
+        ValueError: if no input requires grad.
+        RuntimeError: if one cannot be moved element by element.
+    """
+    given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    wanted = _differentiable(given)
+    if not wanted:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them do."
+        )
+    for i, x in enumerate(given):
+        if isinstance(x, Variable) and x.requires_grad and not x.array.flags.writeable:
+            raise RuntimeError(
+                f"The {i}th input is expanded or read-only: gradcheck moves each element in place. "
+                "Call .contiguous() on the input before passing it to gradcheck."
+            )
+    return given, wanted
+
+
 def _numeric(func: Callable[..., Any], inputs: Sequence[Any], x: Any, eps: float) -> list[Any]:
     """Return for each result the matrix of its derivatives by x, (elements of x, of the result)."""
     columns: list[list[Any]] = []
     values = x.array
-    for at in np.ndindex(values.shape):
+
+    def at_value(value: Any) -> list[Any]:
         before = values[at].copy()
-        values[at] = before + eps
-        above = [np.array(y.array) for y in _outputs(func(*inputs))]
-        values[at] = before - eps
-        below = [np.array(y.array) for y in _outputs(func(*inputs))]
-        values[at] = before
+        values[at] = value
+        try:
+            return [np.array(y.array) for y in _outputs(func(*inputs))]
+        finally:
+            values[at] = before
+
+    for at in np.ndindex(values.shape):
+        above, below = at_value(values[at] + eps), at_value(values[at] - eps)
         columns.append([(a - b).reshape(-1) / (2 * eps) for a, b in zip(above, below, strict=True)])
     n = len(_outputs(func(*inputs)))
     return [np.array([column[i] for column in columns]) for i in range(n)]
@@ -45,7 +71,7 @@ def _numeric(func: Callable[..., Any], inputs: Sequence[Any], x: Any, eps: float
 def _analytic(y: Any, x: Any) -> np.ndarray:
     columns = []
     for i in range(y.array.size):
-        v = np.zeros_like(y.array)
+        v = np.zeros(y.array.shape, y.array.dtype)
         v.reshape(-1)[i] = 1
         found = None
         if y.requires_grad:
@@ -82,6 +108,7 @@ def gradcheck(
     Raises:
         GradcheckError: if a derivative is wrong.
         ValueError: if no input requires grad.
+        RuntimeError: if an input is expanded or read-only.
 
     Example:
         >>> import minnet
@@ -89,12 +116,7 @@ def gradcheck(
         >>> minnet.autograd.gradcheck(minnet.tanh, x)
         True
     """
-    given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
-    wanted = _differentiable(given)
-    if not wanted:
-        raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them do."
-        )
+    given, wanted = _prepared(inputs)
     try:
         _check(func, given, wanted, eps, atol, rtol, nondet_tol)
     except GradcheckError:
@@ -149,6 +171,7 @@ def gradgradcheck(
 
     Raises:
         GradcheckError: if a derivative is wrong.
+        ValueError: if no input or no result requires grad.
 
     Example:
         >>> import minnet
@@ -156,24 +179,26 @@ def gradgradcheck(
         >>> minnet.autograd.gradgradcheck(minnet.tanh, x)
         True
     """
-    given = tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+    given, _ = _prepared(inputs)
+    outputs = _differentiable(_outputs(func(*given)))
+    if not outputs:
+        raise ValueError(
+            "gradgradcheck expects at least one output to require gradient, but none of them do."
+        )
     if grad_outputs is None:
         rng = np.random.default_rng(0)
         vs = []
-        for y in _outputs(func(*given)):
+        for y in outputs:
             v = wrap(rng.standard_normal(y.array.shape).astype(y.array.dtype))
             v._requires_grad = True
             vs.append(v)
     else:
         vs = list(grad_outputs) if isinstance(grad_outputs, tuple | list) else [grad_outputs]
-    n = len(vs)
 
     def gradients(*args: Any) -> tuple[Any, ...]:
-        xs, us = args[:-n], args[-n:]
-        ys = _outputs(func(*xs))
-        pairs = [(y, u) for y, u in zip(ys, us, strict=True) if y.requires_grad]
-        outputs, outer = zip(*pairs, strict=True)
-        found = grad(outputs, _differentiable(xs), outer, create_graph=True, allow_unused=True)
+        xs, us = args[: len(given)], args[len(given) :]
+        ys = _differentiable(_outputs(func(*xs)))
+        found = grad(ys, _differentiable(xs), us, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     return gradcheck(

@@ -8,8 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minnet import operation
-from minnet.creation import zeros_like
+from minnet.autograd.function import share
 from minnet.mode import is_grad_enabled
 from minnet.tensor import Tensor
 from minnet.variable import wrap
@@ -96,14 +98,19 @@ def _watch(
     """Return `values` with identities behind the tensors, which show `hook` all their gradients.
 
     `hook(gradients, arrived)` gets one gradient for each value (None where that is no tensor) and
-    whether one came; one that did not is zero. It may return others. The forward copies nothing.
+    whether one came; one that did not is zero. It may return others. The forward copies nothing,
+    and what it returns are views: a change in place would escape the hook.
     """
     flowing = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
-    like = [wrap(v.array) if isinstance(v, Tensor) else None for v in values]
+    # Not the values themselves, which the graph would keep alive.
+    like = [(v.array.shape, v.array.dtype) if isinstance(v, Tensor) else None for v in values]
 
     def called(dys: list[Any]) -> list[Any]:
-        arrived = [False] * len(values)
-        gradients: list[Any] = [None if x is None else zeros_like(x) for x in like]
+        arrived = [False] * len(like)
+        device = next((g.array for g in dys if g is not None), None)
+        gradients: list[Any] = [
+            None if x is None else wrap(np.zeros(*x, like=device)) for x in like
+        ]
         for k, g in zip(flowing, dys, strict=True):
             if g is not None:
                 gradients[k], arrived[k] = g, True
@@ -112,14 +119,14 @@ def _watch(
             return [gradients[k] for k in flowing]
         new = [replaced[k] for k in flowing]
         return [
-            g if g is None else g.expand(*values[k].shape)
+            g if g is None else g.expand(*like[k][0])  # type: ignore[index]
             for g, k in zip(new, flowing, strict=True)
         ]
 
     outs = _watched([values[k] for k in flowing], called)
     watched = list(values)
     for k, out in zip(flowing, outs, strict=True):
-        out._counter = values[k].counter()
+        share(out, values[k])
         watched[k] = out
     return tuple(watched)
 

@@ -1,5 +1,6 @@
 """`autograd.Function`: operations of the user's own."""
 
+import collections
 import gc
 import weakref
 
@@ -85,6 +86,7 @@ def test_how_it_prints_and_what_it_needs():
     assert Product.apply(y, y).grad_fn is None
     with minnet.no_grad():
         assert Product.apply(x, y).grad_fn is None
+    assert seen == [(True, False), (False, False), (True, False)]
 
 
 def test_setup_context_takes_the_place_of_ctx_in_forward():
@@ -131,14 +133,18 @@ def test_results_without_a_gradient():
         def forward(ctx, x):
             index = x.round()
             ctx.mark_non_differentiable(index)
-            return x * 2, index
+            ctx.save_for_backward(index)
+            return x * 2, index, index.int()
 
         @staticmethod
-        def backward(ctx, dy, dindex):
+        def backward(ctx, dy, *others):
+            assert not ctx.saved_tensors[0].requires_grad
+            assert [d.tolist() for d in others] == [[0, 0], [0, 0]]
             return dy * 2
 
-    a, b = Rounded.apply(leaf(1.4, 2.6))
-    assert a.requires_grad and not b.requires_grad
+    a, *others = Rounded.apply(leaf(1.4, 2.6))
+    assert a.requires_grad and not any(b.requires_grad for b in others)
+    grad(a.sum() + a.prod(), a.grad_fn.next_functions[0][0].variable, create_graph=True)
 
 
 def test_a_dirty_input_takes_the_history():
@@ -181,6 +187,137 @@ def test_a_returned_input_is_another_tensor():
     assert y is not x and x.is_leaf
     y.backward()
     assert x.grad.tolist() == [5]
+
+
+def function(forward, backward=lambda ctx, *dys: dys[0]):
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return type("F", (Function,), members).apply
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda ctx, a: a,
+        lambda ctx, a: a.view(-1),
+        lambda ctx, a: (a[:], a * 2),
+        lambda ctx, a: (a * 1).view(2, 1),  # of another tensor than the argument
+    ],
+)
+def test_a_result_in_shared_memory_is_a_view_that_cannot_be_changed(forward):
+    a = leaf(1.0, 2.0) * 1
+    y = function(forward)(a)
+    y = y[0] if isinstance(y, tuple) else y
+    assert y._base is not None and y.grad_fn.name() == "FBackward"
+    with pytest.raises(RuntimeError, match=r"Output 0 .* is a view and is being modified inplace"):
+        y.mul_(2)
+    with pytest.raises(RuntimeError, match="is a view and is being modified inplace"):
+        y[:1].mul_(2)
+    with pytest.raises(RuntimeError, match="is a view and is being modified inplace"):
+        function(lambda ctx, x: ctx.mark_dirty(x) or x)(y)
+    assert a.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("forward", [lambda ctx, a: a, lambda ctx, a: a.view(-1)])
+def test_such_a_view_is_refused_when_its_base_has_changed(forward):
+    a = leaf(1.0, 2.0) * 1
+    y = function(forward)(a)
+    part, _ = y.unbind()
+    a.mul_(2)
+    for use in (lambda: y.sum().backward(), lambda: y * 2, part.backward):
+        with pytest.raises(RuntimeError, match="its base was changed in place"):
+            use()
+
+
+def test_without_gradients_what_is_returned_stays_what_it_is():
+    x, plain = leaf(1.0, 2.0), minnet.ones(2)
+    same = function(lambda ctx, a: a)
+    y = same(plain)
+    assert y is not plain and y._base is plain
+    assert y.mul_(2) is y and plain.tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        y.mul_(leaf(1.0, 2.0))
+    with minnet.no_grad():
+        y = same(x)
+    assert y is not x and not y.requires_grad and y._base is None
+    y.mul_(2)
+    assert x.tolist() == [2, 4]
+
+
+def test_what_is_marked_as_dirty_counts_as_changed():
+    def forward(ctx, x):
+        x.array[...] *= 2
+        ctx.mark_dirty(x)
+        return x
+
+    for mode in (minnet.enable_grad, minnet.no_grad):
+        x = leaf(1.0, 2.0)
+        h = x.exp()
+        with mode():
+            y = function(forward)(h)
+        assert y._version == h._version == 1 and (y is h) == y.requires_grad
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            h.sum().backward()
+    part = (leaf(1.0, 2.0) * 1)[1:]
+    with pytest.raises(RuntimeError, match="cannot return more than one Tensor"):
+        function(lambda ctx, x: (forward(ctx, x), x * 2))(part)
+    with pytest.raises(RuntimeError, match="returns multiple views"):
+        function(forward)((leaf(1.0, 2.0) * 1).unbind()[0])
+    with pytest.warns(UserWarning, match="Only input Tensors should be given"):
+        function(lambda ctx, x: ctx.mark_dirty(y := x * 2) or y)(leaf(1.0))
+
+
+@pytest.mark.parametrize("saved", ["argument", "result"])
+def test_saved_tensors_hooks_keep_the_second_derivative(saved):
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(x if saved == "argument" else y)
+        return y
+
+    def backward(ctx, dy):
+        (y,) = ctx.saved_tensors
+        return dy * (y.exp() if saved == "argument" else y)
+
+    x = leaf(0.5, -1.0)
+    with minnet.autograd.graph.saved_tensors_hooks(lambda t: t.tolist(), lambda t: leaf(*t)):
+        y = function(forward, backward)(x)
+    (g,) = grad(y.sum(), x, create_graph=True)
+    (h,) = grad(g.sum(), x)
+    assert minnet.equal(h, x.exp())
+    with minnet.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: 3):
+        y = function(forward, backward)(x)
+    with pytest.raises(TypeError, match="expected to be a Tensor but got result of type"):
+        y.sum().backward()
+
+
+def test_a_leaf_that_has_another_array_since_keeps_the_second_derivative():
+    x = leaf(2.0)
+    y = Cube.apply(x)
+    x.data = minnet.tensor([5.0], dtype=minnet.float64)
+    (g,) = grad(y.sum(), x, create_graph=True)
+    assert grad(g.sum(), x)[0].tolist() == [12]
+
+
+def test_only_a_tuple_of_results_is_taken_apart():
+    pair = collections.namedtuple("pair", "a b")
+    found = function(lambda ctx, x: [x * 1, x * 2])(leaf(1.0))
+    assert type(found) is list and not found[0].requires_grad
+    found = function(lambda ctx, x: pair(x * 1, x * 2))(leaf(1.0))
+    assert type(found) is tuple and found[1].requires_grad
+    found = function(lambda ctx, x: (x * 1, None, 3))(leaf(1.0))
+    assert found[0].requires_grad and found[1:] == (None, 3)
+    assert function(lambda ctx, x: None)(leaf(1.0)) is None
+
+
+def test_a_vjp_is_a_backward_by_another_name():
+    def define(**members):
+        methods = {name: staticmethod(member) for name, member in members.items()}
+        return type("F", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2), **methods})
+
+    x = leaf(1.0)
+    define(vjp=lambda ctx, dy: dy * 5).apply(x).backward()
+    assert x.grad.tolist() == [5]
+    with pytest.raises(RuntimeError, match="Implementing both 'backward' and 'vjp'"):
+        define(vjp=lambda ctx, dy: dy, backward=lambda ctx, dy: dy).apply(x).backward()
 
 
 def test_a_saved_tensor_that_was_changed_is_noticed():
@@ -312,5 +449,30 @@ def test_the_checks_find_a_wrong_derivative():
         RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"
     ):
         gradcheck(Wrong.apply, leaf(1.0))
-    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
-        gradcheck(Wrong.apply, leaf(1.0).detach())
+    for check in (gradcheck, gradgradcheck):
+        with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+            check(Wrong.apply, leaf(1.0).detach())
+    with pytest.raises(ValueError, match="at least one output to require gradient"):
+        gradgradcheck(lambda x: x.detach(), leaf(1.0))
+    with pytest.raises(RuntimeError, match="is expanded or read-only"):
+        gradcheck(minnet.exp, leaf(1.0).expand(3))
+
+
+def test_the_checks_take_any_layout_and_results_without_gradient():
+    x = minnet.rand(2, 3, dtype=minnet.float64, requires_grad=True)
+    for f in (lambda x: x.t() ** 3, lambda x: (x**3, x.detach() * 0)):
+        assert gradcheck(f, x) and gradgradcheck(f, x)
+
+
+def test_a_check_that_fails_leaves_its_input_as_it_was():
+    x, calls = leaf(1.0, 2.0), []
+
+    def f(x):
+        calls.append(x)
+        if len(calls) == 3:
+            raise KeyError
+        return x * 2
+
+    with pytest.raises(KeyError):
+        gradcheck(f, x)
+    assert x.tolist() == [1, 2]

@@ -119,6 +119,21 @@ def test_anomalies_are_found_where_they_began():
     assert np.isnan(x.grad.item())
 
 
+def test_when_the_search_for_anomalies_is_on():
+    search, seen = autograd.detect_anomaly(), [minnet.is_anomaly_enabled()]
+    with search:
+        with search:
+            pass
+        seen.append(minnet.is_anomaly_enabled())
+    with search:
+        seen.append(minnet.is_anomaly_enabled())
+    assert seen == [False, True, True] and not minnet.is_anomaly_enabled()
+    autograd.set_detect_anomaly(True)
+    assert minnet.is_anomaly_enabled()
+    autograd.set_detect_anomaly(False)
+    assert not minnet.is_anomaly_enabled()
+
+
 def test_all_gradients_that_threads_send_to_one_leaf_are_added():
     x = minnet.zeros(1000, requires_grad=True)
 
@@ -165,8 +180,11 @@ def test_grad_modes_decorate_functions_and_generators():
 
     inside, y = inferred()
     assert inside and not y.requires_grad and not minnet.is_inference_mode_enabled()
-    with minnet.inference_mode(False):
-        assert (x * 2).requires_grad
+    for outer in (minnet.no_grad, minnet.inference_mode):
+        with outer(), minnet.inference_mode(False):
+            assert (x * 2).requires_grad and not minnet.is_inference_mode_enabled()
+
+    closed = []
 
     @minnet.no_grad()
     def raising():
@@ -175,9 +193,11 @@ def test_grad_modes_decorate_functions_and_generators():
         except KeyError:
             assert not minnet.is_grad_enabled()
             yield 2
+        finally:
+            closed.append(minnet.is_grad_enabled())
 
     generator = raising()
     next(generator)
     assert generator.throw(KeyError()) == 2
     generator.close()
-    assert minnet.is_grad_enabled()
+    assert closed == [False] and minnet.is_grad_enabled()

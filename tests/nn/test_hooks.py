@@ -424,3 +424,49 @@ def test_backward_hook_leaves_the_values_and_memory_alone() -> None:
         x.fill_(2.0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+class InPlace(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x.mul_(2)
+
+
+def test_a_change_in_place_that_would_escape_a_backward_hook_is_refused() -> None:
+    x = minnet.ones(2, requires_grad=True)
+    modules = [InPlace(), nn.Identity(), nn.ReLU(inplace=True)]
+    for module in modules:
+        module.register_full_backward_hook(keep)
+    for module in (modules[0], modules[2]):
+        with pytest.raises(RuntimeError, match="is a view and is being modified inplace"):
+            module(x * 1)
+    with pytest.raises(RuntimeError, match="is a view and is being modified inplace"):
+        modules[1](x * 1)[0].mul_(2)
+    h = x * 1
+    y = modules[1](h)
+    h.mul_(2)
+    with pytest.raises(RuntimeError, match="its base was changed in place"):
+        y.sum().backward()
+    with minnet.no_grad():
+        assert modules[0](x * 1).tolist() == [2, 2]
+
+
+class Three(nn.Module):
+    def forward(self, x: Any, y: Any) -> Any:
+        return x * y, x.double(), y
+
+
+def test_the_graph_does_not_keep_the_values_for_a_backward_hook() -> None:
+    module, seen = Three(), []
+    module.register_full_backward_hook(lambda m, inputs, outputs: seen.append((inputs, outputs)))
+    x, y = minnet.ones(2, requires_grad=True), minnet.ones(2, dtype=minnet.int64)
+    a, b, c = module(x * 1, y)
+    array = weakref.ref(b.array)
+    del b, c
+    assert array() is None
+    a.sum().backward()
+    (inputs, outputs), *_ = seen
+    assert [(g.dtype, g.tolist()) for g in inputs] == [
+        (minnet.float32, [1, 1]),
+        (minnet.int64, [0, 0]),
+    ]
+    assert [g if g is None else g.tolist() for g in outputs] == [[1, 1], None, None]
