@@ -119,6 +119,13 @@ BINARY = {
     "minimum": (F.minimum, normal, normal),
     "clamp to tensors": (lambda x, y: F.clamp(x, y, y + 0.4), normal, normal),
     "where": (lambda x, y: F.where((x > 0) & (y > -9), x, y), normal, normal),
+    "compared": (
+        lambda x, y: (
+            x * y + minnet.stack([F.eq(x, y), x != y, x < y, x <= y, x > y, x >= y]).sum(0)
+        ),
+        normal,
+        normal,
+    ),
 }
 OTHERS = {
     "sum dims": (lambda x: x.sum((0, -1), keepdim=True), normal(2, 3, 4)),

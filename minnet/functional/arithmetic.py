@@ -618,14 +618,22 @@ def where(
     return ifelse(condition, input, other)
 
 
-# Comparison and logic: no gradient
+# Comparison and logic
+
+
+def _comparison(name: str, **options: Any) -> Any:
+    # A node is recorded where the result is floating point: in place.
+    def node(other: Operand) -> str:
+        return f"{name}Backward{1 if kernels.is_array(other) else 0}"
+
+    return operation(node, zero, zero, inplace=True, **options)
 
 
 def _compare(ufunc: Any, input: Operand, other: Operand) -> Any:
     return apply(ufunc, *promoted(input, other))
 
 
-@operation("", tensors=2, inplace=True)
+@_comparison("Eq")
 def eq(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return where `input == other`.
 
@@ -637,7 +645,7 @@ def eq(input: Tensor, other: Tensor | Number) -> Tensor:
     return _compare(np.equal, input, other)
 
 
-@operation("", tensors=2, aliases="not_equal", inplace=True)
+@_comparison("Ne", aliases="not_equal")
 def ne(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return where `input != other`.
 
@@ -649,7 +657,7 @@ def ne(input: Tensor, other: Tensor | Number) -> Tensor:
     return _compare(np.not_equal, input, other)
 
 
-@operation("", tensors=2, aliases="less", operators="__lt__", inplace=True)
+@_comparison("Lt", aliases="less", operators="__lt__")
 def lt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return where `input < other`.
 
@@ -661,7 +669,7 @@ def lt(input: Tensor, other: Tensor | Number) -> Tensor:
     return _compare(np.less, input, other)
 
 
-@operation("", tensors=2, aliases="less_equal", operators="__le__", inplace=True)
+@_comparison("Le", aliases="less_equal", operators="__le__")
 def le(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return where `input <= other`.
 
@@ -673,7 +681,7 @@ def le(input: Tensor, other: Tensor | Number) -> Tensor:
     return _compare(np.less_equal, input, other)
 
 
-@operation("", tensors=2, aliases="greater", operators="__gt__", inplace=True)
+@_comparison("Gt", aliases="greater", operators="__gt__")
 def gt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return where `input > other`.
 
@@ -685,7 +693,7 @@ def gt(input: Tensor, other: Tensor | Number) -> Tensor:
     return _compare(np.greater, input, other)
 
 
-@operation("", tensors=2, aliases="greater_equal", operators="__ge__", inplace=True)
+@_comparison("Ge", aliases="greater_equal", operators="__ge__")
 def ge(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return where `input >= other`.
 

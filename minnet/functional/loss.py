@@ -616,8 +616,8 @@ def _huber(d: np.ndarray, delta: float) -> np.ndarray:
 _PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "Mse": (lambda d, _: d * d, lambda V, d, _: V.add(d, d)),
     "L1": (lambda d, _: np.abs(d), lambda V, d, _: V.sign(d)),
-    "SmoothL1": (_smooth_l1, lambda V, d, beta: V.clamp(V.div(d, beta), -1, 1)),
-    "Huber": (_huber, lambda V, d, delta: V.clamp(d, -delta, delta)),
+    "SmoothL1": (_smooth_l1, lambda V, d, beta: V.hardtanh(V.div(d, beta), -1, 1)),
+    "Huber": (_huber, lambda V, d, delta: V.hardtanh(d, -delta, delta)),
 }
 
 
