@@ -263,7 +263,7 @@ def check_in_place(x: Any, recorded: bool) -> None:
         return
     if view.made == "custom":
         raise RuntimeError(
-            f"Output {x._slot} of {x._node.name() if x._node else 'a custom Function'} is a view "
+            f"Output {x._slot} of {x._node.name().split('Backward')[0] if x._node else 'a custom Function'} is a view "
             "and is being modified inplace. This view was created inside a custom Function (or "
             "because an input was returned as-is) and the autograd logic to handle view+inplace "
             "would override the custom backward associated with the custom Function, leading to "

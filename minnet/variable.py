@@ -130,11 +130,6 @@ def refresh(x: Variable) -> None:
     origin = base._node or (base if base._requires_grad else None)
     if origin is view.origin or origin is None or view.made == "no_grad":
         return
-    if view.made == "custom":
-        raise RuntimeError(
-            "a view that a custom Function or a module with backward hooks returned is used after "
-            "its base was changed in place; its gradient would be wrong. clone() it before"
-        )
     with enable_grad():
         y = base
         for function, constants in view.steps():

@@ -39,8 +39,7 @@ def described(value: Any) -> str:
             elements = np.vectorize(lambda v: float(str(v)), otypes=[float])(elements)
         text = f"{dtype} {elements.tolist() if elements.size else list(elements.shape)}"
         if value.grad_fn is not None:
-            name = value.grad_fn.name
-            return f"{text} {name if isinstance(name, str) else name()}"
+            return f"{text} {value.grad_fn.name()}"
         return text + " leaf" * value.requires_grad
     if isinstance(value, tuple) and hasattr(value, "values") and hasattr(value, "indices"):
         name = type(value).__name__

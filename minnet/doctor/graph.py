@@ -72,15 +72,12 @@ class Read(NamedTuple):
 
 def operation(node: Any) -> str:
     """Return what a node is named, without what all are: "Relu" for ReluBackward0."""
-    name = node.name() if callable(node.name) else node.name
-    return re.sub(r"Backward\d*$", "", name)
+    return re.sub(r"Backward\d*$", "", node.name())
 
 
 def beneath(node: Any) -> dict[int, Any]:
     """Return by the input's position what a node's gradients go to: a node, or a leaf's."""
-    edges = [edge for edge, _ in node.next_functions]
-    positions = [send[2] for send in node.sends] if hasattr(node, "sends") else range(len(edges))
-    return {i: edge for i, edge in zip(positions, edges, strict=True) if edge is not None}
+    return {i: edge for i, (edge, _) in enumerate(node.next_functions) if edge is not None}
 
 
 def is_operation(node: Any) -> bool:

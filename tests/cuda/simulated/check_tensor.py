@@ -71,7 +71,7 @@ def test_moves():
 def test_a_move_hands_gradients_on():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     y = x.cuda() * 3
-    assert y.grad_fn.next_functions[0][0].name == "ToCopyBackward0"
+    assert y.grad_fn.next_functions[0][0].name() == "ToCopyBackward0"
     y.backward(torch.ones(2, device="cuda"))
     assert x.grad.device.type == "cpu"
     assert x.grad.tolist() == [3, 3]
