@@ -384,7 +384,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, lik
         tensor([1, 4, 7])
     """
     start, end = (0, start) if end is None else (start, end)
-    start, end, step = (v.item() if isinstance(v, Variable) else v for v in (start, end, step))  # type: ignore[attr-defined]
+    start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
     if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
     if step == 0:

@@ -44,14 +44,30 @@ def ints(values: Sequence[Any]) -> tuple[int, ...]:
         raise TypeError(f"expected integers, got {tuple(values)!r}") from None
 
 
-def axis(dim: int, ndim: int) -> int:
+def integer(x: Any) -> int:
+    """Return an integer of Python's or NumPy's, or a tensor of one, as an int.
+
+    Raises:
+        TypeError: if it is none; a bool is none.
+    """
+    if type(x) is int:  # as nearly always
+        return x
+    if isinstance(x, bool) or not hasattr(x, "__index__"):
+        raise TypeError(f"expected an integer, got {type(x).__name__}")
+    return operator.index(x)
+
+
+def axis(dim: Any, ndim: int) -> int:
     """Return a dim counted from the front.
 
     Raises:
         IndexError: if it is out of range. A 0-dimensional tensor counts as one with one dim.
+        TypeError: if it is no integer.
     """
     n = max(ndim, 1)
-    if not -n <= operator.index(dim) < n:
+    if type(dim) is not int:
+        dim = integer(dim)
+    if not -n <= dim < n:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
         )

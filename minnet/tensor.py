@@ -11,13 +11,12 @@ import numpy as np
 
 from minnet import backward, devices, dtypes, functional, kernels, printing
 from minnet.functional import shape as shapes
+from minnet.functional.arithmetic import OPERANDS
 from minnet.graph import RemovableHook
 from minnet.methods import Methods
 from minnet.operation import operation
 from minnet.size import Size, ints
 from minnet.variable import Hooks, Variable, register_tensor, wrap
-
-_OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what stands beside a tensor in `==`
 
 
 class Tensor(Methods, Variable):
@@ -523,31 +522,16 @@ class Tensor(Methods, Variable):
 
     # Operators
 
-    def __rtruediv__(self, other: Any) -> Any:
-        return functional.div(other, self)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return functional.floor_divide(other, self)
-
-    def __rmod__(self, other: Any) -> Any:
-        return functional.remainder(other, self)
-
-    def __rpow__(self, other: Any) -> Any:
-        return functional.pow(other, self)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return functional.matmul(other, self)
-
     def __eq__(self, other: object) -> Any:
-        return functional.eq(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return functional.eq(self, other) if isinstance(other, OPERANDS) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        return functional.ne(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return functional.ne(self, other) if isinstance(other, OPERANDS) else NotImplemented
 
     @property
     def T(self) -> Any:
         """The transpose."""
-        return functional.permute(self, *reversed(range(self.array.ndim)))
+        return functional.permute(self, tuple(reversed(range(self.array.ndim))))
 
     @property
     def mT(self) -> Any:

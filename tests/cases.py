@@ -91,7 +91,7 @@ UNARY = {
     "squeeze": (lambda x: x.squeeze() * 2, normal),
     "expand": (lambda x: x.expand(2, *x.shape) * 2, normal),
     "repeat": (lambda x: x.repeat(2, *([1] * x.ndim)), normal),
-    "T": (lambda x: x.permute(*reversed(range(x.ndim))) * 2, normal),
+    "T": (lambda x: x.permute(tuple(reversed(range(x.ndim)))) * 2, normal),
     "stack": (lambda x: minnet.stack([x, x * 2], -1), normal),
     "x[None]": (lambda x: x[None], normal),
     "x[...]": (lambda x: x[...] * 2, normal),

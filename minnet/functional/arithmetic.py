@@ -16,6 +16,7 @@ from minnet.variable import Variable, wrap
 from minnet.vocabulary import zero
 
 Operand = Any  # an array or a Python number
+OPERANDS = (Variable, float, int, np.ndarray, np.generic)  # what may stand beside a tensor
 
 
 def promoted(x: Operand, y: Operand, floating: bool = False) -> tuple[Operand, Operand]:
@@ -212,7 +213,7 @@ def _by_divisor(V: Any, dy: Any, input: Any, other: Any, rounding_mode: Any) -> 
     lambda V, dy, other, rounding_mode: zero(V, dy) if rounding_mode else V.div(dy, other),
     _by_divisor,
     aliases="divide true_divide",
-    operators="__truediv__ __itruediv__",
+    operators="__truediv__ __rtruediv__ __itruediv__",
     named="rounding_mode",
     inplace=True,
 )
@@ -254,7 +255,7 @@ def _rounding(name: str, x: Any, y: Any) -> np.dtype:
     return dtype
 
 
-@composite(operators="__floordiv__ __ifloordiv__", inplace=True)
+@composite(operators="__floordiv__ __rfloordiv__ __ifloordiv__", inplace=True)
 def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return `floor(input / other)`.
 
@@ -270,7 +271,7 @@ def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
     lambda other: "RemainderBackward" + ("0" if type(other) in _NUMBERS else "1"),
     lambda V, dy: dy,
     lambda V, dy, input, other: V.mul(V.neg(dy), V.div(input, other, rounding_mode="floor")),
-    operators="__mod__ __imod__",
+    operators="__mod__ __rmod__ __imod__",
     inplace=True,
 )
 def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
@@ -439,7 +440,11 @@ def _power_by_exponent(V: Any, dy: Any, input: Any, exponent: Any) -> Any:
 
 
 @operation(
-    _power_node, _power_by_base, _power_by_exponent, operators="__pow__ __ipow__", inplace=True
+    _power_node,
+    _power_by_base,
+    _power_by_exponent,
+    operators="__pow__ __rpow__ __ipow__",
+    inplace=True,
 )
 def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     """Return `input ** exponent`.

@@ -301,7 +301,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return mul(unsqueeze(input, 1), vec2)
 
 
-@composite(operators="__matmul__", out=True)
+@composite(operators="__matmul__ __rmatmul__", out=True)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Return the matrix product, by NumPy's and torch's rules for 1-D and stacked operands.
 

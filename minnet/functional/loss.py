@@ -126,12 +126,12 @@ def _along(function: Any, input: Any, dim: Any, dtype: Any) -> Any:
             stacklevel=4,
         )
         dim = 0 if ndim in (0, 1, 3) else 1
-    elif isinstance(dim, bool) or not isinstance(dim, int | np.integer):
+    elif isinstance(dim, bool) or not hasattr(dim, "__index__"):
         raise TypeError(
             f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}"
         )
     only_floating(input.array, f"{name}_kernel")
-    return function(input, axis(int(dim), ndim))
+    return function(input, axis(dim, ndim))
 
 
 @composite(where="minnet F Tensor")

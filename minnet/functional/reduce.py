@@ -17,7 +17,8 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
 from minnet.operation import Number, Tensor, composite, operation
-from minnet.size import axis, ints
+from minnet.size import axis, integer
+from minnet.variable import Variable
 
 
 def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
@@ -26,13 +27,14 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...]:
     Raises:
         IndexError: if one is out of range.
         RuntimeError: if one is given twice.
+        TypeError: if one is no integer.
     """
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    if isinstance(dim, int):  # as nearly always
+    if not isinstance(dim, tuple | list):  # as nearly always
         d = axis(dim, ndim)
         return (d,) if ndim else ()
-    axes = tuple(axis(d, ndim) for d in ints(tuple(dim)))
+    axes = tuple(axis(d, ndim) for d in dim)
     if len(set(axes)) != len(axes):
         repeated = next(a for a in axes if axes.count(a) > 1)
         raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims")
@@ -364,20 +366,21 @@ def extreme_along(input: Tensor, name: str, dim: int, keepdim: bool, keep: bool 
     return _chosen(name, input, at, d, _reduced(input.shape, d, keepdim))
 
 
-def _max_or_min(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
+def _max_or_min(name: str, input: Any, other: Any, keepdim: bool, dim: Any) -> Any:
+    if isinstance(other, Variable) and not keepdim:
+        return (arithmetic.maximum if name == "max" else arithmetic.minimum)(input, other)
+    dim = other if dim is None else dim
     if dim is None:
         return extreme(input, name)
-    if not isinstance(dim, int):  # two tensors
-        return (arithmetic.maximum if name == "max" else arithmetic.minimum)(input, dim)
-    return extreme_along(input, name, dim, keepdim)
+    return extreme_along(input, name, integer(dim), keepdim)
 
 
 @composite(out=True)
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def max(input: Tensor, other: Any = None, keepdim: bool = False, *, dim: Any = None) -> Any:
     """Return the largest element; over a dim, the largest elements and their indices.
 
-    Equal elements share the gradient; over a dim, the first takes it. Given a second tensor, the
-    larger of each pair of elements.
+    Equal elements share the gradient; over a dim, the first takes it. Given another tensor, the
+    larger of each pair of elements. A dim may stand in place of `other`.
 
     Raises:
         RuntimeError, IndexError: if there is no element.
@@ -388,11 +391,11 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
         >>> values, indices
         (tensor([5., 7.]), tensor([1, 0]))
     """
-    return _max_or_min("max", input, other if dim is None else dim, keepdim)
+    return _max_or_min("max", input, other, keepdim, dim)
 
 
 @composite(out=True)
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def min(input: Tensor, other: Any = None, keepdim: bool = False, *, dim: Any = None) -> Any:
     """Return the smallest element; over a dim, the smallest ones and their indices. See `max`.
 
     Example:
@@ -400,7 +403,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
         >>> minnet.tensor([[1.0, 5.0], [7.0, 3.0]]).min()
         tensor(1.)
     """
-    return _max_or_min("min", input, other if dim is None else dim, keepdim)
+    return _max_or_min("min", input, other, keepdim, dim)
 
 
 def _to_all_extremes(
@@ -413,7 +416,8 @@ def _to_all_extremes(
 
 def _amax_or_amin(name: str, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
     axes = axes_of(dim, input.ndim)
-    _not_empty(input, name, None if dim == () and not input.size else axes)
+    whole = isinstance(dim, tuple | list) and not dim
+    _not_empty(input, name, None if whole and not input.size else axes)
     return _extreme(input, axes, keepdim, name == "amax")
 
 

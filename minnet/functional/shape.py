@@ -15,11 +15,14 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
-from minnet.operation import Number, Tensor, composite, operation
+from minnet.operation import SPELLINGS, Number, Tensor, composite, operation
 from minnet.recorder import apply
-from minnet.size import Size, axis, ints
+from minnet.size import Size, axis, integer, ints
 from minnet.variable import Variable, described, wrap, writable
 from minnet.vocabulary import zero
+
+# torch's names of parameters in `swapaxes`, and in `split` as a method.
+SPELLINGS.update(axis0="dim0", axis1="dim1", split_size="split_size_or_sections")
 
 _view = partial(operation, view=True, quiet=True)
 _internal = partial(operation, where="", quiet=True)
@@ -629,13 +632,14 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = axis(dim, len(shape))
-    if isinstance(sizes, int):
+    if not isinstance(sizes, tuple | list):
+        sizes = integer(sizes)
         if sizes <= 0 and (sizes or shape[d]):
             raise RuntimeError(
                 f"split expects split_size to be positive, but got split_size={sizes}"
             )
     else:
-        sizes = tuple(sizes)
+        sizes = ints(sizes)
         if builtins.sum(sizes) != shape[d]:
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {shape[d]} (input "
@@ -663,6 +667,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if not input.array.ndim:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    chunks = integer(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[axis(dim, input.array.ndim)]
@@ -714,7 +719,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     d = axis(dim, input.array.ndim)
     if not input.array.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    n = input.array.shape[d]
+    n, start, length = input.array.shape[d], integer(start), integer(length)
     if not -n <= start <= n:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-n}, {n}], but got {start})"
@@ -742,7 +747,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not input.array.ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     d = axis(dim, input.array.ndim)
-    return sliced(input, (*_before(d), operator.index(index), ...))
+    return sliced(input, (*_before(d), integer(index), ...))
 
 
 # Indexing: a view by integers, slices and None, and in it a selection by arrays. (NumPy counts an
