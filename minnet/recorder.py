@@ -261,21 +261,20 @@ def check_in_place(x: Any, recorded: bool) -> None:
         return
     if not (recorded or x.requires_grad or view.base.requires_grad):
         return
-    if view.made == "custom":
-        raise RuntimeError(
-            f"Output {x._slot} of {x._node.name().split('Backward')[0] if x._node else 'a custom Function'} is a view "
-            "and is being modified inplace. This view was created inside a custom Function (or "
-            "because an input was returned as-is) and the autograd logic to handle view+inplace "
-            "would override the custom backward associated with the custom Function, leading to "
-            "incorrect gradients. This behavior is forbidden. You can fix this by cloning the "
-            "output of the custom Function."
-        )
     text = (
         "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
         if x._node is None
         else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
         "modified inplace. "
     )
+    if view.made == "custom":
+        raise RuntimeError(
+            f"{text}This view was created inside a custom Function (or because an input was "
+            "returned as-is) and the autograd logic to handle view+inplace would override the "
+            "custom backward associated with the custom Function, leading to incorrect gradients. "
+            "This behavior is forbidden. You can fix this by cloning the output of the custom "
+            "Function."
+        )
     if view.made == "several":
         raise RuntimeError(
             f"{text}This view is the output of a function that returns multiple views. Such "
