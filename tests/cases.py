@@ -11,6 +11,7 @@ import minnet
 from minnet import functional as F
 from minnet.functional import activation, loss
 from minnet.functional.mlp import mlp
+from minnet.operation import DECLARED
 
 
 def put(x, key, value):
@@ -358,9 +359,11 @@ OTHERS |= {
     for name in "normal_ uniform_ exponential_ bernoulli_ random_".split()
 }
 
+# Every other activation, so that a new one has its case.
 OTHERS |= {
-    name: (getattr(activation, name), 2 * apart(3, 4))
-    for name in "mish hardswish hardsigmoid celu softsign".split()
+    d.name: (d.function, 2 * apart(3, 4))
+    for d in DECLARED.values()
+    if d.function.__module__ == activation.__name__ and d.where and d.name not in UNARY
 }
 
 CASES = POSSIBLE | OTHERS

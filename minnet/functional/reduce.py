@@ -113,7 +113,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None
     input = _converted(input, dtype)
     axes = axes_of(dim, input.ndim)
     if input.dtype.kind != "f":
-        total = np.sum(input, axes, dtype=np.int64, keepdims=keepdim)
+        kind = np.int64 if dtype is None else input.dtype
+        total = np.sum(input, axes, dtype=kind, keepdims=keepdim)
         return kernels.contiguous(kernels.as_array(total))
     return kernels.of(input).sum(input, axes, keepdim)
 

@@ -7,6 +7,8 @@ from typing import Any
 from minnet.nn import functional as F
 from minnet.nn.module import Module
 
+__all__: list[str] = []  # filled by the layers below
+
 
 class _Activation(Module):
     """What activations share: `forward`, by a function's name, and how the attributes print.
@@ -19,6 +21,8 @@ class _Activation(Module):
 
     def __init_subclass__(cls, function: str = "", **options: Any):
         super().__init_subclass__(**options)
+        if cls.__module__ == __name__ and not cls.__name__.startswith("_"):
+            __all__.append(cls.__name__)
         if not function:
             return
         code = cls.__init__.__code__
@@ -310,10 +314,3 @@ class LogSoftmax(_Activation, function="log_softmax"):
     def __init__(self, dim: int | None = None):
         super().__init__()
         self.dim = dim
-
-
-__all__ = [
-    name
-    for name, value in globals().items()
-    if isinstance(value, type) and issubclass(value, _Activation) and name[0] != "_"
-]
