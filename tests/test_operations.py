@@ -70,7 +70,8 @@ def noted():
         calls.append(Call(op, inputs, constants, out, values, copied(out)))
         return out
 
-    holders = [m for m in list(sys.modules.values()) if getattr(m, "apply", None) is original]
+    ours = [m for name, m in list(sys.modules.items()) if name.startswith("minnet")]
+    holders = [m for m in ours if vars(m).get("apply") is original]
     for holder in holders:
         holder.apply = apply
     try:
