@@ -176,7 +176,7 @@ class Operation:
             self.flows = [True] * (0 if variadic else len(self._reads))
         self.flows += [False] * (self.tensors - len(self.flows))
         self.blocked = 0 if variadic else sum((not flow) << i for i, flow in enumerate(self.flows))
-        self._saving: dict[Any, Any] = {}
+        self.known: dict[Any, Any] = {}
 
     def saving(self, needs: int, count: int, constants: Any) -> tuple[Any, Any, bool]:
         """Return what a node saves for the gradients of the inputs whose bits are set in `needs`.
@@ -185,7 +185,7 @@ class Operation:
         always or only by a recorded derivative; and whether the result is read.
         """
         key = needs if not self.variadic else (needs, count, constants if self._reads else ())
-        known = self._saving.get(key)
+        known = self.known.get(key)
         if known is not None:
             return known
         positions = [i for i in range(count) if needs >> i & 1]
@@ -198,9 +198,9 @@ class Operation:
         remade = self._remade
         if self.fused is not None:
             remade = remade | {i for i in range(count) if i not in read}
-        if len(self._saving) > 1000:
-            self._saving.clear()
-        found = self._saving[key] = (
+        if len(self.known) > 1000:
+            self.known.clear()
+        found = self.known[key] = (
             [i for i in range(count) if i not in read and i not in remade],
             [(i, i not in remade) for i in range(count) if i in read or i in remade],
             RESULT in read,

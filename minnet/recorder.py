@@ -16,6 +16,7 @@ from minnet.mode import Mode, mode
 from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
 from minnet.vocabulary import tensors, zero
 
+PLAIN = (int, float, bool, type(None))  # what stands for a tensor and cannot change
 BEFORE, SHAPES, RESULT, KEPT = -3, -3, -2, -1  # the last places of a node's values
 
 
@@ -77,7 +78,9 @@ def apply(
         out = wrap(result)
         if operation.view and (operation.view is True or _is_view(out.array, found[0])):
             made = "" if mode.enabled else "no_grad"
-            viewed(out, inputs[0], operation.function, fixed(constants), made)
+            if constants:
+                constants = fixed(constants)
+            viewed(out, inputs[0], operation.function, constants, made)
     else:
         out = into
     node, packs = None, Mode.watched and mode.saving
@@ -132,14 +135,17 @@ def _recorded(
     shapes = None
     if operation.reads_shapes:  # not of a generator, which is slow
         shapes = tuple([getattr(x, "shape", ()) for x in found])
-    constants = fixed(constants)
+    if constants:
+        constants = fixed(constants)
     values = [*found, *constants, shapes, None, kept]
     name = operation.label
     if operation.node_reads is not None:
         name = operation.node(*operation.node_reads(values))
     node = Node(operation, name, sends, values, constants)
     saved: list[Any] = []
-    saving = operation.saving(needs, len(found), constants)
+    saving = None if operation.variadic else operation.known.get(needs)
+    if saving is None:
+        saving = operation.saving(needs, len(found), constants)
     dropped, read, reads_result = saving
     for i in dropped:
         values[i] = None
@@ -149,7 +155,7 @@ def _recorded(
             if not (in_place and i == 0):
                 counter = x._counter or x.counter()
                 saved.append((counter, counter[0], i, always))
-        elif kernels.is_array(x):
+        elif type(x) not in PLAIN and kernels.is_array(x):
             values[i] = found[i].copy()  # nothing tells when the user changes it
     node.saved = saved
     return node, reads_result
