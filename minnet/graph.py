@@ -148,15 +148,9 @@ class Node:
             TypeError: if that is no tensor.
         """
         values = list(self.values or ())
-        for place, packed in enumerate(values):
-            if isinstance(packed, Packed):
-                tensor = packed.unpack(packed.content)
-                if not isinstance(tensor, Variable):
-                    raise TypeError(
-                        "Output of saved tensor unpack_hook expected to be a Tensor but got result "
-                        f"of type {type(tensor).__name__}"
-                    )
-                values[place] = tensor.array
+        for place, value in enumerate(values):
+            if isinstance(value, Packed):
+                values[place] = value.array()
         return values
 
     def revived(self, values: list[Any]) -> list[Any]:
@@ -169,23 +163,29 @@ class Node:
             if not kernels.is_array(array):
                 continue
             target, slot = targets.get(place, (None, 0))
-            if isinstance(target, Variable):
-                if target.array is array:
-                    values[place] = target
-                    continue
-                send = target, 0, 0, array.shape, array.dtype  # a leaf that has another array since
-                target, slot = (
-                    Node(tensors.alias.operation, "AliasBackward0", [send], [None] * 4, ()),
-                    0,
-                )
-            values[place] = tensor = wrap(array)
-            tensor._node, tensor._slot, tensor._counter = target, slot, counters.get(place)
+            values[place] = restored(array, target, slot, counters.get(place))
         if kernels.is_array(values[-2]):
-            values[-2] = tensor = wrap(values[-2])
-            tensor._node, tensor._slot, tensor._counter = self, 0, counters.get(-2)
+            values[-2] = restored(values[-2], self, 0, counters.get(-2))
         if self.operation.keeps == "intermediate":
             values[-1] = None  # a recorded derivative computes it again
         return values
+
+
+def alias_node(target: Any, slot: int, array: Any) -> Node:
+    """Return the node of an identity, which sends the gradient of `array` on to a target."""
+    send = target, slot, 0, array.shape, array.dtype
+    return Node(tensors.alias.operation, "AliasBackward0", [send], [None] * 4, ())
+
+
+def restored(array: Any, target: Any, slot: int, counter: list[int] | None) -> Any:
+    """Return a tensor around a saved array again, whose gradient goes to a node, a leaf or None."""
+    if isinstance(target, Variable):
+        if target.array is array:
+            return target
+        target, slot = alias_node(target, 0, array), 0  # a leaf that has another array since
+    tensor = wrap(array)
+    tensor._node, tensor._slot, tensor._counter = target, slot, counter
+    return tensor
 
 
 class AccumulateGrad:
@@ -225,6 +225,20 @@ class Packed(NamedTuple):
 
     content: Any
     unpack: Callable[[Any], Any]
+
+    def array(self) -> Any:
+        """Return the array of the tensor that the hook gives back.
+
+        Raises:
+            TypeError: if it gives no tensor.
+        """
+        tensor = self.unpack(self.content)
+        if not isinstance(tensor, Variable):
+            raise TypeError(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                f"{type(tensor).__name__}"
+            )
+        return tensor.array
 
 
 def packed(array: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.graph import Node, packed
+from minnet.graph import Node, alias_node, packed
 from minnet.mode import Mode, mode
 from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
 from minnet.vocabulary import tensors, zero
@@ -249,9 +249,7 @@ def in_place(x: Any, out: Any) -> Any:
         check_in_place(x, out._node is not None)
     overwrite(x, out.array)
     if out._node is not None and mode.enabled:
-        array = x.array
-        send = out._node, out._slot, 0, array.shape, array.dtype
-        take_history(x, Node(tensors.alias.operation, "AliasBackward0", [send], [None] * 4, ()))
+        take_history(x, alias_node(out._node, out._slot, x.array))
     return x
 
 

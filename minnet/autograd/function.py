@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minnet.backward import FREED
-from minnet.graph import Node, Packed, modified, packed
+from minnet.graph import Node, Packed, modified, packed, restored
 from minnet.mode import mode, no_grad
 from minnet.recorder import check_in_place, take_history
 from minnet.variable import Variable, edge, viewed, wrap, writable
@@ -34,28 +34,11 @@ class Saved:
         """Return the tensor again, with its history."""
         array = self.array
         if isinstance(array, Packed):
-            found = array.unpack(array.content)
-            if not isinstance(found, Variable):
-                raise TypeError(
-                    "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
-                    f"type {type(found).__name__}"
-                )
-            array = found.array
+            array = array.array()
         elif self.counter[0] != self.version:
             raise modified(array, None, self.counter[0], self.version)
         target, slot = (node, self.source) if isinstance(self.source, int) else self.source
-        if isinstance(target, Variable):
-            if target.array is array:
-                return target
-            send = target, 0, 0, array.shape, array.dtype  # a leaf that has another array since
-            alias = tensors.alias.operation
-            target, slot = Node(alias, "AliasBackward0", [send], [None] * 4, ()), 0
-        x = wrap(array)
-        if array is self.array:
-            x._counter = self.counter
-        if target is not None:
-            x._node, x._slot = target, slot
-        return x
+        return restored(array, target, slot, self.counter if array is self.array else None)
 
 
 class FunctionCtx:

@@ -70,15 +70,14 @@ def _given(v: Any, like: Sequence[Any], several: bool, name: str) -> tuple[Any, 
 
 
 def _gradients(
-    outputs: Sequence[Any], inputs: Sequence[Any], vectors: Any, create_graph: bool, strict: bool,
-    retain: bool = True,
-) -> tuple[Any, ...]:  # fmt: skip
+    outputs: Sequence[Any], inputs: Sequence[Any], vectors: Any, create_graph: bool, strict: bool
+) -> tuple[Any, ...]:
     """Return the gradients by the inputs, zeros where there is none."""
     flowing = [(y, v) for y, v in zip(outputs, vectors, strict=True) if y.requires_grad]
     found: Any = (None,) * len(inputs)
     if flowing:
         ys, vs = zip(*flowing, strict=True)
-        found = grad(ys, inputs, vs, retain, create_graph, allow_unused=True)
+        found = grad(ys, inputs, vs, True, create_graph, allow_unused=True)
     if strict:
         for i, g in enumerate(found):
             if g is None or (create_graph and not g.requires_grad):
