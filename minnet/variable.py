@@ -193,6 +193,14 @@ def wrap(array: Any) -> Any:
     return tensor
 
 
+def read_only(what: str = "the tensor") -> RuntimeError:
+    """Return the error for memory that may not be written to."""
+    return RuntimeError(
+        f"unsupported operation: {what} cannot be written to, since it is expanded or read-only. "
+        "Please clone() the tensor before performing the operation."
+    )
+
+
 def writable(x: Any) -> None:
     """Check that a tensor may be changed in place.
 
@@ -212,7 +220,4 @@ def writable(x: Any) -> None:
                 "operation."
             )
     if not x.array.flags.writeable:
-        raise RuntimeError(
-            "unsupported operation: the tensor cannot be written to, since it is expanded or "
-            "read-only. Please clone() the tensor before performing the operation."
-        )
+        raise read_only()

@@ -11,7 +11,7 @@ from minnet.devices import device as Device
 from minnet.mode import no_grad
 from minnet.nn.hooks import Hook, RemovableHandle, call_with_hooks, register
 from minnet.nn.members import REGISTRIES, Members
-from minnet.nn.parameter import Parameter
+from minnet.nn.parameter import Parameter, zero_gradients
 from minnet.nn.state import IncompatibleKeys, load, own_state
 from minnet.tensor import Tensor
 
@@ -422,12 +422,11 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, or with `set_to_none=False` fill them with zeros."""
+        if not set_to_none:
+            zero_gradients(self.parameters())
+            return
         for parameter in self.parameters():
-            if parameter.grad is not None:
-                if set_to_none:
-                    parameter.grad = None
-                else:
-                    parameter.grad.zero_()
+            parameter.grad = None
 
     # Conversion
 

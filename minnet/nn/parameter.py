@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from minnet.creation import empty
 from minnet.nn.init.provenance import hand_on
 from minnet.tensor import Tensor
+from minnet.variable import read_only
+
+
+def zero_gradients(parameters: Iterable[Tensor]) -> None:
+    """Fill the gradients of some tensors with zeros, without a history.
+
+    Raises:
+        RuntimeError: if one may not be written to. None has changed then.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    for gradient in gradients:
+        if not gradient.array.flags.writeable:
+            raise read_only("a gradient")
+    for gradient in gradients:
+        if gradient.requires_grad:
+            gradient.detach_()
+        gradient.zero_()
 
 
 class Parameter(Tensor):
