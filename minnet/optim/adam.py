@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -89,15 +90,13 @@ class Adam(Optimizer):
 
     def update(self, group: Group) -> Iterator[None]:
         (beta1, beta2), decoupled = group["betas"], group["decoupled_weight_decay"]
-        # `0.0 +` refuses a string, which `float` would read.
-        lr, eps, decay = 0.0 + group["lr"], 0.0 + group["eps"], 0.0 + group["weight_decay"]
-        lr, eps, decay = float(lr), float(eps), float(decay)
-        beta1, beta2 = float(0.0 + beta1), float(0.0 + beta2)
+        lr, eps, decay = group["lr"], group["eps"], group["weight_decay"]
+        float(0.0 + lr + beta1 + beta2 + eps + decay)  # refuses what is no number
         found = trained(group)
         fresh: dict[Tensor, dict[str, Any]] = {}
         names = self.MOMENTS if group["amsgrad"] else self.MOMENTS[:2]
         # By device, by dtype, and by the number of the step.
-        rows: dict[tuple[type, np.dtype, float], list[Any]] = {}
+        rows: defaultdict[tuple[type, np.dtype, float], list[Any]] = defaultdict(list)
         steps = []
         for p, w, g in found:
             state = self.state.get(p) or fresh.setdefault(p, {"step": _counter(0.0)})
@@ -106,8 +105,7 @@ class Adam(Optimizer):
                 raise read_only("the step of a parameter")
             t = step.item() + 1
             steps.append((step, t))
-            arrays = row(p, w, g, state, fresh, names)
-            rows.setdefault((type(w), w.dtype, t), []).append(arrays)
+            rows[type(w), w.dtype, t].append(row(p, w, g, state, fresh, names))
         yield
         for p, new in fresh.items():
             self.state[p].update(new)

@@ -163,7 +163,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updates = [self.update(group) for group in self.param_groups]
+        updates = list(map(self.update, self.param_groups))
         for update in updates:
             next(update)
         for update in updates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
@@ -80,25 +81,23 @@ class SGD(Optimizer):
 
     def update(self, group: Group) -> Iterator[None]:
         lr, momentum, dampening, decay, nesterov, maximize = _options(group)
-        # `0.0 +` refuses a string, which `float` would read.
-        lr, momentum = float(0.0 + lr), float(0.0 + momentum)
-        dampening, decay = float(0.0 + dampening), float(0.0 + decay)
+        float(0.0 + lr + momentum + dampening + decay)  # refuses what is no number
         found = trained(group)
         fresh: dict[Tensor, dict[str, Any]] = {}
         # By device, by dtype, and by whether it is the buffer's first step.
-        rows: dict[tuple[type, np.dtype, bool], list[Any]] = {}
+        rows: defaultdict[tuple[type, np.dtype, bool], list[Any]] = defaultdict(list)
         for p, w, g in found:
             if not momentum:
-                rows.setdefault((type(w), w.dtype, False), []).append((w, g))
+                rows[type(w), w.dtype, False].append((w, g))
                 continue
             state = self.state.get(p, {})
             first = state.get("momentum_buffer") is None and p not in fresh
-            arrays = row(p, w, g, state, fresh, self.MOMENTS)
-            rows.setdefault((type(w), w.dtype, first), []).append(arrays)
+            rows[type(w), w.dtype, first].append(row(p, w, g, state, fresh, self.MOMENTS))
         yield
         for p, new in fresh.items():
             self.state[p].update(new)
         for (_, _, first), alike in rows.items():
-            k = kernels.of(alike[0][0])
-            k.sgd_step(*(alike, lr, momentum, dampening, decay, nesterov, first, maximize))
+            kernels.of(alike[0][0]).sgd_step(
+                *(alike, lr, momentum, dampening, decay, nesterov, first, maximize)
+            )
         written(found)
