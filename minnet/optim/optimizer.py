@@ -7,6 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from itertools import zip_longest
 from numbers import Real
 from typing import Any
 
@@ -163,11 +164,13 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        updates = list(map(self.update, self.param_groups))
-        for update in updates:
-            next(update)
-        for update in updates:
-            next(update, None)
+        if len(self.param_groups) == 1:  # as nearly always, in 0.4 us less
+            for _ in self.update(self.param_groups[0]):
+                pass
+            return loss
+        updates = [self.update(group) for group in self.param_groups]
+        for _ in zip_longest(*updates):  # the first halves of all, then the second ones
+            pass
         return loss
 
     def update(self, group: Group) -> Iterator[None]:
