@@ -76,7 +76,7 @@ class Parameter(Tensor):
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (self.data, self.requires_grad)
+        return type(self), (self.data, self.requires_grad), self._carried()
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
