@@ -234,13 +234,7 @@ class Function:
         recorded = mode.enabled and any(needs)
         ctx = FunctionCtx(needs)
         apart = cls.setup_context is not Function.setup_context
-        sends: list[Any] = []
-        if recorded:
-            for i, x in enumerate(args):
-                if needs[i]:
-                    array = x.array
-                    slot = x._slot if x._node is not None else 0
-                    sends.append((edge(x), slot, i, array.shape, array.dtype))
+        sends = _sends(args) if recorded else []
         with no_grad():
             returned = cls.forward(*args) if apart else cls.forward(ctx, *args)
             if apart:
@@ -263,6 +257,15 @@ class Function:
         if recorded:
             _record(cls, ctx, sends, outputs, flowing, len(args))
         return tuple(outputs) if isinstance(returned, tuple) else outputs[0]
+
+
+def _sends(args: Sequence[Any]) -> list[Any]:
+    """Return where a node sends the gradients of those arguments that need one."""
+    return [
+        (edge(x), x._slot if x._node is not None else 0, i, x.array.shape, x.array.dtype)
+        for i, x in enumerate(args)
+        if isinstance(x, Variable) and x.requires_grad
+    ]
 
 
 def wrap_again(x: Any) -> Any:
@@ -378,21 +381,15 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     def once(ctx: Any, *gradients: Any) -> Any:
         with no_grad():
             found = backward(ctx, *gradients)
-        if not mode.enabled or not any(
-            isinstance(g, Variable) and g.requires_grad for g in gradients
-        ):
+        sends = _sends(gradients) if mode.enabled else []
+        if not sends:
             return found
-        sent = [
-            (edge(g), g._slot if g._node is not None else 0, i, g.array.shape, g.array.dtype)
-            for i, g in enumerate(gradients)
-            if isinstance(g, Variable) and g.requires_grad
-        ]
         results = found if isinstance(found, tuple) else (found,)
         again = []
         for g in results:
             if isinstance(g, Variable):
                 g = wrap_again(g)
-                g._node = Node(_Refusal(), "Error", sent, [None, None, None], ())
+                g._node = Node(_Refusal(), "Error", sends, [None, None, None], ())
                 g._slot = 0
             again.append(g)
         return tuple(again) if isinstance(found, tuple) else again[0]
