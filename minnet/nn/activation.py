@@ -7,7 +7,11 @@ from typing import Any
 from minnet.nn import functional as F
 from minnet.nn.module import Module
 
-__all__: list[str] = []  # filled by the layers below
+__all__ = [
+    "CELU", "ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
+    "LogSigmoid", "LogSoftmax", "Mish", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Softsign", "Tanh",
+]  # fmt: skip
 
 
 class _Activation(Module):
@@ -21,8 +25,6 @@ class _Activation(Module):
 
     def __init_subclass__(cls, function: str = "", **options: Any):
         super().__init_subclass__(**options)
-        if cls.__module__ == __name__ and not cls.__name__.startswith("_"):
-            __all__.append(cls.__name__)
         if not function:
             return
         code = cls.__init__.__code__

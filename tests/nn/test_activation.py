@@ -221,6 +221,16 @@ IN_PLACE = [
 ]
 
 
+def test_every_layer_is_exported() -> None:
+    layers = [
+        name
+        for name, value in vars(activation).items()
+        if inspect.isclass(value) and value.__module__ == activation.__name__ and name[0] != "_"
+    ]
+    assert sorted(layers) == sorted(activation.__all__)
+    assert set(layers) <= set(nn.__all__)
+
+
 @pytest.mark.parametrize("name", activation.__all__)
 def test_every_layer_computes_the_function_of_its_name(name: str) -> None:
     functions = {f.replace("_", ""): f for f in nn.functional.__all__ if f[-1] != "_"}
