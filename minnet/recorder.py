@@ -77,7 +77,7 @@ def apply(
     if into is None:
         out = wrap(result)
         if operation.view and (operation.view is True or _is_view(out.array, found[0])):
-            made = "" if mode.enabled else "no_grad"
+            made = "" if mode.enabled else mode.name()
             if constants:
                 constants = fixed(constants)
             viewed(out, inputs[0], operation.function, constants, made)
@@ -168,7 +168,7 @@ def _several(
     """Return the results of an operation that has several, each of which is one of its node's."""
     out = tuple(map(wrap, results))
     if operation.view:
-        made = "several" if mode.enabled else "no_grad"
+        made = "several" if mode.enabled else mode.name()
         for x, (function, given) in zip(out, operation.parts(found[0], *constants), strict=True):
             viewed(x, inputs[0], function, given, made)
     floating = [x.array.dtype.kind == "f" for x in out]
@@ -266,7 +266,8 @@ def check_in_place(x: Any, recorded: bool) -> None:
     if not (recorded or x.requires_grad or view.base.requires_grad):
         return
     text = (
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+        f"A view was created in {view.made.removesuffix('_mode')} mode and is being modified inplace "
+        f"{'with grad mode enabled' if view.made == 'no_grad' else 'in normal mode'}. "
         if x._node is None
         else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
         "modified inplace. "
@@ -287,8 +288,8 @@ def check_in_place(x: Any, recorded: bool) -> None:
         )
     raise RuntimeError(
         f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-        "clarify your code by moving both the view and the inplace either both inside the no_grad "
-        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "clarify your code by moving both the view and the inplace either both inside the "
+        f"{view.made} block (if you don't want the inplace to be tracked) or both outside (if you want the "
         "inplace to be tracked)."
     )
 

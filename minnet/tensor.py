@@ -14,9 +14,10 @@ from minnet.functional import shape as shapes
 from minnet.functional.arithmetic import OPERANDS
 from minnet.graph import RemovableHook
 from minnet.methods import Methods
+from minnet.mode import mode
 from minnet.operation import operation
 from minnet.size import Size, ints
-from minnet.variable import Hooks, Variable, register_tensor, wrap
+from minnet.variable import UNTRACKED, Hooks, Variable, register_tensor, wrap
 
 
 class Tensor(Methods, Variable):
@@ -277,10 +278,16 @@ class Tensor(Methods, Variable):
         """Set whether gradients flow to this tensor, and return it.
 
         Raises:
-            RuntimeError: if the dtype is not floating point, or the tensor is not a leaf.
+            RuntimeError: if the dtype is not floating point, or the tensor is not a leaf, or was
+                made in inference mode and this is outside.
         """
         if requires_grad and self.array.dtype.kind != "f":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if requires_grad and self.is_inference() and not mode.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                "allowed: clone() it"
+            )
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
@@ -321,7 +328,9 @@ class Tensor(Methods, Variable):
     @property
     def data(self) -> Any:
         """The values alone: a tensor on the same memory, whose changes backward does not notice."""
-        return wrap(self.array)
+        out = wrap(self.array)
+        out._counter = UNTRACKED if self.is_inference() else None
+        return out
 
     @data.setter
     def data(self, value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.mode import enable_grad, mode
+from minnet.mode import INFERRING, enable_grad, mode
 
 if TYPE_CHECKING:
     from minnet.graph import Node
@@ -36,6 +36,8 @@ class Variable:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
         self._node = self._grad = self._counter = self._view = self._hooks = None
+        if INFERRING and mode.inference:
+            self._counter = UNTRACKED
         self._slot = 0
         self._requires_grad = False
         return self
@@ -65,7 +67,13 @@ class Variable:
     @property
     def _version(self) -> int:
         """How often this tensor's memory was changed in place."""
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self.counter()[0]
+
+    def is_inference(self) -> bool:
+        """Return whether this tensor, or what it is a view of, was made in `inference_mode`."""
+        return (self._counter or self.counter()) is UNTRACKED
 
     def counter(self) -> list[int]:
         """Return the version counter of this tensor's memory."""
@@ -75,11 +83,28 @@ class Variable:
 
     def bump(self) -> None:
         """Note that the array was changed in place, so that a backward that needs it can refuse."""
-        (self._counter or self.counter())[0] += 1
+        counter = self._counter or self.counter()
+        if counter is not UNTRACKED:
+            counter[0] += 1
 
     def describe(self) -> str:
         """Return the tensor's type and shape as torch's messages give them."""
         return described(self.array.shape, self.array.dtype)
+
+
+class _Untracked(list[int]):
+    """The version counter of inference tensors, which cannot be read: nothing may save them."""
+
+    def __getitem__(self, place: Any) -> Any:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+            "inference mode in computation tracked by autograd. To work around this, you can make "
+            "a clone to get a normal tensor and use it in autograd, or use `minnet.no_grad()` "
+            "instead of `minnet.inference_mode()`."
+        )
+
+
+UNTRACKED = _Untracked([0])
 
 
 class View:
@@ -93,7 +118,7 @@ class View:
     base: Variable
     path: Any  # (the path before or None, the last function, its constants): see `steps`
     # "several" by an operation with several results, "custom" by a function of the user's own,
-    # "no_grad" without a history, or "".
+    # "no_grad" and "inference_mode" without a history, or "".
     made: str
     origin: Node | Variable | None
 
@@ -128,7 +153,7 @@ def refresh(x: Variable) -> None:
     view: Any = x._view
     base = view.base
     origin = base._node or (base if base._requires_grad else None)
-    if origin is view.origin or origin is None or view.made == "no_grad":
+    if origin is view.origin or origin is None or view.made in ("no_grad", "inference_mode"):
         return
     with enable_grad():
         y = base
@@ -165,6 +190,7 @@ def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any,
         view.made = made or parent.made
     base = view.base
     view.origin = base._node or (base if base._requires_grad else None)
+    out._counter = None  # if it was made in inference mode
 
 
 def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
@@ -188,6 +214,8 @@ def wrap(array: Any) -> Any:
     tensor = _allocate(_tensor_class)
     tensor._node = tensor._grad = tensor._counter = tensor._view = tensor._hooks = None
     tensor._requires_grad = False
+    if INFERRING and mode.inference:
+        tensor._counter = UNTRACKED
     # NumPy returns scalars where an array would have no dimension.
     tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)
     return tensor
@@ -198,7 +226,7 @@ def writable(x: Any) -> None:
 
     Raises:
         RuntimeError: for a leaf that requires grad while operations are recorded, or a view of it,
-            and for memory that is expanded or read-only.
+            for memory that is expanded or read-only, and for an inference tensor, outside.
     """
     if mode.enabled:
         if x._requires_grad and x.grad_fn is None:
@@ -215,4 +243,9 @@ def writable(x: Any) -> None:
         raise RuntimeError(
             "unsupported operation: the tensor cannot be written to, since it is expanded or "
             "read-only. Please clone() the tensor before performing the operation."
+        )
+    if x.is_inference() and not mode.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make "
+            "a clone to get a normal tensor before doing inplace update."
         )
