@@ -134,7 +134,7 @@ def _along(function: Any, input: Any, dim: Any, dtype: Any) -> Any:
     return function(input, axis(dim, ndim))
 
 
-@composite(where="minnet F Tensor")
+@composite(where="minnet F Tensor", out=True)
 def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return exp(x) / sum(exp(x)) along a dim: positive numbers that sum to 1.
 
@@ -151,7 +151,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     return _along(_softmax, input, dim, dtype)
 
 
-@composite(where="minnet F Tensor")
+@composite(where="minnet F Tensor", out=True)
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return x - log(sum(exp(x))) along a dim, without overflow or loss of small probabilities.
 
@@ -175,7 +175,7 @@ def _spread_softmax(V: Any, dy: Any, input: Any, dim: Any) -> Any:
     return V.mul(dy, V._softmax(input, axes))
 
 
-@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over)
+@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over, out="cast")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
 

@@ -98,6 +98,7 @@ def _converted(array: np.ndarray, dtype: Any) -> np.ndarray:
     lambda dim: "SumBackward0" if dim is None else "SumBackward1",
     lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
     named="dtype",
+    out="cast",
     quiet=True,
     shape=shape_over,
 )
@@ -128,6 +129,7 @@ def _mean_slope(V: Any, dy: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
     lambda dim: "MeanBackward0" if dim is None else "MeanBackward1",
     _mean_slope,
     named="dtype",
+    out="cast",
     quiet=True,
     shape=shape_over,
 )
@@ -199,7 +201,7 @@ def _variance_slope(
     return V.mul(dy, V.mul(centred, 2 / free if free else math.inf))
 
 
-@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over)
+@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over, out="cast")
 def var(
     input: Tensor,
     dim: Any = None,
@@ -242,7 +244,7 @@ def _deviation_slope(
     return V.mul(slope, V.sub(input, V.mean(input, dim, True)))
 
 
-@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over)
+@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over, out="cast")
 def std(
     input: Tensor,
     dim: Any = None,

@@ -503,6 +503,7 @@ def _shape_of_cat(shapes: Any, dim: int) -> tuple[int, ...]:
     joint=_cat_back,
     variadic=True,
     shape=_shape_of_cat,
+    out="cast",
     where="minnet",
     aliases="concat concatenate",
     quiet=True,
@@ -559,6 +560,7 @@ def _shape_of_stack(shapes: Any, dim: int) -> tuple[int, ...]:
     where="minnet",
     quiet=True,
     shape=_shape_of_stack,
+    out="cast",
 )
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dim.
@@ -1022,7 +1024,7 @@ def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
     lambda value: f"FillBackward{3 if kernels.is_array(value) else 2}",
     zero,
     lambda V, dy: dy,
-    where="Tensor",
+    where="minnet Tensor",
     quiet=True,
 )
 def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
@@ -1051,7 +1053,7 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     return input
 
 
-@operation("ZeroBackward0", zero, where="Tensor", quiet=True)
+@operation("ZeroBackward0", zero, where="minnet Tensor", quiet=True)
 def zero_(input: Tensor) -> Tensor:
     """Set all elements to 0, and return the tensor.
 
