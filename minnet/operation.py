@@ -55,10 +55,11 @@ from minnet.vocabulary import arrays, tensors
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
 
-# As torch, every function takes NumPy's names for these parameters.
+# As torch, every function takes NumPy's names for these parameters; and some have two in torch.
 SPELLINGS = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other",
-    "from": "a", "to": "b",
+    "from": "a", "to": "b", "axis0": "dim0", "axis1": "dim1", "train": "training",
+    "split_size": "split_size_or_sections", "ndarray": "array",
 }  # fmt: skip
 
 _NUMBERS = (float, int, bool)
@@ -107,6 +108,7 @@ class Operation:
         self.name = value.__name__
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name != "keep"]
         self.names = [p.name for p in parameters]
+        self.scalars = {p.name for p in parameters if p.annotation in ("Number", "float")}
         self.defaults = tuple(p.default for p in parameters if p.default is not p.empty)
         if tensors is None:
             tensors = max(len(derivatives), 1 if reads is None or callable(reads) else len(reads))
@@ -265,10 +267,14 @@ class Operation:
             raise TypeError(
                 f"expected Tensor as element {position} in argument 0, but got {type(x).__name__}"
             )
-        raise TypeError(
-            f"{self.name.lstrip('_')}(): argument '{self.names[position]}' "
-            f"(position {position + 1}) must be Tensor, not {type(x).__name__}"
-        )
+        raise _no_tensor(self.name, self.names[position], position, x)
+
+    def explain(self, found: Any, constants: Sequence[Any]) -> None:
+        """Raise why a value may have raised: for two devices, or a constant that is no number."""
+        kernels.one_device(found)
+        for name, x in zip(self.names[self.tensors :], constants, strict=True):
+            if name in self.scalars and not isinstance(x, float | int | np.generic):
+                raise _no_tensor(self.name, name, self.names.index(name), x, "Number")
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments in the order of the value's parameters.
@@ -281,7 +287,7 @@ class Operation:
             n = names.index(self.star)
             given_by_name = next((name for name in (self.star, "size") if name in given), None)
             if given_by_name is None:
-                args = (*args[:n], ints(args[n:]))
+                args = (*args[:n], ints(args[n:])) if len(args) > n else args
             else:
                 given[self.star] = ints((given.pop(given_by_name),))
         if len(args) > self.positional:
@@ -310,6 +316,16 @@ class Operation:
                    f"an unexpected keyword argument '{name}'")
             )  # fmt: skip
         return tuple(found)
+
+
+def _no_tensor(
+    function: str, name: str, position: int, x: Any, expected: str = "Tensor"
+) -> TypeError:
+    """Return the error for an argument of the wrong type."""
+    return TypeError(
+        f"{function.lstrip('_')}(): argument '{name}' (position {position + 1}) must be "
+        f"{expected}, not {type(x).__name__}"
+    )
 
 
 def _picking(places: Sequence[Any]) -> Callable[[Any], Any]:
@@ -466,8 +482,9 @@ def _function_of(declared: Operation, takes_out: str, with_flag: bool) -> Callab
         elif given < total:
             args += defaults[given - total :]
         if declared.variadic:
-            tensors = args[0] if isinstance(args[0], list | tuple) else tuple(args[0])
-            found = apply(declared, tensors, args[1:])
+            if not isinstance(args[0], list | tuple):
+                raise _no_tensor(declared.name, declared.names[0], 0, args[0], "tuple of Tensors")
+            found = apply(declared, args[0], args[1:])
         else:
             found = apply(declared, args[:n], args[n:])
         return found if target is None else _into(declared.name, found, target, takes_out)
@@ -566,7 +583,11 @@ def composite(
             @wraps(function)
             def called(*args: Any, **kwargs: Any) -> Any:
                 if not kwargs:
-                    return function(*args)
+                    try:
+                        return function(*args)
+                    except Exception:
+                        _check_tensors(function, args, kwargs)
+                        raise
                 target = None
                 if out and "out" in kwargs:
                     target = _target(function.__name__, kwargs, names, out)
@@ -574,7 +595,11 @@ def composite(
                     kwargs = respelled(kwargs, names)
                     for name in {star, "size"}.intersection(kwargs) if star else ():
                         args = (*args, kwargs.pop(name))
-                found = function(*args, **kwargs)
+                try:
+                    found = function(*args, **kwargs)
+                except Exception:
+                    _check_tensors(function, args, kwargs)
+                    raise
                 return found if target is None else _into(function.__name__, found, target, out)
 
             called.__signature__ = _signature(function, None, (), bool(out))  # type: ignore[attr-defined]
@@ -603,6 +628,18 @@ def composite(
     places = frozenset(where.split())
     publish(called, places, aliases, operators, form, _forms(inplace, names), method)
     return called
+
+
+def _check_tensors(function: Any, args: Any, kwargs: Any) -> None:
+    """Check the tensors of a function that has raised.
+
+    Raises:
+        TypeError: if one is none; else what has been raised says what is wrong.
+    """
+    for i, p in enumerate(inspect.signature(function).parameters.values()):
+        x = args[i] if i < len(args) else kwargs.get(p.name, p.default)
+        if p.annotation == "Tensor" and not isinstance(x, Variable) and x is not p.empty:
+            raise _no_tensor(function.__name__, p.name, i, x) from None
 
 
 def publish(

@@ -70,7 +70,7 @@ def apply(
         else:
             result, kept = operation.run(*given, *constants, keep=bool(sends))
     except Exception:
-        kernels.one_device(found)  # whatever a mixture of devices raised
+        operation.explain(found, constants)
         raise
     if operation.several:
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
@@ -265,13 +265,16 @@ def check_in_place(x: Any, recorded: bool) -> None:
         return
     if not (recorded or x.requires_grad or view.base.requires_grad):
         return
-    text = (
-        f"A view was created in {view.made.removesuffix('_mode')} mode and is being modified inplace "
-        f"{'with grad mode enabled' if view.made == 'no_grad' else 'in normal mode'}. "
-        if x._node is None
-        else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
-        "modified inplace. "
-    )
+    if x._node is not None:
+        name = x._node.name().split("Backward")[0]
+        text = f"Output {x._slot} of {name} is a view and is being modified inplace. "
+    elif view.made == "inference_mode":
+        text = "A view was created in inference mode and is being modified inplace in normal mode. "
+    else:
+        text = (
+            "A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled. "
+        )
     if view.made == "custom":
         raise RuntimeError(
             f"{text}This view was created inside a custom Function (or because an input was "
@@ -289,8 +292,8 @@ def check_in_place(x: Any, recorded: bool) -> None:
     raise RuntimeError(
         f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
         "clarify your code by moving both the view and the inplace either both inside the "
-        f"{view.made} block (if you don't want the inplace to be tracked) or both outside (if you want the "
-        "inplace to be tracked)."
+        f"{view.made} block (if you don't want the inplace to be tracked) or both outside (if you "
+        "want the inplace to be tracked)."
     )
 
 
