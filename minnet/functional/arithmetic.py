@@ -787,8 +787,8 @@ def bitwise_not(input: Tensor) -> Tensor:
     return np.invert(input)
 
 
-@operation("", tensors=2, inplace=True)
-def logical_and(input: Tensor, other: Tensor | Number) -> Tensor:
+@operation("", tensors=2, numbers=False, inplace=True, out="cast")
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Return where both are nonzero.
 
     Example:
@@ -799,8 +799,8 @@ def logical_and(input: Tensor, other: Tensor | Number) -> Tensor:
     return apply(np.logical_and, input, other)
 
 
-@operation("", tensors=2, inplace=True)
-def logical_or(input: Tensor, other: Tensor | Number) -> Tensor:
+@operation("", tensors=2, numbers=False, inplace=True, out="cast")
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """Return where either is nonzero.
 
     Example:
@@ -811,8 +811,8 @@ def logical_or(input: Tensor, other: Tensor | Number) -> Tensor:
     return apply(np.logical_or, input, other)
 
 
-@operation("", tensors=2, inplace=True)
-def logical_xor(input: Tensor, other: Tensor | Number) -> Tensor:
+@operation("", tensors=2, numbers=False, inplace=True, out="cast")
+def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Return where one of the two is nonzero.
 
     Example:
@@ -953,16 +953,25 @@ def ceil(input: Tensor) -> Tensor:
     return _rounded(np.ceil, input)
 
 
-@operation("RoundBackward0", zero, inplace=True)
-def round(input: Tensor) -> Tensor:
-    """Return the nearest integer, halves to even. Its derivative is 0.
+@operation("RoundBackward0", zero, inplace="Tensor minnet", named="decimals")
+def round(input: Tensor, decimals: int = 0) -> Tensor:
+    """Return the nearest integer, or multiple of 10**-decimals, halves to even. Its slope is 0.
+
+    Raises:
+        NotImplementedError: for a bool tensor, or `decimals` for one that is not floating point.
 
     Example:
         >>> import minnet
         >>> minnet.round(minnet.tensor([1.7, -1.7]))
         tensor([ 2., -2.])
+        >>> minnet.round(minnet.tensor([17.26]), decimals=1)
+        tensor([17.3000])
     """
-    return _rounded(np.round, input)
+    if decimals == 0:
+        return _rounded(np.round, input)
+    only_floating(input, "round")
+    scale = float(np.power(10.0, decimals if decimals > 0 else -decimals))
+    return np.round(input * scale) / scale if decimals > 0 else np.round(input / scale) * scale
 
 
 @operation("TruncBackward0", zero, aliases="fix", inplace=True)
