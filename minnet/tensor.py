@@ -508,11 +508,11 @@ class Tensor(Methods, Variable):
         """Return the tensor in the dtype of another."""
         return self.to(other)
 
-    def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Any:
-        """Set the elements to those of `src`, broadcast, cast and moved, and return the tensor.
+    def copy_(self, other: Any, non_blocking: builtins.bool = False) -> Any:
+        """Set the elements to those of `other`, broadcast, cast and moved, and return the tensor.
 
         Raises:
-            RuntimeError: for a leaf that requires grad, outside `no_grad`, or if `src` does not
+            RuntimeError: for a leaf that requires grad, outside `no_grad`, or if `other` does not
                 broadcast to the shape.
 
         Example:
@@ -521,9 +521,9 @@ class Tensor(Methods, Variable):
             tensor([[1., 2.],
                     [1., 2.]])
         """
-        if isinstance(src, Tensor) and type(src.array) is not type(self.array):
-            src = src.to(self.device)
-        return shapes.copy_(self, src)
+        if isinstance(other, Tensor) and type(other.array) is not type(self.array):
+            other = other.to(self.device)
+        return shapes.copy_(self, other)
 
     def where(self, condition: Any, other: Any) -> Any:
         """Return this tensor's elements where `condition` is true, elsewhere those of `other`."""
