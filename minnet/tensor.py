@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from minnet import backward, devices, dtypes, functional, kernels, printing
 from minnet.functional import shape as shapes
 from minnet.functional.arithmetic import OPERANDS
-from minnet.graph import RemovableHook
+from minnet.graph import RemovableHandle, hooks_of, register
 from minnet.methods import Methods
 from minnet.mode import mode
 from minnet.operation import operation
@@ -300,7 +301,17 @@ class Tensor(Methods, Variable):
 
     @property
     def grad(self) -> Any:
-        """The accumulated gradient, or None."""
+        """The accumulated gradient, or None: only leaves, and what retains it, have one."""
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be populated during autograd.backward(). If you indeed want "
+                "the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the "
+                "non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you "
+                "access the leaf Tensor instead.",
+                UserWarning,
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter
@@ -308,7 +319,7 @@ class Tensor(Methods, Variable):
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(
-                    "assigned grad expected to be a Tensor or None but got grad of "
+                    "assigned grad expected to be a Tensor or None but got grad of type "
                     f"{type(value).__name__}"
                 )
             if value.array.shape != self.array.shape:
@@ -324,6 +335,10 @@ class Tensor(Methods, Variable):
                     f"{self.device}, got {value.device}"
                 )
         self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
 
     @property
     def data(self) -> Any:
@@ -374,7 +389,7 @@ class Tensor(Methods, Variable):
         """
         backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(grad)` when the gradient of this tensor is computed; it may return another.
 
         Raises:
@@ -382,9 +397,9 @@ class Tensor(Methods, Variable):
         """
         if self.grad_fn is not None:
             return self.grad_fn.on_result(self._slot, hook)
-        return RemovableHook(self._leaf_hooks().before, hook)
+        return register(self._leaf_hooks().before, hook)
 
-    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(tensor)` after a gradient has been added to this leaf's `.grad`.
 
         Raises:
@@ -401,14 +416,12 @@ class Tensor(Methods, Variable):
             raise RuntimeError(
                 "post accumulate grad hooks cannot be registered on non-leaf tensors"
             )
-        return RemovableHook(self._leaf_hooks().after, hook)
+        return register(self._leaf_hooks().after, hook)
 
     def _leaf_hooks(self) -> Hooks:
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks
+        return hooks_of(self)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in `.grad`.
