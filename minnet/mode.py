@@ -21,8 +21,11 @@ class Mode(threading.local):
     check_nan = True
     saving: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()  # (pack, unpack)
 
-    # Of the class: whether some thread has ever set `anomaly` or `saving`. To read one of a
-    # thread's own values takes as long as a small operation's bookkeeping of an input.
+    refused: str | None = None  # why `saved_tensors_hooks` may not be entered
+    run: Any = None  # the walk backward that the thread is in, for hooks that ask
+
+    # Of the class: whether some thread has ever set `anomaly` or `saving`, or wants `run`. To read
+    # one of a thread's own values takes as long as a small operation's bookkeeping of an input.
     watched = False
 
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,17 +48,22 @@ class Variable:
         """The node that this tensor is a result of; None for a leaf."""
         if self._view is not None:
             refresh(self)
-        return self._node
+        return None if self._node is None else self._node.shown()
 
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
-        return self.grad_fn is not None or self._requires_grad
+        if self._view is not None:
+            refresh(self)
+        return self._node is not None or self._requires_grad
 
     @property
     def _base(self) -> Any:
         """The tensor whose memory this one is a view of, or None."""
         return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
 
     @property
     def output_nr(self) -> int:
@@ -134,11 +140,14 @@ class View:
 class Hooks:
     """The functions that are called before and after a leaf's gradient is added to `.grad`."""
 
-    __slots__ = ("after", "before")
+    __slots__ = ("accumulator", "after", "before", "node")
 
     def __init__(self) -> None:
-        self.before: dict[int, Any] = {}
-        self.after: dict[int, Any] = {}
+        self.before: OrderedDict[int, Any] = OrderedDict()
+        self.after: OrderedDict[int, Any] = OrderedDict()
+        # Those of the node that stands for the leaf, as a node has them, and that node.
+        self.node: Any = {}, OrderedDict(), OrderedDict()
+        self.accumulator: Any = None
 
 
 def edge(x: Variable) -> Node | Variable | None:
@@ -153,7 +162,18 @@ def refresh(x: Variable) -> None:
     view: Any = x._view
     base = view.base
     origin = base._node or (base if base._requires_grad else None)
-    if origin is view.origin or origin is None or view.made in ("no_grad", "inference_mode"):
+    if origin is view.origin or origin is None:
+        return
+    if view.made in ("no_grad", "inference_mode"):
+        if mode.enabled and base._node is not None:
+            raise RuntimeError(
+                f"A view was created in {view.made.removesuffix('_mode')} mode and its base or "
+                "another view of its base has been modified inplace with grad mode enabled. Given "
+                "that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+                "your code by moving both the view and the inplace either both inside the "
+                f"{view.made} block (if you don't want the inplace to be tracked) or both outside "
+                "(if you want the inplace to be tracked)."
+            )
         return
     with enable_grad():
         y = base
