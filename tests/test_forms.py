@@ -26,9 +26,6 @@ LEFT_OUT = {
     "out_dtype", "_stacklevel", "device", "requires_grad",
 }  # fmt: skip
 SPELLED = {"from_": "from"}  # in stubs, since it is a word of Python
-LATER = {("prod", "dtype"), ("cumsum", "dtype")} | {
-    (f"{name}_loss", "weight") for name in ("mse", "l1", "huber")
-}
 
 
 @cache
@@ -76,7 +73,7 @@ def test_every_parameter_of_torchs_has_its_name_here(where, name):
     else:
         have = {*parameters, *(theirs for theirs, ours in SPELLINGS.items() if ours in parameters)}
     missing = torchs(where, name) - have - LEFT_OUT
-    assert missing == {parameter for n, parameter in LATER if n == name}
+    assert missing == set()
 
 
 def test_functions_take_out_where_torchs_do_and_methods_nowhere():
@@ -117,7 +114,8 @@ OUT = {
         lambda L, x: (x,),
     ),
     **dict.fromkeys(
-        "amax amin var std logsumexp softmax log_softmax sum mean".split(), lambda L, x: (x, 0)
+        "amax amin var std logsumexp softmax log_softmax sum mean prod cumsum".split(),
+        lambda L, x: (x, 0),
     ),
     **dict.fromkeys("zeros ones eye arange".split(), lambda L, x: (3,)),
     "dot": lambda L, x: (x[0], x[0]),
@@ -136,7 +134,7 @@ OUT = {
 }
 WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "cumsum", "empty", "max", "min", "prod", "rand", "randint", "randn", "randperm",
+    "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
     "sort", "topk",
 }  # fmt: skip
 
@@ -167,7 +165,7 @@ def into(L, name, given, dtype):
 BROADER = {  # where torch refuses and we take the dtype as that of the computation
     ("mean", "int64", "float32"), ("mean", "int64", "float64"), ("arange", "float32", "bool"),
     ("arange", "int64", "bool"), ("linspace", "float32", "bool"), ("linspace", "int64", "bool"),
-    ("round", "int64", "int64"),
+    ("round", "int64", "int64"), ("cumsum", "float32", "bool"), ("cumsum", "int64", "bool"),
 }  # fmt: skip
 
 
@@ -234,6 +232,21 @@ def test_calls_are_answered_or_refused_as_by_torch(call):
             return type(error)
 
     assert outcome(minnet) == outcome(torch)
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+def test_weights_of_losses_are_torchs(name, reduction):
+    def gradients(L):
+        x, y, w = (L.tensor(v, requires_grad=True) for v in ([1.0, 2, 5], [0.0, 2, 2], [3.0, 1, 2]))
+        loss = getattr(L.nn.functional, name)(x, y, reduction=reduction, weight=w)
+        loss.sum().backward()
+        return [loss.tolist(), *(v.grad.tolist() for v in (x, y, w))]
+
+    for got, want in zip(gradients(minnet), gradients(torch), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+    with pytest.raises(ValueError, match="same size"):
+        getattr(F, name)(minnet.ones(3), minnet.ones(3), weight=minnet.ones(2))
 
 
 def test_all_of_nn_functional_is_torchs():
