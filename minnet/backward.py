@@ -88,11 +88,11 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
     order = list(dict.fromkeys(roots))
     seen = set(order)
     oldest = math.inf  # a node that is older than all that is wanted has nothing of it below
-    if all(type(target) in NODES for target in wanted):
+    if all(isinstance(target, Node) for target in wanted):
         oldest = max((target.number for target in wanted), default=-math.inf)
     for node in order:  # which grows meanwhile
         for target, *_ in node.sends:
-            if type(target) in NODES and target not in seen and target.number <= oldest:
+            if isinstance(target, Node) and target not in seen and target.number <= oldest:
                 seen.add(target)
                 order.append(target)
     useful = set(wanted)
@@ -105,7 +105,7 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
 def _modified(node: Node, version: int, expected: int, place: int) -> RuntimeError:
     source = node.name() if place == -2 else None
     for target, _, position, *_ in node.sends:
-        if type(target) in NODES and position == place:
+        if isinstance(target, Node) and position == place:
             source = target.name()
     return modified((node.values or ())[place], source, version, expected)
 
@@ -188,7 +188,7 @@ def _run(
     if inputs is not None:
         wanted = {edge(x) for x in inputs}
         targets = [edge(x) for x, _ in roots]
-        useful = _above([t for t in targets if type(t) in NODES], wanted)
+        useful = _above([t for t in targets if isinstance(t, Node)], wanted)
     watched = Mode.watched
     if watched:
         run, mode.run = mode.run, Run([edge(x) for x, _ in roots], useful)
@@ -200,7 +200,7 @@ def _run(
             target = x._node if x._view is None and x._node is not None else edge(x)
             if useful is not None and target not in useful:
                 continue
-            if target in gradients or (type(target) in NODES and target.results is not None):
+            if target in gradients or (isinstance(target, Node) and target.results is not None):
                 _send(gradients, target, x._slot if target is not x else 0, gradient, way)
             else:
                 gradients[target] = gradient

@@ -141,7 +141,8 @@ class Node:
     def shown(self) -> Node:
         """Return the node in a class of its name, as torch has one for each."""
         if not self.named:
-            self.__class__ = _class_of(type(self), self.name().removeprefix("torch::autograd::"))
+            base: Any = type(self)
+            self.__class__ = _class_of(base, self.name().removeprefix("torch::autograd::"))
         return self
 
     def __repr__(self) -> str:
@@ -236,7 +237,7 @@ NODES.add(Node)
 
 
 @cache
-def _class_of(base: type, name: str) -> type:
+def _class_of(base: Any, name: str) -> type:
     return type(name, (base,), {"__slots__": (), "named": True})
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.graph import Node, alias_node, packed
 from minnet.mode import Mode, mode
-from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
+from minnet.variable import Variable, ambiguous, edge, refresh, renew, viewed, wrap, writable
 from minnet.vocabulary import tensors, zero
 
 PLAIN = (int, float, bool, type(None))  # what stands for a tensor and cannot change
@@ -265,16 +265,16 @@ def check_in_place(x: Any, recorded: bool) -> None:
         return
     if not (recorded or x.requires_grad or view.base.requires_grad):
         return
-    if x._node is not None:
-        name = x._node.name().split("Backward")[0]
-        text = f"Output {x._slot} of {name} is a view and is being modified inplace. "
-    elif view.made == "inference_mode":
-        text = "A view was created in inference mode and is being modified inplace in normal mode. "
-    else:
+    if view.made in ("no_grad", "inference_mode"):
+        raise ambiguous(view, "is being")
+    if x._node is None:  # as torch says it, whatever the mode was
         text = (
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             "enabled. "
         )
+    else:
+        name = x._node.name().split("Backward")[0]
+        text = f"Output {x._slot} of {name} is a view and is being modified inplace. "
     if view.made == "custom":
         raise RuntimeError(
             f"{text}This view was created inside a custom Function (or because an input was "
@@ -283,17 +283,10 @@ def check_in_place(x: Any, recorded: bool) -> None:
             "This behavior is forbidden. You can fix this by cloning the output of the custom "
             "Function."
         )
-    if view.made == "several":
-        raise RuntimeError(
-            f"{text}This view is the output of a function that returns multiple views. Such "
-            "functions do not allow the output views to be modified inplace. You should replace "
-            "the inplace operation by an out-of-place one."
-        )
     raise RuntimeError(
-        f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-        "clarify your code by moving both the view and the inplace either both inside the "
-        f"{view.made} block (if you don't want the inplace to be tracked) or both outside (if you "
-        "want the inplace to be tracked)."
+        f"{text}This view is the output of a function that returns multiple views. Such functions "
+        "do not allow the output views to be modified inplace. You should replace the inplace "
+        "operation by an out-of-place one."
     )
 
 

@@ -166,14 +166,7 @@ def refresh(x: Variable) -> None:
         return
     if view.made in ("no_grad", "inference_mode"):
         if mode.enabled and base._node is not None:
-            raise RuntimeError(
-                f"A view was created in {view.made.removesuffix('_mode')} mode and its base or "
-                "another view of its base has been modified inplace with grad mode enabled. Given "
-                "that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
-                "your code by moving both the view and the inplace either both inside the "
-                f"{view.made} block (if you don't want the inplace to be tracked) or both outside "
-                "(if you want the inplace to be tracked)."
-            )
+            raise ambiguous(view, "its base or another view of its base has been")
         return
     with enable_grad():
         y = base
@@ -183,6 +176,18 @@ def refresh(x: Variable) -> None:
         y._node.label = "AsStridedBackward0"  # as torch, whatever the path
     renew(x, y._node, y._slot)
     view.origin = origin
+
+
+def ambiguous(view: View, modified: str) -> RuntimeError:
+    """Return the error for a change beside or through a view that was made without a history."""
+    return RuntimeError(
+        f"A view was created in {view.made.removesuffix('_mode')} mode and {modified} modified "
+        f"inplace {'with grad mode enabled' if view.made == 'no_grad' else 'in normal mode'}. "
+        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        f"your code by moving both the view and the inplace either both inside the {view.made} "
+        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    )
 
 
 def renew(x: Variable, node: Any, slot: int) -> None:

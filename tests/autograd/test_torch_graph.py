@@ -314,6 +314,12 @@ def view_without_history_of_a_plain_base(L):
 
 
 @program
+def changed_results_of_one_operation(L):
+    a, _ = L.zeros(2).unbind()
+    a.add_(leaf(L, 1.0)[0])
+
+
+@program
 def bases_and_versions(L):
     x = L.zeros(4)
     a = x.view(2, 2)
@@ -332,7 +338,7 @@ def outcome(f, L):
         try:
             found = f(L)
         except Exception as error:
-            found = type(error).__name__, str(error)[:38]
+            found = type(error).__name__, str(error)[-38:]
     return repr(found), [(w.category, str(w.message)[:60]) for w in noted]
 
 
