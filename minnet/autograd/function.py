@@ -47,7 +47,6 @@ class FunctionCtx:
     def __init__(self, needs_input_grad: tuple[bool, ...]):
         self.needs_input_grad = needs_input_grad
         self._to_save: tuple[Any, ...] = ()
-        self._saved: list[Saved | None] | None = None
         self._dirty: tuple[Any, ...] = ()
         self._without: tuple[Any, ...] = ()
         self._materialize = True
@@ -89,12 +88,18 @@ class FunctionCtx:
         Raises:
             RuntimeError: if one was changed in place since, or the graph has been freed.
         """
-        if self._saved is None:  # still in forward, or nothing is recorded
+        if self._node is None:  # still in forward, or nothing is recorded
             return self._to_save
         node = self._node()
         if node is None or node.values is None:
             raise RuntimeError(FREED)
-        return tuple(None if s is None else s.tensor(node) for s in self._saved)
+        return tuple(None if s is None else s.tensor(node) for s in node.values[0])
+
+
+class FunctionNode(Node):
+    """The node of a `Function`, which has the attributes of its context, and sets them."""
+
+    saved_tensors = FunctionCtx.saved_tensors
 
 
 class _Custom:
@@ -342,13 +347,14 @@ def _record(
 ) -> None:  # fmt: skip
     """Make the results that gradients flow through those of a new node."""
     custom = _Custom(cls, arguments, ctx._materialize, bool(ctx._to_save))
-    node = Node(custom, f"{cls.__name__}Backward", sends, [None, None, ctx], ())
-    ctx._node = weakref.ref(node)
+    saved = [None if x is None else Saved(x, outputs, flowing) for x in ctx._to_save]
+    node = FunctionNode(custom, f"{cls.__name__}Backward", sends, [saved, None, ctx], ())
+    node.__dict__ = vars(ctx)
+    ctx._node, ctx._to_save = weakref.ref(node), ()
     if len(outputs) > 1:
         node.results = [
             (y.array.shape, y.array.dtype) if isinstance(y, Variable) else None for y in outputs
         ]
-    saved = [None if x is None else Saved(x, outputs, flowing) for x in ctx._to_save]
     for slot, y in enumerate(outputs):
         if not flowing[slot]:
             continue
@@ -356,7 +362,6 @@ def _record(
             take_history(y, node, slot)
         else:
             y._node, y._slot, y._requires_grad = node, slot, False
-    ctx._saved, ctx._to_save = saved, ()
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -77,7 +77,7 @@ def _taking(function: Any, *names: str) -> Any:
 # Elementary functions: integers become floating point. The kernels make NumPy warn of nothing, as
 # products in derivatives do.
 
-elementary = partial(operation, inplace="minnet Tensor", quiet="value")
+elementary = partial(operation, inplace="minnet Tensor", out="cast", quiet="value")
 
 
 @elementary("ExpBackward0", lambda V, dy, result: V.mul(dy, result))
@@ -174,6 +174,7 @@ def erf(input: Tensor) -> Tensor:
     reads="result",
     where="minnet Tensor F",
     inplace="minnet Tensor",
+    out="cast",
 )
 def tanh(input: Tensor) -> Tensor:
     """Return the hyperbolic tangent.
@@ -192,6 +193,7 @@ def tanh(input: Tensor) -> Tensor:
     reads="result",
     where="minnet Tensor F",
     inplace="minnet Tensor",
+    out="cast",
 )
 def sigmoid(input: Tensor) -> Tensor:
     """Return 1 / (1 + e**-x).
