@@ -713,14 +713,14 @@ def rrelu(
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     only_floating(input.array, "rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu")
     if not training:
-        out = leaky_relu(input, (lower + upper) / 2)
-    else:
-        bent = kernels.on_host(input.array) <= 0
-        slopes = np.empty(np.count_nonzero(bent))  # one after the other, as torch draws them
-        random.default_generator().uniform(slopes, lower, upper)
-        factor = np.ones(bent.shape, input.array.dtype)
-        factor[bent] = slopes
-        out = mul(input, wrap(kernels.moved(factor, kernels.device_of(input.array))))
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    bent = kernels.on_host(input.array) <= 0
+    factor = np.ones(bent.shape, input.array.dtype)
+    slopes = np.empty(np.count_nonzero(bent))  # drawn one after the other, as by torch
+    random.default_generator().uniform(slopes)
+    low, high = (float(factor.dtype.type(bound)) for bound in (lower, upper))
+    factor[bent] = slopes * (high - low) + low
+    out = mul(input, wrap(kernels.moved(factor, kernels.device_of(input.array))))
     return in_place(input, out) if inplace else out
 
 
@@ -810,4 +810,4 @@ def gumbel_softmax(
         return soft
     chosen = kernels.zeros(draws.shape, draws)
     np.put_along_axis(chosen, np.argmax(soft.array, dim, keepdims=True), 1, dim)
-    return add(sub(wrap(chosen), wrap(soft.array)), soft)
+    return add(soft, wrap(chosen - soft.array))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from minnet import dtypes
-from minnet.functional.arithmetic import add, check_tensors, div, mul, sub
+from minnet.functional.arithmetic import add, apply, check_tensors, div, mul, sub
 from minnet.functional.reduce import norm, sum
-from minnet.functional.shape import cast, clone
+from minnet.functional.shape import cast, clone, expand
 from minnet.operation import Tensor, composite
 from minnet.recorder import overwrite
 
@@ -37,6 +37,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             "expected common dtype to be floating point, yet common dtype is "
             f"{dtypes.OF_NUMPY[dtype].tensor_type}"
         )
+    shapes = x1.array.shape, x2.array.shape
+    if shapes[0] != shapes[1]:
+        shape = apply(np.add, *(np.broadcast_to(False, shape) for shape in shapes)).shape
+        x1, x2 = expand(x1, shape), expand(x2, shape)
     units = []
     for x in (x1, x2):
         x = x if x.array.dtype == dtype else cast(x, dtype)

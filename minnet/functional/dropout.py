@@ -88,15 +88,16 @@ def dropout1d(
 
     Example:
         >>> import minnet
-        >>> sorted({len(set(x)) for x in minnet.nn.functional.dropout1d(minnet.ones(9, 5)).tolist()})
-        [1]
+        >>> out = minnet.nn.functional.dropout1d(minnet.ones(99, 2))
+        >>> sorted(set(out.sum(1).tolist()))
+        [0.0, 4.0]
     """
     ndim = input.array.ndim
     if ndim not in (2, 3):
         raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d "
-            "exists to provide channel-wise dropout on inputs with 1 spatial dimension, a channel "
-            "dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
+            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that "
+            "dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, "
+            "a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
         )
     return _dropped(input, p, training, inplace, ndim - 1)
 

@@ -29,31 +29,52 @@ from minnet.functional.shape import reshape
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import apply, overwrite
 from minnet.size import Size
-from minnet.vocabulary import arrays
 
 Observer = Callable[[np.ndarray, np.ndarray], None] | None
 
 
-def _standardized(V: Any, x: Any, axes: Any, eps: float) -> tuple[Any, Any, Any, Any]:
-    """Return x with mean 0 and variance 1 over some dims, what it was scaled by, and both."""
-    middle = V.mean(x, axes, True)
-    x = V.sub(x, middle)
-    variance = V.mean(V.mul(x, x), axes, True)
-    scale = V.rsqrt(V.add(variance, eps))
-    return V.mul(x, scale), scale, middle, variance
+def _standardized(V: Any, x: Any, axes: Any, eps: float) -> tuple[Any, Any]:
+    """Return x with mean 0 and variance 1 over some dims, and what it was scaled by."""
+    x = V.sub(x, V.mean(x, axes, True))
+    scale = V.rsqrt(V.add(V.mean(V.mul(x, x), axes, True), eps))
+    return V.mul(x, scale), scale
+
+
+def _standardized_back(V: Any, dy: Any, y: Any, scale: Any, axes: Any) -> Any:
+    along = V.mul(y, V.mean(V.mul(dy, y), axes, True))
+    return V.mul(V.sub(V.sub(dy, V.mean(dy, axes, True)), along), scale)
+
+
+@operation(
+    "NativeNormBackwardBackward0",
+    fused=_standardized_back,
+    tensors=3,
+    numbers=False,
+    quiet=True,
+    where="",
+    shape=lambda shapes: shapes[1],
+)
+def standardized_back(dy: Tensor, y: Tensor, scale: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Return the gradient of what `_standardized` takes, from that of what it gave."""
+    return kernels.of(dy).standardize_backward(dy, y, scale, axes)
 
 
 def _gradients(
-    V: Any, dy: Any, wanted: Sequence[int], input: Any, weight: Any, axes: Any, eps: float, kept: Any
+    V: Any,
+    dy: Any,
+    wanted: Sequence[int],
+    input: Any,
+    weight: Any,
+    axes: Any,
+    eps: float,
+    kept: Any,
 ) -> tuple[Any, Any, Any]:
-    x, scale = kept or _standardized(V, input, axes, eps)[:2]
+    y, scale = kept or _standardized(V, input, axes, eps)
     dx = dw = None
     if 0 in wanted:
-        g = dy if weight is None else V.mul(dy, weight)
-        along = V.mul(x, V.mean(V.mul(g, x), axes, True))
-        dx = V.mul(V.sub(V.sub(g, V.mean(g, axes, True)), along), scale)
+        dx = V.standardized_back(dy if weight is None else V.mul(dy, weight), y, scale, axes)
     if 1 in wanted:
-        dw = V.mul(dy, x)
+        dw = V.mul(dy, y)
     return dx, dw, dy
 
 
@@ -80,13 +101,13 @@ def normalized(
     keep: bool = False,
 ) -> Any:
     """y = (x - mean) / sqrt(variance + eps) weight + bias; `observe` is shown mean and variance."""
-    y, scale, middle, variance = _standardized(arrays, input, axes, eps)
-    kept = y, scale
-    y = y if weight is None else y * weight
-    y = y if bias is None else y + bias
+    y, scale, middle, variance = kernels.of(input).standardize(input, axes, eps)
+    out = y if weight is None else y * weight
+    out = out if bias is None else out + bias
     if observe is not None:
         observe(middle, variance)
-    return y, kept
+    # What is kept is no tensor's, so that no change of one goes unnoticed.
+    return out.copy() if keep and out is y else out, (y, scale)
 
 
 def _checked(function: str, kernel: str, input: Any, optional: Sequence[str], *others: Any) -> None:
@@ -127,7 +148,7 @@ def _follower(running: Sequence[Any], momentum: float, count: int) -> Observer:
         return None
 
     def follow(middle: np.ndarray, variance: np.ndarray) -> None:
-        unbiased = variance * middle.dtype.type(np.float64(count) / (count - 1))
+        unbiased = variance * (count / max(count - 1, 1))
         for tensor, seen in zip(running, (middle, unbiased), strict=True):
             rows = seen.reshape(-1, len(tensor.array))
             seen = rows[0] if len(rows) == 1 else kernels.of(rows).mean(rows, 0)

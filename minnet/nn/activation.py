@@ -432,7 +432,7 @@ class GLU(_Activation, function="glu"):
 
 
 class RReLU(_InPlace):
-    """x where x > 0, else x times a slope: drawn from U(`lower`, `upper`); in evaluation their mean.
+    """x where x > 0, else x times a slope: from U(`lower`, `upper`), or in evaluation their mean.
 
     Xu, Wang, Chen, Li (2015), "Empirical evaluation of rectified activations in convolution
     network".

@@ -80,7 +80,7 @@ class Embedding(Module):
         init.normal_(self.weight)
         if self.padding_idx is not None:
             with no_grad():
-                self.weight[self.padding_idx] = 0
+                self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Any) -> Any:
         return embedding(
@@ -136,5 +136,15 @@ class Embedding(Module):
         """
         if embeddings.ndim != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        options = max_norm, norm_type, scale_grad_by_freq, sparse
-        return cls(*embeddings.shape, padding_idx, *options, embeddings, freeze)
+        rows, size = embeddings.shape
+        return cls(
+            rows,
+            size,
+            padding_idx,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            sparse,
+            embeddings,
+            freeze,
+        )

@@ -19,7 +19,6 @@ from minnet.functional.shape import squeeze, unsqueeze
 from minnet.nn import init
 from minnet.nn.module import Module
 from minnet.nn.parameter import Parameter
-from minnet.tensor import Tensor
 
 
 class _Normalization(Module):
@@ -58,9 +57,9 @@ class _ByChannel(_Normalization):
 
     _version = 2
     _dims: tuple[int, ...]
-    running_mean: Tensor | None
-    running_var: Tensor | None
-    num_batches_tracked: Tensor | None
+    running_mean: Any  # a buffer, or None
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(
         self,
@@ -119,23 +118,24 @@ class _ByChannel(_Normalization):
 class _BatchNorm(_ByChannel):
     def forward(self, input: Any) -> Any:
         self._check_input_dim(input)
-        training, momentum = self.training, self.momentum
+        training, momentum, count = self.training, self.momentum, self.num_batches_tracked
         running: Any = self.running_mean, self.running_var
         if training and not self.track_running_stats:
-            running = None, None
-        if training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
-        return batch_norm(
+            running, count = (None, None), None
+        if momentum is None:
+            momentum = 0.0 if count is None else 1.0 / (count.item() + 1)
+        out = batch_norm(
             input,
             *running,
             self.weight,
             self.bias,
             training or (self.running_mean is None and self.running_var is None),
-            0.0 if momentum is None else momentum,
+            momentum,
             self.eps,
         )
+        if training and count is not None:
+            count.add_(1)
+        return out
 
 
 class BatchNorm1d(_BatchNorm):
