@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels, random
+from minnet import devices, dtypes, kernels, random
 from minnet.functional.arithmetic import (
     abs,
     add,
@@ -613,8 +613,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
             f"lambda must be in range [0, {np.finfo(input.dtype).max:g}] for input dtype "
             f"{dtypes.of(input).tensor_type}, but found {lambd:g}"
         )
-    moved = input - np.copysign(input.dtype.type(lambd), input)
-    return np.where(np.abs(input) <= lambd, input * 0, moved)  # of NaN, NaN
+    moved = np.where(input > 0, input - lambd, input + lambd)
+    return np.where(np.abs(input) <= lambd, input * 0, moved)
 
 
 @composite(where="F")
@@ -714,7 +714,7 @@ def rrelu(
     only_floating(input.array, "rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    bent = kernels.on_host(input.array) <= 0
+    bent = kernels.moved(input.array, devices.CPU) <= 0
     factor = np.ones(bent.shape, input.array.dtype)
     slopes = np.empty(np.count_nonzero(bent))  # drawn one after the other, as by torch
     random.default_generator().uniform(slopes)

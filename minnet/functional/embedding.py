@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import devices, dtypes, kernels
 from minnet.functional.arithmetic import add, check_tensors, div, eq, gt, ifelse, mul
 from minnet.functional.reduce import norm
 from minnet.functional.shape import cast, selected, unsqueeze
@@ -90,15 +90,19 @@ def embedding(
             f"Long, Int; but got torch.{dtypes.of(at).tensor_type}Tensor instead (while checking "
             "arguments for embedding)"
         )
-    if at.size and not 0 <= int(at.min()) <= int(at.max()) < rows:
+    host = kernels.moved(at, devices.CPU)
+    if host.size and not 0 <= host.min() <= host.max() < rows:
         raise IndexError(
             f"index out of range in self: expected indices from 0 to {rows - 1}, got "
-            f"{int(at.min())} to {int(at.max())}"
+            f"{host.min()} to {host.max()}"
         )
     if max_norm is not None:
-        _shorten(weight, np.unique(kernels.on_host(at)), max_norm, norm_type)
+        _shorten(weight, np.unique(host), max_norm, norm_type)
     recorded = mode.enabled and weight.requires_grad
-    share = _shares(at, padding_idx, scale_grad_by_freq, weight.array.dtype) if recorded else None
+    share = None
+    if recorded and (padding_idx is not None or scale_grad_by_freq):
+        share = _shares(host, padding_idx, scale_grad_by_freq).astype(weight.array.dtype)
+        share = kernels.moved(share, kernels.device_of(at))
     # A copy of the indices, since the user may change them before backward reads them.
     return embedded(weight, at.copy() if recorded else at, share)
 
@@ -112,18 +116,15 @@ def _shorten(weight: Any, indices: np.ndarray, max_norm: float, norm_type: float
         weight[indices] = ifelse(gt(length, max_norm), shorter, rows)
 
 
-def _shares(at: Any, padding_idx: int | None, by_frequency: bool, dtype: np.dtype) -> Any:
-    """Return the share of each index in a gradient, (*at.shape, 1); None if all are 1."""
-    if padding_idx is None and not by_frequency:
-        return None
-    host = kernels.on_host(at)
-    share = np.ones(host.shape, dtype)
+def _shares(indices: np.ndarray, padding_idx: int | None, by_frequency: bool) -> np.ndarray:
+    """Return the share of each index in a gradient, (*indices.shape, 1)."""
+    share = np.ones(indices.shape)
     if by_frequency:
-        _, place, count = np.unique(host, return_inverse=True, return_counts=True)
-        share /= count[place].reshape(host.shape)
+        _, place, count = np.unique(indices, return_inverse=True, return_counts=True)
+        share /= count[place].reshape(indices.shape)
     if padding_idx is not None:
-        share[host == padding_idx] = 0
-    return kernels.moved(share[..., None], kernels.device_of(at))
+        share[indices == padding_idx] = 0
+    return share[..., None]
 
 
 @composite(where="F")
@@ -144,7 +145,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                 [0, 0, 1]])
     """
     check_tensors("one_hot", tensor=tensor)
-    classes = tensor.array
+    classes = kernels.moved(tensor.array, devices.CPU)
     if classes.dtype != np.int64:
         raise RuntimeError(
             "one_hot is only applicable to index tensor of type LongTensor; convert with .long()"
@@ -160,5 +161,5 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError(
             f"Class values must be smaller than num_classes. Got {largest} of {num_classes} classes"
         )
-    every = kernels.moved(np.arange(num_classes), kernels.device_of(classes))
+    every = kernels.moved(np.arange(num_classes), kernels.device_of(tensor.array))
     return cast(eq(unsqueeze(tensor, -1), wrap(every)), np.dtype(np.int64))
