@@ -10,6 +10,8 @@ import numpy as np
 import minnet
 from minnet import functional as F
 from minnet.functional import activation, loss
+from minnet.functional import normalization as N
+from minnet.functional.embedding import embedding
 from minnet.functional.mlp import mlp
 from minnet.operation import DECLARED
 
@@ -359,11 +361,68 @@ OTHERS |= {
     for name in "normal_ uniform_ exponential_ bernoulli_ random_".split()
 }
 
+
+def seeded(f, *options):
+    """Return a function that draws the same numbers in every call."""
+    return lambda *xs: (minnet.manual_seed(0), f(*xs, *options))[1]
+
+
+rows = minnet.tensor([[0, 2], [2, 1]])
+OTHERS |= {
+    "threshold": (lambda x: activation.threshold(x, 0.1, 5.0), apart(3, 4)),
+    "prelu": (activation.prelu, apart(2, 3), positive(1)),
+    "prelu by channel": (activation.prelu, apart(2, 3, 2), positive(3)),
+    "rrelu drawn": (seeded(activation.rrelu, 0.1, 0.3, True), apart(3, 4)),
+    "softmin": (lambda x: activation.softmin(x, 0), normal(3, 4)),
+    "gumbel_softmax": (seeded(activation.gumbel_softmax, 0.7), normal(3, 4)),
+    "gumbel_softmax hard": (seeded(activation.gumbel_softmax, 0.7, True), normal(3, 4)),
+    "batch_norm": (
+        lambda x, *p: N.batch_norm(x, None, None, *p, True),
+        normal(5, 3),
+        positive(3),
+        normal(3),
+    ),
+    "batch_norm of many dims": (
+        lambda x, *p: N.batch_norm(x, None, None, *p, True),
+        normal(3, 2, 2),
+        positive(2),
+        normal(2),
+    ),
+    "batch_norm without affine": (
+        lambda x: N.batch_norm(x, None, None, None, None, True),
+        normal(5, 3),
+    ),
+    "batch_norm evaluated": (N.batch_norm, normal(2, 3), normal(3), positive(3), normal(3)),
+    "instance_norm": (lambda x, w: N.instance_norm(x, weight=w), normal(2, 3, 4), positive(3)),
+    "group_norm": (lambda x, *p: N.group_norm(x, 2, *p), normal(2, 4, 3), positive(4), normal(4)),
+    "layer_norm": (
+        lambda x, *p: N.layer_norm(x, (4,), *p),
+        normal(2, 3, 4),
+        positive(4),
+        normal(4),
+    ),
+    "layer_norm of two dims": (
+        lambda x, b: N.layer_norm(x, (3, 4), None, b),
+        normal(2, 3, 4),
+        normal(3, 4),
+    ),
+    "rms_norm": (lambda x, w: N.rms_norm(x, (4,), w), normal(3, 4), positive(4)),
+    "normalize": (N.normalize, normal(2, 3)),
+    "embedding": (lambda w: embedding(rows, w), normal(3, 2)),
+    "embedding with padding": (lambda w: embedding(rows, w, 2), normal(3, 2)),
+    "embedding by frequency": (lambda w: embedding(rows, w, scale_grad_by_freq=True), normal(3, 2)),
+    "cosine_similarity": (F.cosine_similarity, normal(2, 3), normal(2, 3)),
+    "pairwise_distance": (F.pairwise_distance, normal(2, 3), normal(3)),
+    "dropout2d": (seeded(F.dropout2d), normal(2, 3, 2, 2)),
+    "alpha_dropout": (seeded(F.alpha_dropout, 0.5, True), normal(3, 4)),
+    "feature_alpha_dropout": (seeded(F.feature_alpha_dropout, 0.5, True), normal(3, 4, 2)),
+}
+
 # Every other activation, so that a new one has its case.
 OTHERS |= {
     d.name: (d.function, 2 * apart(3, 4))
     for d in DECLARED.values()
-    if d.function.__module__ == activation.__name__ and d.where and d.name not in UNARY
+    if d.function.__module__ == activation.__name__ and d.where and d.name not in UNARY | OTHERS
 }
 
 CASES = POSSIBLE | OTHERS

@@ -5,10 +5,13 @@ from typing import Any
 from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
+    distance,
     dropout,
+    embedding,
     linear,
     loss,
     mlp,
+    normalization,
     reduce,
     shape,
     slices,
