@@ -96,7 +96,7 @@ def _columns(
     order = (1, *range(2 + dims, 2 + 2 * dims), 0, *range(2, 2 + dims))
     for block in _blocks(len(x), windows[:1].nbytes):
         patches = np.ascontiguousarray(windows[block].transpose(order))
-        yield block, patches.reshape(g.groups, depth, patches.size // (g.groups * depth))
+        yield block, patches.reshape(g.groups, depth, math.prod(patches.shape[1 + dims :]))
 
 
 def _rows(y: np.ndarray, groups: int) -> np.ndarray:
@@ -380,11 +380,10 @@ def _unconvolved(
         groups,
     )
     more = each("output_padding", output_padding, dims)
-    if any(n >= max(s, d) for n, s, d in zip(more, *geometry[::2], strict=False)):
+    if any(n >= s for n, s in zip(more, geometry.stride, strict=True)):
         raise RuntimeError(
-            "output padding must be smaller than either stride or dilation, but got "
-            f"output_padding={list(more)}, stride={list(geometry.stride)} and "
-            f"dilation={list(geometry.dilation)}"
+            f"output padding must be smaller than stride, but got output_padding={list(more)} and "
+            f"stride={list(geometry.stride)}"
         )
     extents = geometry.extents(weight.array.shape[2:])
     sizes = zip(input.array.shape[-dims:], *geometry[:2], extents, more, strict=True)

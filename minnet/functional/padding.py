@@ -73,6 +73,8 @@ def pad(
         (tensor([[[0., 1., 2., 3., 0.]]]), tensor([[[2., 1., 2., 3., 2.]]]))
     """
     shape, sizes = input.array.shape, ints(tuple(pad))
+    if mode not in ("constant", *MODES):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if len(sizes) % 2:
         raise RuntimeError("Padding length must be divisible by 2")
     if len(sizes) > 2 * len(shape):
@@ -90,8 +92,6 @@ def pad(
         return bordered(input, sizes, 0 if value is None else value)
     if value:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if mode not in MODES:
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if not 0 <= len(shape) - len(sizes) // 2 - 1 <= 1:
         raise NotImplementedError(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now; "
