@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 from minnet.creation import empty, zeros
-from minnet.functional.activation import relu, tanh
-from minnet.functional.arithmetic import add
 from minnet.functional.dropout import dropout
 from minnet.functional.linear import linear
-from minnet.functional.recurrent import gru_gates, lstm_gates
+from minnet.functional.recurrent import KINDS, recurrent
 from minnet.functional.shape import cat, squeeze, stack, transpose, unbind, unsqueeze
 from minnet.nn import init
 from minnet.nn.module import Module
 from minnet.nn.parameter import Parameter
-
-# What each kind makes of what the input and the last hidden state give, and of the last state. A
-# state is the hidden state, and for LSTM the cell.
-STEPS: dict[str, Any] = {
-    "RNN_TANH": lambda x, h, hidden: (tanh(add(x, h)),),
-    "RNN_RELU": lambda x, h, hidden: (relu(add(x, h)),),
-    "GRU": lambda x, h, hidden: (gru_gates(x, h, hidden),),
-    "LSTM": lambda x, h, hidden, cell: lstm_gates(x, h, cell),
-}
-GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
-STATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 1, "LSTM": 2}
 
 
 def _rnn_mode(nonlinearity: str) -> str:
@@ -78,13 +64,11 @@ class RNNBase(Module):
         for name, flag in (("bias", bias), ("batch_first", batch_first)):
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
-        if not 0 <= proj_size < hidden_size:
-            raise ValueError(
-                "proj_size should be a positive integer or zero to disable projections, and "
-                f"smaller than hidden_size, got {proj_size}"
+        if proj_size:
+            raise NotImplementedError(
+                f"minnet has no projections: expected proj_size=0, got {proj_size}; put a Linear "
+                "behind the layer"
             )
-        if proj_size and mode != "LSTM":
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         if dropout > 0 and num_layers == 1:
             warnings.warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero "
@@ -96,20 +80,18 @@ class RNNBase(Module):
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bool(bidirectional)
         self.proj_size = proj_size
-        given, gates = input_size, GATES[mode] * hidden_size
-        result = proj_size or hidden_size
+        given, gates = input_size, KINDS[mode].gates * hidden_size
         for names in self._names():
-            shapes = [(gates, given), (gates, result)] + [(gates,)] * (2 * bias)
-            for name, shape in zip(names, [*shapes, (proj_size, hidden_size)], strict=False):
+            shapes = [(gates, given), (gates, hidden_size), (gates,), (gates,)]
+            for name, shape in zip(names, shapes, strict=False):
                 setattr(self, name, Parameter(empty(shape, device=device, dtype=dtype)))
-            if names[0].endswith("_reverse") or not self.bidirectional:
-                given = result * (1 + self.bidirectional)
+            if names[0].endswith("_reverse") or not bidirectional:
+                given = hidden_size * (1 + self.bidirectional)
         self.reset_parameters()
 
     def _names(self) -> list[list[str]]:
         """Return the names of the weights of each layer and direction."""
         kinds = ["weight_ih", "weight_hh", *["bias_ih", "bias_hh"] * self.bias]
-        kinds += ["weight_hr"] * (self.proj_size > 0)
         return [
             [f"{kind}_l{layer}{suffix}" for kind in kinds]
             for layer in range(self.num_layers)
@@ -155,13 +137,15 @@ class RNNBase(Module):
         x = input if batched else unsqueeze(input, 1)
         x = transpose(x, 0, 1) if batched and self.batch_first else x
         count = self.num_layers * (1 + self.bidirectional)
-        sizes = [self.proj_size or self.hidden_size, self.hidden_size][: STATES[self.mode]]
-        shapes = [(count, x.shape[1], n) for n in sizes]
+        shape = (count, x.shape[1], self.hidden_size)
+        if not len(x):
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        expected = KINDS[self.mode].states
         if hx is None:
-            return x, [zeros(shape, dtype=x.dtype, device=x.device) for shape in shapes]
-        states = list(hx) if self.mode == "LSTM" else [hx]
-        if len(states) != len(shapes):
-            raise RuntimeError(f"{kind} expects {len(shapes)} states, got {len(states)}")
+            return x, [zeros(shape, dtype=x.dtype, device=x.device)] * expected
+        states = list(hx) if expected > 1 else [hx]
+        if len(states) != expected:
+            raise RuntimeError(f"{kind} expects {expected} states, got {len(states)}")
         for state in states:
             if state.ndim != input.ndim:
                 raise RuntimeError(
@@ -170,7 +154,7 @@ class RNNBase(Module):
                 )
         if not batched:
             states = [unsqueeze(state, 1) for state in states]
-        for i, (state, shape) in enumerate(zip(states, shapes, strict=True)):
+        for i, state in enumerate(states):
             if state.shape != shape:
                 which = f"hidden[{i}]" if self.mode == "LSTM" else "hidden"
                 raise RuntimeError(f"Expected {which} size {shape}, got {list(state.shape)}")
@@ -178,7 +162,7 @@ class RNNBase(Module):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         x, states = self._checked(input, hx)
-        begins = list(zip(*map(unbind, states), strict=True))
+        begins = [(*state, None)[:2] for state in zip(*map(unbind, states), strict=True)]
         directions = 1 + self.bidirectional
         ends: list[Any] = []
         weights = self.all_weights
@@ -187,7 +171,9 @@ class RNNBase(Module):
                 x = dropout(x, self.dropout, self.training)
             outputs = []
             for i in range(layer, layer + directions):
-                output, end = self._over_time(x, begins[i], weights[i], reverse=i > layer)
+                w_ih, w_hh, b_ih, b_hh = (*weights[i], None, None)[:4]
+                given = linear(x, w_ih, b_ih)  # one product for all times
+                output, *end = recurrent(given, w_hh, b_hh, *begins[i], self.mode, i > layer)
                 outputs.append(output)
                 ends.append(end)
             x = outputs[0] if directions == 1 else cat(outputs, -1)
@@ -198,28 +184,9 @@ class RNNBase(Module):
             x = transpose(x, 0, 1)
         return x, tuple(final) if self.mode == "LSTM" else final[0]
 
-    def _over_time(
-        self, x: Any, state: Sequence[Any], weights: Sequence[Any], reverse: bool
-    ) -> tuple[Any, Sequence[Any]]:
-        """Return the hidden states of all times, and the last state.
-
-        What the inputs give is one product for all times.
-        """
-        w_ih, w_hh, *others = weights
-        b_ih, b_hh = others[:2] if self.bias else (None, None)
-        step, project = STEPS[self.mode], self.proj_size > 0
-        outputs = []
-        given = unbind(linear(x, w_ih, b_ih))
-        for gates in reversed(given) if reverse else given:
-            state = step(gates, linear(state[0], w_hh, b_hh), *state)
-            if project:
-                state = linear(state[0], others[-1]), state[1]
-            outputs.append(state[0])
-        return stack(outputs[::-1] if reverse else outputs), state
-
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]
-        usual = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False,
+        usual = {"num_layers": 1, "bias": True, "batch_first": False,
                  "dropout": 0, "bidirectional": False}  # fmt: skip
         parts += [f"{k}={getattr(self, k)}" for k, v in usual.items() if getattr(self, k) != v]
         return ", ".join(parts)
@@ -228,7 +195,7 @@ class RNNBase(Module):
 class RNN(RNNBase):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh) over time, in layers; or with relu.
 
-    It takes the arguments of `LSTM` but `proj_size`, and the fourth is `nonlinearity`, "tanh" or
+    It takes the arguments of `LSTM`, and the fourth is `nonlinearity`, "tanh" or
     "relu". It returns the outputs and the last hidden state.
 
     Elman (1990), "Finding structure in time".
@@ -256,10 +223,9 @@ class RNN(RNNBase):
         device: Any = None,
         dtype: Any = None,
     ):
-        self_mode = _rnn_mode(nonlinearity)
         super().__init__(
-            self_mode, input_size, hidden_size, num_layers, bias, batch_first, dropout,
-            bidirectional, device=device, dtype=dtype,
+            _rnn_mode(nonlinearity), input_size, hidden_size, num_layers, bias, batch_first,
+            dropout, bidirectional, device=device, dtype=dtype,
         )  # fmt: skip
         self.nonlinearity = nonlinearity
 
@@ -268,7 +234,7 @@ class GRU(RNNBase):
     """A layer with gates over time: r and z gate, and h' = (1 − z) n + z h.
 
     r, z = σ(W x + b + U h + c); n = tanh(W x + b + r (U h + c)). It takes the arguments of `LSTM`
-    but `proj_size`, and returns the outputs and the last hidden state.
+    and returns the outputs and the last hidden state.
 
     Cho, van Merriënboer, Gulcehre, Bahdanau, Bougares, Schwenk, Bengio (2014), "Learning phrase
     representations using RNN encoder-decoder for statistical machine translation".
@@ -301,7 +267,7 @@ class LSTM(RNNBase):
         batch_first: whether input and output are (batch, time, features).
         dropout: the probability by which what a layer but the last gives is zeroed.
         bidirectional: whether there is a second direction, whose outputs come behind the first's.
-        proj_size: the size to which the hidden state is projected; 0 for no projection.
+        proj_size: 0; there are no projections.
         device: where the parameters live.
         dtype: their floating point dtype.
 
@@ -350,7 +316,7 @@ class RNNCellBase(Module):
     ):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        gates = GATES[self.mode] * hidden_size
+        gates = KINDS[self.mode].gates * hidden_size
         self.weight_ih = Parameter(empty(gates, input_size, device=device, dtype=dtype))
         self.weight_hh = Parameter(empty(gates, hidden_size, device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
@@ -370,7 +336,7 @@ class RNNCellBase(Module):
         x = input if input.ndim == 2 else unsqueeze(input, 0)
         shape = (x.shape[0], self.hidden_size)
         if hx is None:
-            state = [zeros(shape, dtype=x.dtype, device=x.device)] * STATES[self.mode]
+            state = [zeros(shape, dtype=x.dtype, device=x.device)] * KINDS[self.mode].states
         else:
             state = list(hx) if several else [hx]
             for h in state:
@@ -389,10 +355,12 @@ class RNNCellBase(Module):
                     f"{name} expects a state of shape {shape} for this input, got {tuple(h.shape)}"
                 )
         given = linear(x, self.weight_ih, self.bias_ih)
-        kept = linear(state[0], self.weight_hh, self.bias_hh)
-        found = STEPS[self.mode](given, kept, *state)
-        found = found if input.ndim == 2 else tuple(squeeze(h, 0) for h in found)
-        return tuple(found) if several else found[0]
+        begin = (*state, None)[:2]
+        _, *end = recurrent(
+            unsqueeze(given, 0), self.weight_hh, self.bias_hh, *begin, self.mode, False
+        )
+        end = end if input.ndim == 2 else [squeeze(h, 0) for h in end]
+        return tuple(end) if several else end[0]
 
     def extra_repr(self) -> str:
         bias = "" if self.bias else f", bias={self.bias}"
