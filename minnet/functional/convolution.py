@@ -53,7 +53,7 @@ class Geometry(NamedTuple):
         sizes = zip(self.padded(size), self.extents(kernel), self.stride, strict=True)
         return tuple((n - extent) // s + 1 for n, extent, s in sizes)
 
-    def inner(self, x: np.ndarray) -> Any:
+    def inner(self, x: Any) -> Any:
         """Return the view of a padded array without the padding."""
         pads = zip(self.padding, x.shape[2:], strict=True)
         return x[(..., *(slice(p, n - p) for p, n in pads))]
@@ -61,7 +61,7 @@ class Geometry(NamedTuple):
     def windows(self, x: np.ndarray, kernel: Sequence[int], writeable: bool = False) -> np.ndarray:
         """Return the view of a padded array: (N, C, *positions, *kernel)."""
         axes = tuple(range(2, x.ndim))
-        view = sliding_window_view(x, self.extents(kernel), axes, writeable=writeable)
+        view: Any = sliding_window_view(x, self.extents(kernel), axes, writeable=writeable)
         steps = [slice(None, None, step) for step in (*self.stride, *self.dilation)]
         return view[(..., *steps)]
 

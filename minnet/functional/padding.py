@@ -14,7 +14,7 @@ from minnet.size import ints
 from minnet.variable import wrap
 
 # NumPy's names of the ways in which a border is made of the elements.
-MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+MODES: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 def _sides(shape: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, int]]:

@@ -25,7 +25,7 @@ class Windows(NamedTuple):
     Where it is, is a slice or an array of places.
     """
 
-    count: int
+    number: int
     sums: tuple[tuple[Any, Any], ...]  # which windows have such an element, and where it is
     places: tuple[Any, ...]  # the same for all windows: one without has its first one once more
     sizes: np.ndarray  # how many elements each has
@@ -88,7 +88,7 @@ def _key(at: Any, axis: int) -> Any:
 
 
 def _shape_of_pooled(shapes: Any, windows: tuple[Windows, ...]) -> tuple[int, ...]:
-    return (*shapes[0][: -len(windows)], *(w.count for w in windows))
+    return (*shapes[0][: -len(windows)], *(w.number for w in windows))
 
 
 def _max_back(V: Any, dy: Any, kept: Any, shapes: Any) -> Any:
@@ -140,7 +140,7 @@ def window_means(input: Tensor, windows: tuple[Windows, ...], divisor: Any, name
     x = input
     for axis in range(-1, -1 - len(windows), -1):
         shape = list(x.shape)
-        shape[axis] = windows[axis].count
+        shape[axis] = windows[axis].number
         total = kernels.zeros(tuple(shape), x)
         for rows, at in windows[axis].sums:
             total[_key(rows, axis)] += x[_key(at, axis)]
@@ -198,8 +198,8 @@ def _passing(
     numbers = zip(shape[-dims:], kernel, steps, pads, apart, strict=True)
     found = [_sliding(*five, bool(ceil_mode)) for five in numbers]
     windows = tuple(w for w, _ in found)
-    if not all(w.count for w in windows):
-        sizes = shape[-1 - dims :], (shape[-1 - dims], *(w.count for w in windows))
+    if not all(w.number for w in windows):
+        sizes = shape[-1 - dims :], (shape[-1 - dims], *(w.number for w in windows))
         given, calculated = ("x".join(map(str, size)) for size in sizes)
         raise RuntimeError(
             f"Given input size: ({given}). Calculated output size: ({calculated}). Output size is "
@@ -372,7 +372,7 @@ def _adaptive_avg_pool(dims: int, input: Tensor, output_size: Any) -> Tensor:
     name = f"adaptive_avg_pool{dims}d"
     only_floating(input.array, name)
     windows = _evenly(name, dims, input, output_size)
-    if all(w.count == 1 for w in windows):
+    if all(w.number == 1 for w in windows):
         return mean(input, tuple(range(-dims, 0)), True)
     node = "SqueezeBackward1" if dims == 1 else f"AdaptiveAvgPool{dims}DBackward0"
     sizes = reduce(np.multiply.outer, [w.sizes for w in windows])

@@ -124,7 +124,7 @@ def _back(
     k = kernels.of(weight)
     doutputs, *dstate = dy
     times = range(len(doutputs))[:: -1 if reverse else 1]
-    dgiven = np.empty((*doutputs.shape[:2], len(weight)), weight.dtype)
+    dgiven = kernels.zeros((*doutputs.shape[:2], len(weight)), weight)
     totals: Any = None  # of weight and bias
     dstate[0] = dstate[0] + doutputs[times[-1]]
     for i in range(len(times) - 1, -1, -1):
@@ -174,9 +174,10 @@ def recurrent(
     (gates · hidden,); hidden, cell: (N, hidden). `reverse` begins with the last time.
     """
     k, kind = kernels.of(given), KINDS[mode]
-    outputs = np.empty((len(given), *hidden.shape), given.dtype)
+    outputs = kernels.zeros((len(given), *hidden.shape), given)
     # Copies, since the user may change what was given and is returned before backward reads it.
-    state = [x.copy() for x in (hidden, cell)[: kind.states]]
+    given_state: tuple[Any, ...] = (hidden, cell)
+    state = [x.copy() for x in given_state[: kind.states]]
     kept = []
     for t in range(len(given))[:: -1 if reverse else 1]:
         before = state[0]
