@@ -27,7 +27,7 @@ from minnet.kernels.buffers import empty
 from minnet.operation import Tensor, composite, operation
 from minnet.size import integer
 
-BLOCK = 1 << 19  # bytes of the patches at once: they stay in the L2 cache
+BLOCK = 1 << 19  # bytes of a group's patches at once: they stay in the L2 cache
 
 Sizes: TypeAlias = int | Sequence[int]
 
@@ -82,7 +82,7 @@ def _scatter(columns: np.ndarray, windows: np.ndarray) -> None:
 
 
 def _blocks(n: int, size: int) -> Iterator[slice]:
-    """Cut n samples into blocks, of which each has patches of `size` bytes."""
+    """Cut n samples, of which each has patches of `size` bytes, into blocks."""
     step = max(1, BLOCK // max(size, 1))
     return (slice(i, min(i + step, n)) for i in range(0, n, step))
 
@@ -94,7 +94,7 @@ def _columns(
     windows = g.windows(_padded(x, g), kernel)
     dims, depth = len(kernel), x.shape[1] // g.groups * math.prod(kernel)
     order = (1, *range(2 + dims, 2 + 2 * dims), 0, *range(2, 2 + dims))
-    for block in _blocks(len(x), windows[:1].nbytes):
+    for block in _blocks(len(x), windows[:1].nbytes // g.groups):
         patches = np.ascontiguousarray(windows[block].transpose(order))
         yield block, patches.reshape(g.groups, depth, math.prod(patches.shape[1 + dims :]))
 
@@ -173,7 +173,7 @@ def transposed_convolution(
     x = kernels.zeros((len(input), channels, *geometry.padded(size)), input)
     windows = geometry.windows(x, kernel, writeable=True)
     w = weight.reshape(g, len(weight) // g, math.prod(weight.shape[1:]))
-    for block in _blocks(len(input), windows[:1].nbytes):
+    for block in _blocks(len(input), windows[:1].nbytes // g):
         y = _rows(input[block], g)
         columns = np.empty((g, w.shape[2], y.shape[2]), x.dtype)
         for i in range(g):

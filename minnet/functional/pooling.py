@@ -6,6 +6,7 @@ order in which a mean's elements are added, and in which the first of equal elem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache, reduce
 from typing import Any, NamedTuple
@@ -20,15 +21,17 @@ from minnet.operation import Tensor, composite, operation
 
 
 class Windows(NamedTuple):
-    """The windows of a dim: by the number of an element in a window, where that element is.
+    """The windows of a dim: element k of window i is at `starts[i] + k * step`, if that is inside.
 
-    Where it is, is a slice or an array of places.
+    What is inside is listed as slices where that is possible, else as arrays.
     """
 
     number: int
-    sums: tuple[tuple[Any, Any], ...]  # which windows have such an element, and where it is
-    places: tuple[Any, ...]  # the same for all windows: one without has its first one once more
-    sizes: np.ndarray  # how many elements each has
+    starts: np.ndarray
+    step: int
+    first: np.ndarray  # which element is the first inside
+    elements: tuple[tuple[Any, Any], ...]  # of each k: the windows where it is inside, and where
+    sizes: np.ndarray  # how many are inside
 
     def __repr__(self) -> str:
         return f"Windows({self.sizes.tolist()})"
@@ -42,16 +45,16 @@ def _run(at: np.ndarray) -> Any:
     return at
 
 
-def _windows(at: np.ndarray, n: int) -> Windows:
-    """Return the windows whose elements are at `at`: (windows, elements), if inside of n."""
-    inside = (at >= 0) & (at < n)
+def _windows(starts: np.ndarray, ends: Any, step: int, length: int, n: int) -> Windows:
+    """Return the windows of at most `length` elements of n that end before `ends`."""
+    at = starts[:, None] + step * np.arange(length)
+    inside = (at >= 0) & (at < n) & (at < np.reshape(ends, (-1, 1)))
     if at.size and not inside.any(1).all():
         raise RuntimeError("a window lies in the padding alone: take a smaller padding")
-    first = np.take_along_axis(at, inside.argmax(1)[:, None], 1) if at.size else at
-    filled = np.where(inside, at, first)
     rows = [np.flatnonzero(column) for column in inside.T]
-    sums = tuple((_run(r), _run(at[r, k])) for k, r in enumerate(rows))
-    return Windows(len(at), sums, tuple(map(_run, filled.T)), inside.sum(1))
+    elements = tuple((_run(r), _run(at[r, k])) for k, r in enumerate(rows))
+    first = inside.argmax(1) if at.size else starts
+    return Windows(len(starts), starts, step, first, elements, inside.sum(1))
 
 
 @lru_cache(256)
@@ -65,7 +68,7 @@ def _sliding(
         count -= 1  # it would begin behind the padding
     starts = np.arange(max(count, 0)) * stride - padding
     sizes = np.minimum(starts + kernel, n + padding) - starts
-    return _windows(starts[:, None] + dilation * np.arange(kernel), n), sizes
+    return _windows(starts, n, dilation, kernel, n), sizes
 
 
 @lru_cache(256)
@@ -73,14 +76,13 @@ def _adaptive(n: int, count: int) -> Windows:
     """Return `count` windows that cover n elements, as evenly as integers allow."""
     i = np.arange(count)
     starts, ends = i * n // max(count, 1), -(-(i + 1) * n // max(count, 1))
-    at = starts[:, None] + np.arange((ends - starts).max(initial=0))
-    return _windows(np.where(at < ends[:, None], at, -1), n)
+    return _windows(starts, ends, 1, (ends - starts).max(initial=0), n)
 
 
 @lru_cache(256)
 def _nearest(n: int, count: int, scale: float) -> Windows:
     at = (np.arange(count, dtype=np.float32) * np.float32(scale)).astype(np.int64)
-    return _windows(np.minimum(at, n - 1)[:, None], n)
+    return _windows(np.minimum(at, n - 1), n, 1, 1, n)
 
 
 def _key(at: Any, axis: int) -> Any:
@@ -92,7 +94,7 @@ def _shape_of_pooled(shapes: Any, windows: tuple[Windows, ...]) -> tuple[int, ..
 
 
 def _max_back(V: Any, dy: Any, kept: Any, shapes: Any) -> Any:
-    size = int(np.prod(shapes[0]))
+    size = math.prod(shapes[0])
     return V.reshape(V.scattered(V.reshape(dy[0], (-1,)), (kept,), (size,)), shapes[0])
 
 
@@ -107,23 +109,26 @@ def _max_back(V: Any, dy: Any, kept: Any, shapes: Any) -> Any:
 )
 def max_pooled(input: Tensor, windows: tuple[Windows, ...], name: str, keep: bool = False) -> Any:
     """Return the largest elements of windows, and their places in the flat spatial dims."""
-    plane = input.shape[input.ndim - len(windows) :]
-    places = np.arange(int(np.prod(plane))).reshape(plane)
-    best, at = input, np.broadcast_to(places, input.shape)
+    best, at, stride = input, None, 1
     for axis in range(-1, -1 - len(windows), -1):
-        first, *others = [_key(place, axis) for place in windows[axis].places]
-        values, numbers = best, at
-        best, at = values[first].copy(), numbers[first].copy()
-        for key in others:
-            value = values[key]
-            better = value > best
-            better |= value != value  # a NaN is larger than all
-            np.copyto(best, value, where=better)
-            np.copyto(at, numbers[key], where=better)
-    best, at = kernels.contiguous(best), kernels.contiguous(at)
-    rows = np.arange(int(np.prod(input.shape[: -len(windows)])))
-    flat = at.reshape(len(rows), at.size // max(len(rows), 1)) + (rows * places.size)[:, None]
-    return (best, at), flat.reshape(-1)
+        w, values = windows[axis], best
+        column = (-1, *[1] * (-1 - axis))  # a number for each window, beside the dims behind
+        best = values.take(w.starts + w.step * w.first, axis)
+        # Which element is the largest: the numbers only grow, so that a maximum can set them.
+        number = np.zeros(best.shape, np.min_scalar_type(len(w.elements)))
+        number += w.first.reshape(column).astype(number.dtype)
+        for k, (rows, place) in enumerate(w.elements[1:], 1):
+            key = _key(rows, axis)
+            value, old = values[_key(place, axis)], best[key]
+            larger = (value > old) | (value != value)  # a NaN is larger than all
+            best[key] = np.maximum(old, value)  # of 0 and -0 either: only the place counts
+            number[key] = np.maximum(number[key], larger * number.dtype.type(k))
+        place = w.starts.reshape(column) + w.step * number.astype(np.int64)
+        at = place if at is None else place * stride + np.take_along_axis(at, place, axis)
+        stride *= input.shape[axis]
+    flat = at.reshape(-1, max(math.prod(at.shape[-len(windows) :]), 1))  # type: ignore[union-attr]
+    flat = (flat + stride * np.arange(len(flat))[:, None]).reshape(-1)
+    return (input.reshape(-1).take(flat).reshape(at.shape), at), flat  # type: ignore[union-attr]
 
 
 @operation(
@@ -142,7 +147,7 @@ def window_means(input: Tensor, windows: tuple[Windows, ...], divisor: Any, name
         shape = list(x.shape)
         shape[axis] = windows[axis].number
         total = kernels.zeros(tuple(shape), x)
-        for rows, at in windows[axis].sums:
+        for rows, at in windows[axis].elements:
             total[_key(rows, axis)] += x[_key(at, axis)]
         x = total
     return x / divisor.astype(x.dtype)
@@ -163,7 +168,7 @@ def window_spread(
         size = list(x.shape)
         size[axis] = shape[axis]
         total = kernels.zeros(tuple(size), x)
-        for rows, at in windows[axis].sums:
+        for rows, at in windows[axis].elements:
             if isinstance(at, slice):
                 total[_key(at, axis)] += x[_key(rows, axis)]
             else:  # windows may share an element
