@@ -272,7 +272,8 @@ def bits(x: np.ndarray, w: np.ndarray) -> list[np.ndarray]:
 def test_bits_depend_neither_on_threads_nor_on_the_blocks_of_samples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    x, w = normal(5, 3, 20, 21).astype(np.float32), normal(20, 3, 3, 3).astype(np.float32)
+    # Large enough for each product to be worth several threads.
+    x, w = normal(3, 24, 26, 25).astype(np.float32), normal(48, 24, 3, 3).astype(np.float32)
     expected = bits(x, w)
     threads = minnet.get_num_threads()
     try:
