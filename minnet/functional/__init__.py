@@ -5,6 +5,7 @@ from typing import Any
 from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
+    convolution,
     distance,
     dropout,
     embedding,
@@ -12,6 +13,9 @@ from minnet.functional import (  # each declares its operations
     loss,
     mlp,
     normalization,
+    padding,
+    pooling,
+    recurrent,
     reduce,
     shape,
     slices,
