@@ -692,6 +692,8 @@ def rrelu(
     upper: float = 1.0 / 3,
     training: bool = False,
     inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Tensor:
     """Return x where x > 0, else x times a slope: drawn from U(lower, upper), or their mean.
 
@@ -699,7 +701,8 @@ def rrelu(
     network".
 
     Args:
-        training: whether a slope is drawn for each element, from the default generator.
+        training: whether a slope is drawn for each element.
+        generator: of the slopes; by default the default generator.
 
     Raises:
         RuntimeError: if `lower` is greater than `upper`.
@@ -719,7 +722,7 @@ def rrelu(
     bent = kernels.moved(input.array, devices.CPU) <= 0
     factor = np.ones(bent.shape, input.array.dtype)
     slopes = np.empty(np.count_nonzero(bent))  # drawn one after the other, as by torch
-    random.default_generator().uniform(slopes)
+    random.resolve(generator).uniform(slopes)
     low, high = (float(factor.dtype.type(bound)) for bound in (lower, upper))
     factor[bent] = slopes * (high - low) + low
     out = mul(input, wrap(kernels.moved(factor, kernels.device_of(input.array))))
