@@ -226,7 +226,7 @@ class Tensor(Methods, Variable):
         return kernels.moved(self.array, "cpu") if force else kernels.on_host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype, copy=copy)  # type: ignore[arg-type]
+        return np.array(self.numpy(), dtype, copy=copy)
 
     @property
     def __cuda_array_interface__(self) -> Any:
@@ -242,7 +242,8 @@ class Tensor(Methods, Variable):
                 "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients "
                 "aren't required, use var.detach() to get Variable that doesn't require grad."
             )
-        return self.array.__cuda_array_interface__
+        array: Any = self.array
+        return array.__cuda_array_interface__
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:

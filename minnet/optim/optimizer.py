@@ -300,7 +300,7 @@ def finite(options: dict[str, Any], least: float = 0.0, end: float = math.inf) -
         number = value.item() if isinstance(value, Tensor) and value.nelement() == 1 else value
         if not isinstance(number, Real):
             raise TypeError(f"the {name} should be a number, but got {value!r}")
-        if not (least <= number < end and -math.inf < number):
+        if not (least <= number < end and -math.inf < number):  # type: ignore[operator]
             raise ValueError(f"Invalid {name}: {value}")
 
 

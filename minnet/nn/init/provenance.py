@@ -152,7 +152,7 @@ class Told(Record):
     Functions, and arguments of other kinds than numbers, may be known to one process alone.
     """
 
-    __slots__ = ("arguments", "default", "name", "where")  # type: ignore[misc]
+    __slots__ = ("arguments", "default", "name", "where")
 
     def __init__(self, facts: dict[str, Any]):
         for name, value in facts.items():
