@@ -131,7 +131,7 @@ def test_extension_points(library: str, program: str, expected: str) -> None:
 
 def test_no_extra_state_says_what_to_define() -> None:
     for call in (lambda: nn.ReLU().get_extra_state(), lambda: nn.ReLU().set_extra_state(1)):
-        with pytest.raises(RuntimeError, match="ReLU has no extra state: define .et_extra_state"):
+        with pytest.raises(RuntimeError, match=r"ReLU has no extra state: define (get|set)_extra"):
             call()
 
 
