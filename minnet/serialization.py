@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import atomic, kernels
+from minnet import atomic, dtypes, kernels
 from minnet.creation import from_numpy
 from minnet.variable import Variable
 
@@ -24,7 +24,10 @@ VERSION = 1
 ENTRY = "minnet"
 DEEPEST = 100  # levels of nesting
 LONGEST = 100_000_000  # bytes of a header that safetensors reads
-DTYPES = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "U8": np.uint8, "BOOL": np.bool_}
+# safetensors' names: "F32", "I64", "U8", "BOOL".
+DTYPES = {
+    f"{d.kind.upper()}{8 * d.itemsize}" if d.kind != "b" else "BOOL": d for d in dtypes.OF_NUMPY
+}
 SCALARS = (str, int, float, bool, type(None))
 # What reading a header or a description may raise that `save` has not written.
 MALFORMED = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
@@ -129,7 +132,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool | None = None) 
             f"({len(data)} bytes read; {error}); save it again, or take an older one"
         ) from None
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    entry = header.pop("__metadata__", {}).get(ENTRY)
+    entry = (header.pop("__metadata__", None) or {}).get(ENTRY)
     found = dict(views)  # in an order that differs from call to call
     arrays = {name: _array(f, name, **found[name]) for name in header}
     tensors = {name: from_numpy(array).to(device) for name, array in arrays.items()}
@@ -213,7 +216,14 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray], depth: int)
     if type(value) in (list, tuple):
         items = [inner(i, item) for i, item in enumerate(value)]
         return items if type(value) is list else {"tuple": items}
-    method = next((m for m in ("state_dict", "get_state", "tolist") if hasattr(value, m)), None)
+    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+        raise TypeError(
+            f"save takes the state of a {type(value).__name__}{_at(name)}, not the object, whose "
+            "loading would run code:\n"
+            "    minnet.save(x.state_dict(), path)\n"
+            "    x.load_state_dict(minnet.load(path))"
+        )
+    method = next((m for m in ("get_state", "tolist") if hasattr(value, m)), None)
     raise TypeError(
         "save expects tensors, numbers, strings, booleans and None, in dicts, lists and tuples, "
         f"got {type(value).__name__}{_at(name)}" + (f"; give its {method}()" if method else "")

@@ -103,7 +103,7 @@ def with_parameter(module, parameter):
                 yield name
 
 
-@pytest.mark.parametrize("name", with_parameter(minnet, "out"))
+@pytest.mark.parametrize("name", list(with_parameter(minnet, "out")))
 def test_every_out(name):
     function = getattr(minnet, name)
     fits = next(
@@ -122,7 +122,7 @@ def test_every_out(name):
     refused(lambda: function(*given, out=out), out)
 
 
-@pytest.mark.parametrize("name", with_parameter(F, "inplace"))
+@pytest.mark.parametrize("name", list(with_parameter(F, "inplace")))
 def test_every_function_in_place(name):
     x = locked(minnet.linspace(-2, 2, 8).reshape(1, 2, 2, 2))
     given = {"threshold": (0.5, 0.1)}.get(name, ())
