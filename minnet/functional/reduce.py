@@ -96,6 +96,7 @@ def _converted(array: np.ndarray, dtype: Any) -> np.ndarray:
     lambda dim: "SumBackward0" if dim is None else "SumBackward1",
     lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
     named="dtype",
+    out="cast",
     quiet=True,
     shape=shape_over,
 )
@@ -126,6 +127,7 @@ def _mean_slope(V: Any, dy: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
     lambda dim: "MeanBackward0" if dim is None else "MeanBackward1",
     _mean_slope,
     named="dtype",
+    out="cast",
     quiet=True,
     shape=shape_over,
 )
@@ -226,7 +228,7 @@ def _variance_slope(
     return V.mul(dy, V.mul(V.centred(input, dim), 2 / free if free else math.inf))
 
 
-@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over)
+@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over, out="cast")
 def var(
     input: Tensor,
     dim: Any = None,
@@ -273,7 +275,7 @@ def _unit(V: Any, x: Any, length: Any) -> Any:
     return V.ifelse(none, 0.0, V.div(x, V.ifelse(none, 1.0, length)))
 
 
-@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over)
+@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over, out="cast")
 def std(
     input: Tensor,
     dim: Any = None,
@@ -614,6 +616,7 @@ def _of_the_others(
     lambda dim: "ProdBackward0" if dim is None else "ProdBackward1",
     _of_the_others,
     named="dtype",
+    out="cast",
     shape=shape_over,
 )
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
@@ -637,7 +640,7 @@ def _running(input: np.ndarray, dim: int) -> np.ndarray:
     return kernels.contiguous(total.astype(input.dtype) if dtype is np.float64 else total)
 
 
-@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim), named="dtype")
+@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim), named="dtype", out="cast")
 def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Return the running sums along a dim. Those of integers and bools are int64.
 
