@@ -48,7 +48,7 @@ def _uniform_numbers(dtype: np.dtype, low: float, high: float) -> tuple[Any, ...
     return first, (end - first) * real(UNIT[real is np.float64]), min(real(last), end)
 
 
-@np.errstate(over="ignore")  # a parameter may round to infinity
+@np.errstate(all="ignore")  # a parameter may round to infinity
 def normal(
     out: Any, stream: Stream, mean: float, std: float, start: int = 0,
     progress: Progress | None = None,
@@ -58,7 +58,7 @@ def normal(
     of(out).fill_by("normal", out, real, stream, (real(mean), real(std)), start, progress)
 
 
-@np.errstate(over="ignore")
+@np.errstate(all="ignore")
 def exponential(
     out: Any, stream: Stream, rate: float, start: int = 0, progress: Progress | None = None
 ) -> None:
@@ -67,7 +67,7 @@ def exponential(
     of(out).fill_by("exponential", out, real, stream, (real(1 / rate),), start, progress)
 
 
-@np.errstate(over="ignore")
+@np.errstate(all="ignore")
 def trunc_normal(
     out: Any, stream: Stream, mean: float, std: float, a: float, b: float, start: int = 0,
     progress: Progress | None = None,
