@@ -37,7 +37,7 @@ LEVELS = [
     ["nn.init"],
     ["nn"],
     ["optim"],
-    ["data", "serialization"],
+    ["archive", "data", "serialization"],
     ["doctor", "warmup"],
     [""],
 ]
