@@ -1,4 +1,4 @@
-"""torch's file format: a zip archive of a pickle and the bytes of tensors, both without running code.
+"""torch's file format: a zip archive of a pickle and the bytes of tensors. No code is run.
 
 The pickle is written, and read, by an interpreter of a few of its instructions: those that make
 containers, numbers, strings and tensors. It knows a dozen names of functions and classes, each of
@@ -112,7 +112,9 @@ class _Writer:
             self.remember(value)
             out += b"("
             for key, item in value.items():
-                self.put(key, f"the keys of {place}" if place else "its keys")
+                if not _is_key(key):
+                    raise self.refusal(key, f"the keys of {place or 'it'}")
+                self.put(key, place)
                 self.put(item, f"{place}.{key}" if place else str(key))
             out += b"u"
             if hasattr(value, "_metadata"):  # of a state_dict
@@ -121,14 +123,16 @@ class _Writer:
         elif type(value) is list:
             out += b"]"
             self.remember(value)
+            out += b"("
             self.items(value, place)
             out += b"e"
         elif type(value) is tuple:
+            out += b"("
             self.items(value, place)
             out += b"t"
         elif type(value) is Size:
             self.call("torch.Size", tuple(value))
-        elif type(value) is set:
+        elif type(value) is set and all(map(_is_key, value)):
             self.call(SET, list(value))
         elif isinstance(value, Device):
             self.call("torch.device", value.type, *(() if value.index is None else (value.index,)))
@@ -137,8 +141,7 @@ class _Writer:
         else:
             raise self.refusal(value, place)
 
-    def items(self, values: Any, place: str) -> None:
-        self.out += b"("
+    def items(self, values: Any, place: str = "") -> None:
         for i, value in enumerate(values):
             self.put(value, f"{place}.{i}" if place else str(i))
 
@@ -165,17 +168,14 @@ class _Writer:
         storage, size = self.storage(x)
         self.put("storage", "")
         self.name(f"torch.{dtypes.of(x.array).tensor_type}Storage")
-        for value in (storage, "cpu", size):
-            self.put(value, "")
+        self.items((storage, "cpu", size))
         self.out += b"tQ"
         shape = tuple(x.array.shape)
         strides = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
-        for value in (0, shape, strides, bool(x.requires_grad and not parameter), OrderedDict()):
-            self.put(value, "")
+        self.items((0, shape, strides, x.requires_grad and not parameter, OrderedDict()))
         self.out += b"tR"
         if parameter:
-            self.put(bool(x.requires_grad), "")
-            self.call("collections.OrderedDict")
+            self.items((x.requires_grad, OrderedDict()))
             self.out += b"tR"
 
     def storage(self, x: Any) -> tuple[str, int]:
@@ -237,17 +237,17 @@ class _Reader:
             raise ValueError("compressed")
         self.folder = next(e.filename for e in entries if e.filename.endswith("/data.pkl"))[:-8]
         self.pickle = self.archive.read(f"{self.folder}data.pkl")
-        self.order = "<"
+        self.order: Any = "<"
         if f"{self.folder}byteorder" in self.archive.namelist():
             self.order = {b"little": "<", b"big": ">"}[self.archive.read(f"{self.folder}byteorder")]
-        self.storages: dict[str, Any] = {}
+        self.storages: dict[tuple[str, str], Any] = {}
         self.copied = 0
         self.functions: dict[str, Callable[..., Any]] = {
-            "collections.OrderedDict": OrderedDict,
+            "collections.OrderedDict": lambda: OrderedDict(),
             "torch._utils._rebuild_tensor_v2": self.tensor,
             "torch._utils._rebuild_parameter": self.parameter,
-            "torch.Size": lambda sizes: Size(map(int, sizes)),
-            "torch.device": Device,
+            "torch.Size": self.size,
+            "torch.device": lambda kind, index=None: Device(kind, index and int(index)),
             "_codecs.encode": self.bytes,
             **dict.fromkeys((SET, "builtins.set"), self.set),
             **dict.fromkeys((COMPLEX, "builtins.complex"), lambda re, im: complex(re, im)),
@@ -266,6 +266,7 @@ class _Reader:
             del stack[start:]
             return found
 
+        given: Any
         for code, given, _ in pickletools.genops(self.pickle):
             kind = code.name
             if kind in CONSTANTS:
@@ -303,7 +304,8 @@ class _Reader:
                 for key, item in zip(found[::2], found[1::2], strict=True):
                     target[_key(key)] = item
             elif kind == "ADDITEMS":
-                _exactly(stack[-2 if not marks else marks[-1] - 1], set).update(map(_key, items()))
+                found = items()
+                _exactly(stack[-1], set).update(map(_key, found))
             elif kind == "BUILD":
                 ((name, metadata),) = stack.pop().items()
                 if name != "_metadata":
@@ -338,16 +340,18 @@ class _Reader:
         )
 
     def storage(self, kind: str, of: Any, key: str, location: str, size: int) -> Any:
-        """Return a tensor of one dim on what is stored under a key."""
+        """Return a tensor of one dim on what is stored under a key, and the device for it."""
         if kind != "storage":
             raise ValueError(kind)
-        if key not in self.storages:
-            name = _exactly(of, _Global).name
+        name = _exactly(of, _Global).name
+        if (key, name) not in self.storages:
             content = self.archive.read(f"{self.folder}data/{key}")
             dtype = STORAGES.get(name)
             if name == "torch.BFloat16Storage":  # the upper half of a float32
                 halves = np.frombuffer(content, f"{self.order}u2").astype(np.uint32)
                 array = (halves << 16).view(np.float32)
+            elif dtype == np.bool_:
+                array = np.frombuffer(content, np.uint8) != 0  # whatever the bytes are
             elif dtype is None:
                 raise Refused(
                     TypeError(
@@ -360,16 +364,20 @@ class _Reader:
                 array = np.frombuffer(content, dtype.newbyteorder(self.order)).astype(dtype)
             if array.size != size:
                 raise ValueError(f"{array.size} elements instead of {size}")
-            device = self.place(location)
-            self.storages[key] = wrap(kernels.moved(array, device)), array
-        return self.storages[key]
+            try:
+                device = self.place(location)
+            except Exception as error:  # the user's, of a device or a function
+                raise Refused(error) from None
+            self.storages[key, name] = wrap(array), device
+        return self.storages[key, name]
 
     def tensor(
         self, storage: Any, offset: int, shape: Any, strides: Any, requires_grad: bool,
         hooks: Any, metadata: Any = None,
     ) -> Any:  # fmt: skip
         """Return a tensor on a storage, after a look at where its elements are."""
-        base, array = _exactly(storage, tuple)
+        base, device = _exactly(storage, tuple)
+        array, offset = base.array, int(offset)
         shape, strides = tuple(map(int, shape)), tuple(map(int, strides))
         pairs = list(zip(shape, strides, strict=True))
         last = offset + sum((n - 1) * step for n, step in pairs)
@@ -380,14 +388,14 @@ class _Reader:
             view = np.empty(shape, array.dtype)
         else:
             view = np.lib.stride_tricks.as_strided(
-                base.array[offset:],
+                array[offset:],
                 shape,
                 [step * array.itemsize for step in strides],
                 writeable=not expanded,
             )
         out = wrap(view)
-        out._counter = base.counter()
-        return out.requires_grad_(_exactly(requires_grad, bool))
+        out._counter = base.counter()  # what is tied is changed together
+        return out.to(device).requires_grad_(_exactly(requires_grad, bool))
 
     def parameter(self, data: Any, requires_grad: bool, hooks: Any) -> Any:
         return Parameter(data, _exactly(requires_grad, bool))
@@ -395,6 +403,10 @@ class _Reader:
     def bytes(self, text: str, encoding: str) -> bytes:
         self.count(text)
         return _exactly(text, str).encode({"latin1": "latin1"}[encoding])
+
+    def size(self, sizes: Any) -> Size:
+        self.count(sizes)
+        return Size(map(int, sizes))
 
     def set(self, values: Any = ()) -> set[Any]:
         self.count(values)
@@ -425,7 +437,11 @@ def _exactly(value: Any, *kinds: type) -> Any:
 
 def _key(value: Any) -> Any:
     """Return what may be a key: no deep tuple, whose hash could overflow the stack."""
-    flat = value if type(value) is tuple else (value,)
-    if not all(isinstance(item, KEYS) for item in flat):
+    if not _is_key(value):
         raise TypeError(f"a key of type {type(value).__name__}")
     return value
+
+
+def _is_key(value: Any) -> bool:
+    flat = value if type(value) is tuple else (value,)
+    return all(isinstance(item, KEYS) for item in flat)

@@ -1,9 +1,9 @@
 """`save` and `load`: tensors, and what goes with them, in a safetensors file or one of torch's.
 
-The tensors lie in a safetensors file by name, where any program that reads safetensors finds them: the name
-is the keys that lead to a tensor, joined by dots, so that a plain `state_dict` keeps its own. All
-else is JSON in the file's metadata, with a hash of everything, by which damage is noticed. The
-format is written down in docs/checkpoints.md.
+In a safetensors file, the tensors lie by name, where any program that reads safetensors finds them:
+the name is the keys that lead to a tensor, joined by dots, so that a plain `state_dict` keeps its
+own. All else is JSON in the file's metadata, with a hash of everything, by which damage is noticed.
+The format is written down in docs/checkpoints.md. torch's format is in `archive`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _library() -> Any:
         import safetensors.numpy
     except ImportError:
         raise ImportError(
-            'saving and loading need safetensors: python -m pip install "minnet[safetensors]"'
+            "files of safetensors need its package: python -m pip install "
+            '"minnet[safetensors]"; under a name that does not end with .safetensors, save writes '
+            "a file of torch's, which needs none"
         ) from None
     return safetensors
 
@@ -322,5 +324,7 @@ def _array(f: Any, name: str, dtype: str, shape: list[int], data: Any) -> np.nda
             f"{f} holds {name} in {dtype}, and minnet has {', '.join(DTYPES)} only: convert it in "
             "the program that wrote it, with tensor.float() say"
         )
+    if dtype == "BOOL":
+        return (np.frombuffer(data, np.uint8) != 0).reshape(shape)  # whatever the bytes are
     array: np.ndarray = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
     return np.require(array, requirements="W")
