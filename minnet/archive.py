@@ -235,7 +235,8 @@ class _Reader:
         # Neither compressed nor twice the same bytes: the memory needed is the file's.
         if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > size:
             raise ValueError("compressed")
-        self.folder = next(e.filename for e in entries if e.filename.endswith("/data.pkl"))[:-8]
+        pickles = [e.filename for e in entries if e.filename.endswith("/data.pkl")]
+        self.folder = pickles[0].removesuffix("data.pkl")
         self.pickle = self.archive.read(f"{self.folder}data.pkl")
         self.order: Any = "<"
         if f"{self.folder}byteorder" in self.archive.namelist():
@@ -249,6 +250,7 @@ class _Reader:
             "torch.Size": self.size,
             "torch.device": lambda kind, index=None: Device(kind, index and int(index)),
             "_codecs.encode": self.bytes,
+            **dict.fromkeys(("__builtin__.bytes", "builtins.bytes"), lambda: b""),
             **dict.fromkeys((SET, "builtins.set"), self.set),
             **dict.fromkeys((COMPLEX, "builtins.complex"), lambda re, im: complex(re, im)),
         }

