@@ -242,7 +242,7 @@ class _Reader:
         if f"{self.folder}byteorder" in self.archive.namelist():
             self.order = {b"little": "<", b"big": ">"}[self.archive.read(f"{self.folder}byteorder")]
         self.storages: dict[tuple[str, str], Any] = {}
-        self.copied = 0
+        self.copied = self.uncalled = 0
         self.functions: dict[str, Callable[..., Any]] = {
             "collections.OrderedDict": lambda: OrderedDict(),
             "torch._utils._rebuild_tensor_v2": self.tensor,
@@ -283,6 +283,7 @@ class _Reader:
                 memo[len(memo)] = stack[-1]
             elif kind in ("BINGET", "LONG_BINGET", "GET"):
                 stack.append(memo[given])
+                self.uncalled += type(stack[-1]) is _Global
             elif kind == "GLOBAL":
                 stack.append(self.named(given.replace(" ", ".", 1)))
             elif kind == "STACK_GLOBAL":
@@ -316,10 +317,14 @@ class _Reader:
             elif kind in ("REDUCE", "NEWOBJ"):
                 arguments = _exactly(stack.pop(), tuple)
                 stack.append(self.functions[_exactly(stack.pop(), _Global).name](*arguments))
+                self.uncalled -= 1
             elif kind == "BINPERSID":
                 stack.append(self.storage(*stack.pop()))
+                self.uncalled -= 1
             elif kind not in ("PROTO", "FRAME", "STOP"):
                 raise ValueError(f"the instruction {kind}")
+        if self.uncalled:
+            raise ValueError("a function or class as a value")
         (value,) = stack
         return value
 
@@ -332,6 +337,7 @@ class _Reader:
         if name in DTYPES:
             return DTYPES[name]
         if name in self.functions or name.endswith("Storage"):
+            self.uncalled += 1
             return _Global(name)
         raise Refused(
             ValueError(

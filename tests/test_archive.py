@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from test_serialization import same
 
 import minnet
+from minnet import archive as archives
 from minnet import dtypes, nn, optim
 
 
@@ -314,6 +315,8 @@ HOSTILE = {
     "a name within a name": b"\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.__init__\x93.",
     "an instance": b"(S'echo'\nios\nsystem\n.",
     "an object by its class": b"(cos\nsystem\nS'echo'\no.",
+    "a class as a value": pickle.dumps([OrderedDict], 2),
+    "a class twice": b"\x80\x02]ccollections\nOrderedDict\nq\0a.",
     "an extension": b"\x80\x02\x82\x01.",
     "a persistent name": b"P0\n.",
     "a buffer": b"\x80\x05\x97.",
@@ -467,3 +470,42 @@ def test_a_saved_tensor_is_a_copy_of_what_it_was():
     content = stored(value)
     x.zero_()
     assert read(content)["x"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of escapes in a string
+@settings(deadline=None, max_examples=500)
+@given(st.data())
+def test_a_changed_pickle_makes_data_or_an_error(data):
+    """Data comes out of any program, or an error of those that are promised."""
+    program = bytearray(PROGRAM)
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(program) - 1))
+        program[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    try:
+        found = read(archive(bytes(program), *STORED))
+    except ValueError as error:
+        assert re.search("is damaged|asks for", str(error))
+    except TypeError as error:
+        assert "Storage, and minnet has" in str(error)
+    else:
+        plain(found, set())
+
+
+def plain(value, seen):
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    known = (dict, list, tuple, set, str, int, float, bool, bytes, complex, type(None))
+    known += (minnet.Tensor, minnet.Size, minnet.device, dtypes.dtype, archives._Global)
+    assert isinstance(value, known)
+    if isinstance(value, dict | list | tuple | set):
+        for item in value:
+            plain(item, seen)
+    if isinstance(value, dict):
+        for item in value.values():
+            plain(item, seen)
+
+
+with zipfile.ZipFile(io.BytesIO(stored(example()))) as whole:
+    PROGRAM = whole.read("archive/data.pkl")
+    STORED = [whole.read(n) for n in whole.namelist() if "/data/" in n]

@@ -53,7 +53,7 @@ def unchanged_on_failure(
     members = {id(t): t for _, known in found for t in known.values() if isinstance(t, Tensor)}
     kept: list[tuple[Any, ...]] = [
         (
-            *(t, t.array, t._grad, t._requires_grad, dict(t.__dict__)),
+            *(t, t.__class__, t.array, t._grad, t._requires_grad, dict(t.__dict__)),
             None if t.is_inference() else t._version,
             t.array.copy() if contents and t.array.flags.writeable else None,
         )
@@ -66,7 +66,7 @@ def unchanged_on_failure(
             registry.clear()
             registry.update(known)
         for t, *slots, attributes, version, values in kept:
-            t.array, t._grad, t._requires_grad = slots
+            t.__class__, t.array, t._grad, t._requires_grad = slots
             t.__dict__.clear()
             t.__dict__.update(attributes)
             if values is not None:
