@@ -29,14 +29,17 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training or p == 0 or input.array.size == 0:
+    if not training or p == 0:
         return input
-    if input.array.dtype.kind != "f":
+    if input.array.size and input.array.dtype.kind != "f":
         raise RuntimeError(f"dropout expects a floating point tensor, got {input.dtype}")
     # In the order of the memory, as torch; of an expanded tensor's, in the order of the shape.
     factor = np.zeros_like(input.array, order="C" if 0 in input.array.strides else "K")
     if p < 1:
         random.default_generator().bernoulli(factor, 1 - p)
+    if factor.size == 0:  # it has taken its draw, as every fill
+        return input
+    if p < 1:
         factor /= factor.dtype.type(1 - p)
     out = mul(input, wrap(factor))
     return in_place(input, out) if inplace else out

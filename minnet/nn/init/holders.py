@@ -41,8 +41,10 @@ def array_of(holder: Any) -> np.ndarray:
         array = _array_of_buffer(holder)
     if array.dtype.kind in "OSUMm" or array.dtype.names:
         raise TypeError(f"expected an array of numbers, but got one of {array.dtype}")
-    if 0 in array.strides and any(
-        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
+    if (
+        0 in array.strides
+        and array.size
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
     ):
         raise RuntimeError(
             f"cannot initialize the {_name(holder)}: it is expanded, so that several of its "

@@ -114,6 +114,22 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     return initialize
 
 
+def is_empty(tensor: np.ndarray, generator: Any) -> bool:
+    """Say whether a tensor has no elements: there is nothing to fill, but the draw is taken.
+
+    What is drawn next must not depend on a shape. (torch's engine draws in sequence, and for an
+    empty tensor nothing, as torch.)
+    """
+    if tensor.size == 0:
+        generator.normal(tensor)
+    return tensor.size == 0
+
+
+def working_dtype(tensor: np.ndarray) -> np.dtype:
+    """Return the dtype in which to compute a matrix for `tensor`: at least float32."""
+    return np.dtype(np.float64 if tensor.itemsize == 8 else np.float32)
+
+
 def dimensions(fit: bool, which: str) -> None:
     """Check the number of a tensor's dimensions, for those that take not all.
 

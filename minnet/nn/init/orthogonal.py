@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet import kernels
 from minnet.nn.init.gain import gain_of
-from minnet.nn.init.initializer import dimensions, initializer
+from minnet.nn.init.initializer import dimensions, initializer, is_empty, working_dtype
 
 
 @initializer(on_host=True)
@@ -54,7 +54,7 @@ def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> flo
     """
     dimensions(tensor.ndim >= 2, "2 or more")
     gain = float(gain_of(gain))
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     rows = tensor.shape[0]
     columns = tensor.size // rows
@@ -62,11 +62,6 @@ def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> flo
     # One pass; half types are rounded on the way.
     np.multiply(matrix.reshape(tensor.shape), gain, out=tensor, casting="unsafe")
     return abs(gain) / math.sqrt(max(rows, columns))
-
-
-def working_dtype(tensor: np.ndarray) -> np.dtype:
-    """Return the dtype in which to compute a matrix for `tensor`: at least float32."""
-    return np.dtype(np.float64 if tensor.itemsize == 8 else np.float32)
 
 
 def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.ndarray:
@@ -126,7 +121,7 @@ def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) 
             f"(out, in, *kernel) of shape {tensor.shape}"
         )
     gain = float(gain_of(gain))
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     matrix = orthogonal((outputs, inputs), working_dtype(tensor), generator)
     matrix *= gain
@@ -187,7 +182,7 @@ def looks_linear_(
                 f"looks_linear_ pairs {what} with their mirror images, and {count} is odd"
             )
     gain = float(gain_of(gain))
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     half_out, half_in = outputs // (1 + mirror_out), inputs // (1 + mirror_in)
     matrix = (half_out, half_in * math.prod(kernel))
