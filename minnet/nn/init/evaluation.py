@@ -1,10 +1,12 @@
-"""Evaluation: a network's mode while it is looked at, and not trained."""
+"""Evaluation: a network while it is looked at and not trained, and what is undone on an error."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from minnet.nn.init import holders
 
 
 @contextlib.contextmanager
@@ -17,3 +19,29 @@ def evaluating(net: Any) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextlib.contextmanager
+def restored_on_error(modules: Iterable[Any]) -> Iterator[None]:
+    """Give modules of minnet or torch back the parameters and buffers that they have now.
+
+    It is done if the block raises. Children are not looked at.
+    """
+    registries = [own for module in modules for own in (module._parameters, module._buffers)]
+    before = [
+        (own, name, tensor, holders.array_of(tensor).copy())
+        for own in registries
+        for name, tensor in own.items()
+        if tensor is not None
+    ]
+    try:
+        yield
+    except BaseException:
+        for own, name, tensor, values in before:
+            if own[name] is not tensor:
+                own[name] = tensor
+            array = holders.array_of(tensor)
+            if (array != values).any():
+                array[...] = values
+                holders.changed(tensor)
+        raise

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minnet.nn import kinds
 from minnet.nn.init import holders
 from minnet.nn.init.gain import calculate_gain
 
 # Between a layer and its activation these do not change what its gain is for.
 _PASSED_OVER = re.compile(
-    r"Norm(\d+d)?$|Dropout(\d+d)?$|Pool(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample|.*Pad\d+d)$"
+    r"Dropout(\d+d)?$|Pool(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample|.*Pad\d+d)$"
 )
 _NAMES = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "leaky_relu", "SELU": "selu"}
 _NAMES |= {"Tanh": "tanh", "Sigmoid": "sigmoid"}
@@ -96,14 +97,15 @@ def _first(following: list[Any]) -> Activation | None:
             return _LINEAR
         if _is_opaque(module):
             return None
-        if not _PASSED_OVER.search(name):
+        if not (kinds.normalization(module) or _PASSED_OVER.search(name)):
             return Activation(module)
     return _LINEAR
 
 
 def _has_weight(module: Any) -> bool:
-    return not _is_opaque(module) and any(
-        p.ndim >= 2 for _, p in module.named_parameters(recurse=False)
+    return not _is_opaque(module) and (
+        bool(kinds.computed(module))
+        or any(p.ndim >= 2 for _, p in module.named_parameters(recurse=False))
     )
 
 
@@ -112,4 +114,7 @@ def _is_sequential(module: Any) -> bool:
 
 
 def _is_opaque(module: Any) -> bool:
-    return not _is_sequential(module) and next(iter(module.children()), None) is not None
+    # What computes a weight is a child as well.
+    return not _is_sequential(module) and any(
+        name != "parametrizations" for name, _ in module.named_children()
+    )

@@ -82,7 +82,7 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
 
     @functools.wraps(function)
     def initialize(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-        array = tensor.array if isinstance(tensor, Variable) else holders.array_of(tensor)
+        array = holders.array_to_fill(tensor)
         if not any_dtype and array.dtype not in _FLOATS and array.dtype.name != "bfloat16":
             raise NotImplementedError(_no_floats(function.__name__, tensor, array))
         if not array.flags.writeable:

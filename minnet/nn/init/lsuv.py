@@ -7,15 +7,16 @@ import inspect
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from minnet import random
+from minnet import kernels, random
 from minnet.mode import no_grad
+from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.evaluation import evaluating
+from minnet.nn.init.evaluation import evaluating, restored_on_error
 from minnet.nn.init.orthogonal import orthogonal_
 
 
@@ -62,8 +63,10 @@ def lsuv_(
         `net`.
 
     Raises:
-        ValueError: no layer was called, or a layer's outputs (a unit's, with `per_unit`) are all
-            the same or not finite. The network is then as it was before.
+        ValueError: the batch is empty, one sample, the same sample again and again, or not finite;
+            no layer was called, or one's weight is computed by a parametrization; or a layer's
+            outputs (a unit's, with `per_unit`) are the same for all samples, or not finite. The
+            network is then as it was before.
 
     Warns:
         UserWarning: a layer has not come within the tolerance. Its bias may be the reason: it adds
@@ -79,21 +82,26 @@ def lsuv_(
     """
     if not 0 < std < math.inf:
         raise ValueError(f"std must be a number above 0, got {std}")
+    _check(batch)
     generator = random.resolve(generator)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(np.errstate(all="ignore"))  # what is not finite is an error below
         stack.enter_context(no_grad())
         if "torch" in sys.modules:
             stack.enter_context(sys.modules["torch"].no_grad())
         stack.enter_context(evaluating(net))
         layers = _layers(net, batch)
-        stack.enter_context(_restored_on_error([layer for _, layer in layers]))
+        stack.enter_context(restored_on_error([layer for _, layer in layers]))
         if initializer is not None:
             draws = "generator" in inspect.signature(initializer).parameters
             for _, layer in layers:
                 initializer(layer.weight, **({"generator": generator} if draws else {}))
         for name, layer in layers:
-            for _ in range(tries):
-                if _scale(name, layer, _outputs(net, layer, batch), std, per_unit) < tolerance:
+            for attempt in range(tries):
+                outputs = _outputs(net, layer, batch)
+                if attempt == 0:
+                    _check_outputs(name, layer, outputs)
+                if _scale(name, layer, outputs, std, per_unit) < tolerance:
                     break
             else:
                 warnings.warn(
@@ -102,6 +110,54 @@ def lsuv_(
                     stacklevel=2,
                 )
     return net
+
+
+def _check(batch: Any) -> None:
+    """Check that a batch, a tensor or several in a list or by name, tells something.
+
+    Raises:
+        ValueError: it does not.
+    """
+    reasons = [_idle(kernels.moved(holders.array_of(tensor), "cpu")) for tensor in _tensors(batch)]
+    if NOT_FINITE in reasons or (reasons and all(reasons)):
+        reason = NOT_FINITE if NOT_FINITE in reasons else reasons[0]
+        raise ValueError(
+            f"the batch {reason}, which does not tell what the network will see: give some hundred "
+            "different samples. Nothing was initialized."
+        )
+
+
+NOT_FINITE = "holds numbers that are not finite"
+
+
+def _idle(array: np.ndarray) -> str | None:
+    """Return why samples tell nothing, or None."""
+    if array.size == 0:
+        return f"of shape {tuple(array.shape)} is empty"
+    if array.ndim == 0 or len(array) == 1:
+        return f"of shape {tuple(array.shape)} is a single sample"
+    if not np.isfinite(array).all():
+        return NOT_FINITE
+    return "is one sample again and again" if (array == array[:1]).all() else None
+
+
+def _tensors(batch: Any) -> Iterator[Any]:
+    if isinstance(batch, Mapping):
+        batch = list(batch.values())
+    if isinstance(batch, list | tuple):
+        for each in batch:
+            yield from _tensors(each)
+    elif hasattr(batch, "shape"):
+        yield batch
+
+
+def _check_outputs(name: str, layer: Any, outputs: np.ndarray) -> None:
+    if not np.isfinite(outputs).all():
+        raise ValueError(f"the outputs of {name} are not finite")
+    if outputs.ndim < layer.weight.ndim:  # a net may take a sample without a batch's dimension
+        raise ValueError(f"the batch is a single sample: {name} gives {outputs.shape}")
+    if (outputs == outputs[:1]).all():
+        raise ValueError(f"the outputs of {name} are all the same for the whole batch")
 
 
 def _scale(name: str, layer: Any, outputs: np.ndarray, std: float, per_unit: bool) -> float:
@@ -176,17 +232,10 @@ def _layers(net: Any, batch: Any) -> list[tuple[str, Any]]:
         net(batch)
     if not called:
         raise ValueError(f"no linear or convolution layer of the {type(net).__name__} was called")
+    for name, layer in called.values():
+        for own, computed in kinds.computed(layer).items():
+            raise ValueError(
+                f"the {own} of {name} is computed by a parametrization, {computed.by}, and cannot "
+                "be scaled in place: initialize the network before it is parametrized"
+            )
     return list(called.values())
-
-
-@contextlib.contextmanager
-def _restored_on_error(layers: list[Any]) -> Iterator[None]:
-    parameters = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    before = [holders.array_of(parameter).copy() for parameter in parameters]
-    try:
-        yield
-    except BaseException:
-        for parameter, values in zip(parameters, before, strict=True):
-            holders.array_of(parameter)[...] = values
-            holders.changed(parameter)
-        raise
