@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minnet.nn import activation, functional, init
+from minnet.nn import activation, functional, init, modules
 from minnet.nn.activation import *  # noqa: F403
 from minnet.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from minnet.nn.dropout import Dropout
