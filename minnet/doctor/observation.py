@@ -306,6 +306,9 @@ _functions: dict[tuple[type, str], Function | None] = {}
 
 def elementwise(module: Any) -> Function | None:
     """Return a module as a function of arrays, or None if it does not map each element alone."""
+    slopes = kinds.of(module).slopes
+    if slopes is not None and np.ptp(slopes(module)) == 0:
+        return _leaky(kinds.slope(module))
     if [*module.parameters(), *module.buffers()]:
         return None
     known = re.match(r"(minnet|torch)\.nn\.", type(module).__module__) is not None
@@ -320,6 +323,11 @@ def elementwise(module: Any) -> Function | None:
     if known:
         _functions[key] = function
     return function
+
+
+@functools.cache  # by which it is known that two activations are the same
+def _leaky(slope: float) -> Function:
+    return lambda z: np.where(z > 0, z, slope * z)
 
 
 def _is_identity(f: Function) -> bool:

@@ -92,5 +92,5 @@ __all__ = [
     "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "RMSNorm", "RNN", "RNNBase",
     "RNNCell", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d",
     "Sequential", "SmoothL1Loss", "Unflatten", "Unfold", "Upsample", "ZeroPad1d", "ZeroPad2d",
-    "functional", "init", *activation.__all__,
+    "functional", "init", "modules", *activation.__all__,
 ]  # fmt: skip

@@ -119,7 +119,7 @@ def _watch(
             return [gradients[k] for k in flowing]
         new = [replaced[k] for k in flowing]
         return [
-            g if g is None else g.expand(*like[k][0])  # type: ignore[index]
+            g if g is None else g.expand(like[k][0])  # type: ignore[index]
             for g, k in zip(new, flowing, strict=True)
         ]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from minnet.mode import no_grad
 from minnet.nn.init import holders
 
 
@@ -19,6 +21,16 @@ def evaluating(net: Any) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Record nothing for a backward, of minnet or torch."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(no_grad())
+        if "torch" in sys.modules:
+            stack.enter_context(sys.modules["torch"].no_grad())
+        yield
 
 
 @contextlib.contextmanager

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from minnet.nn import kinds
-from minnet.nn.init import holders
-from minnet.nn.init.gain import calculate_gain
-
-# Between a layer and its activation these do not change what its gain is for.
-_PASSED_OVER = re.compile(
-    r"Dropout(\d+d)?$|Pool(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample|.*Pad\d+d)$"
-)
-_NAMES = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "leaky_relu", "SELU": "selu"}
-_NAMES |= {"Tanh": "tanh", "Sigmoid": "sigmoid"}
-_OUTPUTS = {"Softmax", "LogSoftmax", "Softmax2d"}  # they end a network: no scale to keep
+from minnet.nn.init.gain import nonlinearity_gain
 
 
 class Activation(NamedTuple):
-    """What follows a layer: torch's name for it, or the module itself where torch has none."""
+    """What follows a layer: the name that `nonlinearity=` has for it, or else the module itself."""
 
     nonlinearity: Any
     slope: float | None = None
 
     def gain(self) -> Any:
-        """Return the gain; of an activation that torch has none for, the activation itself."""
+        """Return the gain; of an activation that has no name, the activation itself."""
         if isinstance(self.nonlinearity, str):
-            return calculate_gain(self.nonlinearity, self.slope)
+            return nonlinearity_gain(self.nonlinearity, self.slope, "fan_in")
         return self.nonlinearity
 
 
@@ -87,17 +75,14 @@ class FollowingActivations:
 def _first(following: list[Any]) -> Activation | None:
     """Return the activation among the modules that follow a layer, or None if it is not known."""
     for module in following:
-        name = type(module).__name__
-        if name in _NAMES:
-            slope = getattr(module, "negative_slope", None)
-            if name == "PReLU":
-                slope = float(np.mean(holders.array_of(module.weight)))
-            return Activation(_NAMES[name], slope)
-        if name in _OUTPUTS or _has_weight(module):
+        kind = kinds.of(module)
+        if kind.role == "activation":
+            return Activation(kind.name or module, kinds.slope(module))
+        if kind.role == "output" or _has_weight(module):
             return _LINEAR
         if _is_opaque(module):
             return None
-        if not (kinds.normalization(module) or _PASSED_OVER.search(name)):
+        if kind.role not in ("normalization", "passes"):
             return Activation(module)
     return _LINEAR
 
@@ -110,7 +95,7 @@ def _has_weight(module: Any) -> bool:
 
 
 def _is_sequential(module: Any) -> bool:
-    return any(c.__name__ == "Sequential" for c in type(module).__mro__)
+    return kinds.of(module).role == "sequence"
 
 
 def _is_opaque(module: Any) -> bool:

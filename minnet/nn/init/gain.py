@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels.constants import SELU_ALPHA, SELU_SCALE
+from minnet.nn import kinds
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
 
@@ -103,6 +104,7 @@ _FUNCTIONS: dict[str, Function] = {
     "silu": lambda z: z * _sigmoid(z),
     "mish": lambda z: z * np.tanh(np.logaddexp(0, z)),
     "sin": np.sin,
+    "glu": _sigmoid,  # of its gate
 }
 
 
@@ -128,13 +130,17 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     torch's gains for tanh, sigmoid and selu are conventions, and other than these: see
     `calculate_gain`.
 
+    GLU is a σ(b), with independent a and b: forward it has sigmoid's gain, backward
+    √(2/(E[σ(b)²] + E[σ'(b)²])), as fan_out counts both. PReLU with several slopes has the gain of
+    the root of their mean square, and RReLU that of evaluation.
+
     The expectations are integrated numerically, kinks found and derivatives taken on the way (see
     `minnet.nn.init.quadrature`), to a relative error below 1e-7. They are rounded to nine digits,
     so that the last bit of a machine's exp does not reach the weights.
 
     Args:
         activation: a name (those above, ``linear``, ``identity``, the conv names, ``leaky_relu``,
-            ``relu6``, ``hardtanh``, ``logsigmoid``), a module, or a function that maps each element
+            ``relu6``, ``hardtanh``, ``logsigmoid``, ``glu``), a module, or a function that maps each element
             alone, of NumPy arrays, minnet tensors, torch tensors or numbers. It is called with
             float64.
         mode: ``"forward"`` or ``"backward"``.
@@ -156,6 +162,9 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     """
     if mode not in ("forward", "backward"):
         raise ValueError(f'mode must be "forward" or "backward", got {mode!r}')
+    kind = kinds.of(activation)
+    if kind.name in ("leaky_relu", "glu"):
+        activation, param = kind.name, kinds.slope(activation)
     if isinstance(activation, str):
         if activation == "leaky_relu":
             return calculate_gain(activation, param)  # exactly, both ways
@@ -187,6 +196,9 @@ def _gain(function: Function, name: str, mode: str) -> float:
 
 @cache
 def _named_gain(name: str, mode: str) -> float:
+    if name == "glu" and mode == "backward":  # half of the inputs are a, half are b
+        slopes = [_named_gain("sigmoid", way) ** -2 for way in ("forward", "backward")]
+        return math.sqrt(2 / sum(slopes))
     return _gain(_FUNCTIONS[name], name, mode)
 
 
@@ -195,7 +207,7 @@ def gain_of(value: Any) -> Any:
     return gain(value) if isinstance(value, str) or callable(value) else value
 
 
-def nonlinearity_gain(nonlinearity: Any, param: float, mode: str) -> float:
+def nonlinearity_gain(nonlinearity: Any, param: float | None, mode: str) -> float:
     """Return the gain before `nonlinearity` for weights that go by the fan that `mode` names.
 
     It is `calculate_gain`'s for what that knows, and `gain`'s for the rest: forward for "fan_in",

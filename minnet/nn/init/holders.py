@@ -57,8 +57,8 @@ def array_to_fill(holder: Any) -> np.ndarray:
     """Return an array on the memory of what is to be filled.
 
     Raises:
-        TypeError, RuntimeError: as `array_of`; and for a tensor that torch has computed from others,
-            as a parametrized weight is at each access: filling it would change no parameter.
+        TypeError, RuntimeError: as `array_of`; and for a tensor that torch has computed from
+            others, as a parametrized weight is at each access: filling it would change nothing.
     """
     if isinstance(holder, Variable):
         return holder.array

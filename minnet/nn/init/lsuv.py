@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -13,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels, random
-from minnet.mode import no_grad
 from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.evaluation import evaluating, restored_on_error
+from minnet.nn.init.evaluation import evaluating, restored_on_error, unrecorded
 from minnet.nn.init.orthogonal import orthogonal_
 
 
@@ -86,9 +84,7 @@ def lsuv_(
     generator = random.resolve(generator)
     with contextlib.ExitStack() as stack:
         stack.enter_context(np.errstate(all="ignore"))  # what is not finite is an error below
-        stack.enter_context(no_grad())
-        if "torch" in sys.modules:
-            stack.enter_context(sys.modules["torch"].no_grad())
+        stack.enter_context(unrecorded())
         stack.enter_context(evaluating(net))
         layers = _layers(net, batch)
         stack.enter_context(restored_on_error([layer for _, layer in layers]))
@@ -175,7 +171,7 @@ def _scale(name: str, layer: Any, outputs: np.ndarray, std: float, per_unit: boo
         return error
     # Units are the last dimension of a linear layer's outputs, the second of a convolution's.
     outputs = np.moveaxis(outputs, -1 if weight.ndim == 2 else 1, -1)
-    axis = 1 if getattr(layer, "transposed", False) else 0  # of a weight (in, out, *kernel)
+    axis = kinds.layout(layer, "weight", layer.weight).get("out_axis", 0)
     if weight.shape[axis] != outputs.shape[-1]:
         raise ValueError(
             f"{name}: a transposed convolution with groups has no weight for each unit"

@@ -15,10 +15,8 @@ import numpy as np
 
 from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.evaluation import restored_on_error
-from minnet.nn.init.fans import fans_in
+from minnet.nn.init.evaluation import restored_on_error, unrecorded
 from minnet.nn.init.following import FollowingActivations
-from minnet.nn.init.provenance import noted
 from minnet.random import Generator
 
 # An initializer, a functools.partial of one, for a type a Scheme as well, or None: leave it alone.
@@ -37,8 +35,8 @@ def scheme(
     """Return a function for a network's `apply` that initializes all of the network.
 
     `weight` fills every parameter of two or more dimensions, `bias` every one with "bias" in its
-    name. Both leave normalization layers as they are (those of such a kind, by `minnet.nn.kinds`, and so is every other parameter, unless `rules` say
-    otherwise. The rules go before them:
+    name. Both leave normalization layers (what `minnet.nn.kinds` takes for one, by its class) as they
+    are, and every other parameter, unless `rules` say otherwise. The rules go before them:
 
     - by the parameter's full name, a pattern: ``"head.*"``, ``"blocks.*.attention.*.weight"``; a *
       stands for anything, dots too. It fills whatever it matches.
@@ -287,9 +285,6 @@ class _Step:
         """Fill the tensor; one that is computed by setting what it is computed from."""
         tensor = self.tensor.detach().clone() if self.computed else self.tensor
         self.fill(tensor, self.arguments, generator)
-        record = noted(tensor)
-        if record is not None and record.fans is None and self.layout:
-            record.fans = fans_in(tensor, self.layout)
         padding = getattr(self.module, "padding_idx", None)
         if padding is not None and self.own == "weight":
             holders.array_of(tensor)[padding] = 0
@@ -297,7 +292,7 @@ class _Step:
             self._set(tensor)
 
     def _set(self, tensor: Any) -> None:
-        with sys.modules["torch"].no_grad():
+        with unrecorded():
             try:
                 setattr(self.module, self.own, tensor)
             except (RuntimeError, ValueError) as error:
@@ -308,10 +303,11 @@ class _Step:
             raise self._refusal(f"which makes something else of what {self.fill} gives")
 
     def _refusal(self, why: str) -> ValueError:
+        by = self.computed.by if self.computed else ""
         return ValueError(
-            f"{self.name!r} is computed by a parametrization, {self.computed.by}, {why}. "  # type: ignore[union-attr]
-            "Nothing was initialized. Initialize the network before it is parametrized, or give the "
-            f"scheme the rule {{{self.name!r}: None}}"
+            f"{self.name!r} is computed by a parametrization, {by}, {why}. Nothing was initialized. "
+            "Initialize the network before it is parametrized, or give the scheme the rule "
+            f"{{{self.name!r}: None}}"
         )
 
 
