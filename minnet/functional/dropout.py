@@ -36,7 +36,7 @@ def _dropped(
         return input
     if array.size and array.dtype.kind != "f":
         raise RuntimeError(f"dropout expects a floating point tensor, got {input.dtype}")
-    if dims:
+    if dims and array.size:
         shape = (*array.shape[:dims], *(1,) * (array.ndim - dims))
         factor = np.zeros_like(array, shape=shape, order="C")
     else:  # in the memory's order, as torch; of an expanded tensor's, in the order of the shape

@@ -23,13 +23,13 @@ class Kind(NamedTuple):
     """What is known of a layer.
 
     Attributes:
-        role: "weights" (it multiplies by them), "activation", "normalization", "passes" (it hands
-            a signal on, changed in shape or in some places), "output" (it ends a network: what
-            comes after has no scale to keep), "sequence" (its modules run one after another),
-            "container" (it says nothing of that), or "" where nothing is known.
+        role: "weights" (it multiplies by them), "activation", "gate" (an activation of which half
+            of the inputs are factors), "normalization", "passes" (it hands a signal on, changed in
+            shape or in some places), "output" (it ends a network: what comes after has no scale to
+            keep), "sequence" (its modules run one after another), "container" (it says nothing of
+            that), or "" where nothing is known.
         layouts: for each weight that is not laid out (out, in, *kernel) the name and the layout.
-        name: what a normalization normalizes; the name of an activation for `init.gain`, where a
-            name says more than a call.
+        name: what a normalization normalizes; the name of an activation that torch has a gain for.
         slopes: what returns the slopes below 0 of an activation that has only them.
     """
 
@@ -84,11 +84,9 @@ _NAMED: dict[str, Kind] = {
     "SELU": Kind("activation", name="selu"),
     "Tanh": Kind("activation", name="tanh"),
     "Sigmoid": Kind("activation", name="sigmoid"),
-    "GLU": Kind("activation", name="glu"),
-    **_each(
-        "activation", "CELU ELU GELU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid Mish"
-    ),
-    **_each("activation", "ReLU6 SiLU Softplus Softshrink Softsign Tanhshrink Threshold"),
+    "GLU": Kind("gate"),
+    **_each("activation", "CELU ELU GELU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid"),
+    **_each("activation", "Mish ReLU6 SiLU Softplus Softshrink Softsign Tanhshrink Threshold"),
     **_each("passes", "Fold Unfold PixelShuffle PixelUnshuffle ChannelShuffle"),
     **_each("passes", "UpsamplingNearest2d UpsamplingBilinear2d"),
     **_each("output", "Softmax Softmax2d LogSoftmax Softmin CosineSimilarity PairwiseDistance"),
@@ -96,7 +94,7 @@ _NAMED: dict[str, Kind] = {
     **_each("container", "ModuleList ModuleDict ParameterList ParameterDict"),
 }
 _registered: dict[type, Kind] = {}
-# BatchNorm1d, T5LayerNorm, MyDropout, GlobalAvgPool2d, …: whoever writes one of his own names it so.
+# BatchNorm1d, T5LayerNorm, GlobalAvgPool2d, …: whoever writes one of his own names it so.
 _NORMALIZATION = re.compile(r"(Batch|Layer|RMS|Group|Instance|)Norm(\d+d)?$")
 _PASSES = re.compile(r"(Dropout|Pool|Pad)(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample)$")
 _LOSS = re.compile(r"Loss$")

@@ -1,4 +1,4 @@
-"""Whoever stands before a module's call is seen: by a Sequential too, which computes layers together.
+"""Whoever stands before a module's call is seen, by a Sequential that computes layers together too.
 
 Every way to change what a call does, times every place where a module can be; torch sees the same.
 """

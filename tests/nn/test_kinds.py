@@ -225,7 +225,7 @@ def test_a_weight_that_its_parametrization_cannot_take_is_refused_and_nothing_ch
 ):
     net = parametrized(torch, kind)
     before = state(net)
-    with pytest.raises(ValueError, match="'1.weight' is computed by a parametrization"):
+    with pytest.raises(ValueError, match=r"'1\.weight' is computed by a parametrization"):
         net.apply(init.scheme(initializer, bias=init.ones_))
     after = state(net)
     assert before.keys() == after.keys()
@@ -273,7 +273,7 @@ def test_filling_what_is_computed_is_refused_as_it_would_change_nothing(torch, k
 def test_a_lazy_layer_is_refused_before_anything_has_changed(torch):
     net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.LazyLinear(4))
     before = net[0].weight.clone()
-    with pytest.raises(ValueError, match="'1.weight' has no shape yet"):
+    with pytest.raises(ValueError, match=r"'1\.weight' has no shape yet"):
         net.apply(init.scheme(init.normal_))
     assert torch.equal(net[0].weight, before)
     net(torch.ones(1, 3))

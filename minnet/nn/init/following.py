@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from minnet.nn import kinds
-from minnet.nn.init.gain import nonlinearity_gain
+from minnet.nn.init.gain import calculate_gain
 
 
 class Activation(NamedTuple):
-    """What follows a layer: the name that `nonlinearity=` has for it, or else the module itself."""
+    """What follows a layer: torch's name for it, or the module itself where torch has none."""
 
     nonlinearity: Any
     slope: float | None = None
 
     def gain(self) -> Any:
-        """Return the gain; of an activation that has no name, the activation itself."""
+        """Return the gain; of an activation that torch has none for, the activation itself."""
         if isinstance(self.nonlinearity, str):
-            return nonlinearity_gain(self.nonlinearity, self.slope, "fan_in")
+            return calculate_gain(self.nonlinearity, self.slope)
         return self.nonlinearity
 
 

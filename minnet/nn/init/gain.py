@@ -104,7 +104,6 @@ _FUNCTIONS: dict[str, Function] = {
     "silu": lambda z: z * _sigmoid(z),
     "mish": lambda z: z * np.tanh(np.logaddexp(0, z)),
     "sin": np.sin,
-    "glu": _sigmoid,  # of its gate
 }
 
 
@@ -140,7 +139,7 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
 
     Args:
         activation: a name (those above, ``linear``, ``identity``, the conv names, ``leaky_relu``,
-            ``relu6``, ``hardtanh``, ``logsigmoid``, ``glu``), a module, or a function that maps each element
+            ``relu6``, ``hardtanh``, ``logsigmoid``), a module, or a function that maps each element
             alone, of NumPy arrays, minnet tensors, torch tensors or numbers. It is called with
             float64.
         mode: ``"forward"`` or ``"backward"``.
@@ -163,8 +162,10 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     if mode not in ("forward", "backward"):
         raise ValueError(f'mode must be "forward" or "backward", got {mode!r}')
     kind = kinds.of(activation)
-    if kind.name in ("leaky_relu", "glu"):
-        activation, param = kind.name, kinds.slope(activation)
+    if kind.role == "gate":
+        return _gate_gain(mode)
+    if kind.slopes:
+        activation, param = "leaky_relu", kinds.slope(activation)
     if isinstance(activation, str):
         if activation == "leaky_relu":
             return calculate_gain(activation, param)  # exactly, both ways
@@ -196,10 +197,13 @@ def _gain(function: Function, name: str, mode: str) -> float:
 
 @cache
 def _named_gain(name: str, mode: str) -> float:
-    if name == "glu" and mode == "backward":  # half of the inputs are a, half are b
-        slopes = [_named_gain("sigmoid", way) ** -2 for way in ("forward", "backward")]
-        return math.sqrt(2 / sum(slopes))
     return _gain(_FUNCTIONS[name], name, mode)
+
+
+def _gate_gain(mode: str) -> float:
+    """Return the gain of a σ(b): forward its gate's, and backward by both, of which fan_out is."""
+    forward, backward = (_named_gain("sigmoid", way) for way in ("forward", "backward"))
+    return forward if mode == "forward" else math.sqrt(2 / (forward**-2 + backward**-2))
 
 
 def gain_of(value: Any) -> Any:
@@ -207,7 +211,7 @@ def gain_of(value: Any) -> Any:
     return gain(value) if isinstance(value, str) or callable(value) else value
 
 
-def nonlinearity_gain(nonlinearity: Any, param: float | None, mode: str) -> float:
+def nonlinearity_gain(nonlinearity: Any, param: float, mode: str) -> float:
     """Return the gain before `nonlinearity` for weights that go by the fan that `mode` names.
 
     It is `calculate_gain`'s for what that knows, and `gain`'s for the rest: forward for "fan_in",

@@ -35,8 +35,8 @@ def scheme(
     """Return a function for a network's `apply` that initializes all of the network.
 
     `weight` fills every parameter of two or more dimensions, `bias` every one with "bias" in its
-    name. Both leave normalization layers (what `minnet.nn.kinds` takes for one, by its class) as they
-    are, and every other parameter, unless `rules` say otherwise. The rules go before them:
+    name. Both leave normalization layers as they are (those that `minnet.nn.kinds` takes for one),
+    and so is every other parameter, unless `rules` say otherwise. The rules go before them:
 
     - by the parameter's full name, a pattern: ``"head.*"``, ``"blocks.*.attention.*.weight"``; a *
       stands for anything, dots too. It fills whatever it matches.
@@ -305,8 +305,8 @@ class _Step:
     def _refusal(self, why: str) -> ValueError:
         by = self.computed.by if self.computed else ""
         return ValueError(
-            f"{self.name!r} is computed by a parametrization, {by}, {why}. Nothing was initialized. "
-            "Initialize the network before it is parametrized, or give the scheme the rule "
+            f"{self.name!r} is computed by a parametrization, {by}, {why}. Nothing was "
+            "initialized. Initialize the network before it is parametrized, or give the scheme the rule "
             f"{{{self.name!r}: None}}"
         )
 
