@@ -96,7 +96,7 @@ _NAMED: dict[str, Kind] = {
 _registered: dict[type, Kind] = {}
 # BatchNorm1d, T5LayerNorm, GlobalAvgPool2d, …: whoever writes one of his own names it so.
 _NORMALIZATION = re.compile(r"(Batch|Layer|RMS|Group|Instance|)Norm(\d+d)?$")
-_PASSES = re.compile(r"(Dropout|Pool|Pad)(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample)$")
+_PASSES = re.compile(r"(Dropout|[Pp]ool|Pad)(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample)$")
 _LOSS = re.compile(r"Loss$")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minnet
-from minnet import nn
+from minnet import doctor, nn
 from minnet.nn import init, kinds
 
 BY_FANS = [init.kaiming_normal_, init.kaiming_uniform_, init.xavier_normal_, init.lecun_normal_]
@@ -51,8 +51,11 @@ NORMALIZATIONS = {
     "BatchNorm1d(4)": "batch", "BatchNorm2d(4)": "batch", "BatchNorm3d(4)": "batch",
     "SyncBatchNorm(4)": "batch", "LayerNorm(4)": "layer", "RMSNorm(4)": "rms",
     "GroupNorm(2, 4)": "group", "InstanceNorm1d(4, affine=True)": "instance",
-    "LocalResponseNorm(2)": "other", "Linear(4, 4)": None, "Dropout()": None,
+    "LocalResponseNorm(2)": "other", "Linear(4, 4)": "", "Dropout()": "",
 }  # fmt: skip
+
+
+NO_LAYERS = {"Module", "Container", "DataParallel", "CrossMapLRN2d"}  # nor a Transformer: of layers
 
 
 @pytest.fixture
@@ -60,18 +63,40 @@ def torch():
     return pytest.importorskip("torch")
 
 
-def layer(torch, text):
-    return eval(f"torch.nn.{text}", {"torch": torch})
+def layer(library, text):
+    """Return the layer of a library, which may not have it."""
+    if library is minnet and (
+        not hasattr(nn, text.partition("(")[0]) or "proj_size" in text or "Attention" in text
+    ):
+        pytest.skip("minnet has none")
+    return eval(f"library.nn.{text}", {"library": library})
 
 
+@pytest.mark.parametrize("library", ["minnet", "torch"])
+def test_every_layer_has_a_kind(library):
+    library = pytest.importorskip(library)
+    classes = {n: c for n, c in vars(library.nn).items() if isinstance(c, type)}
+    missing = [
+        name
+        for name, cls in classes.items()
+        if issubclass(cls, library.nn.Module)
+        and "Transformer" not in name
+        and not kinds.of(object.__new__(cls)).role
+    ]
+    assert set(missing) <= NO_LAYERS
+    assert library is not minnet or set(classes) >= set(nn.activation.__all__)
+
+
+@pytest.mark.parametrize("library", ["minnet", "torch"])
 @pytest.mark.parametrize("text", FANS)
 @pytest.mark.parametrize("subclassed", [False, True])
 @pytest.mark.parametrize("initializer", BY_FANS)
-def test_a_scheme_goes_by_the_layers_fans(torch, text, subclassed, initializer):
-    module = layer(torch, text)
+def test_a_scheme_goes_by_the_layers_fans(library, text, subclassed, initializer):
+    library = pytest.importorskip(library)
+    module = layer(library, text)
     if subclassed:
-        module.__class__ = type("Mine", (type(module),), {})
-    net = torch.nn.Sequential(module)
+        module.__class__ = type("Mine", (type(module),), {"forward": lambda self, x: x})
+    net = library.nn.Sequential(module)
     net.apply(init.scheme(initializer))
     found = init.provenance(net)
     fans = {n.removeprefix("0."): f.fans for n, f in found.items() if "bias" not in n}
@@ -134,12 +159,14 @@ def test_an_initializer_of_the_users_is_told_the_layout_if_it_asks():
     assert layouts == [{"in_axis": 0, "out_axis": 1}, {}, {}]
 
 
+@pytest.mark.parametrize("library", ["minnet", "torch"])
 @pytest.mark.parametrize("text", NORMALIZATIONS)
-def test_normalizations_are_known_and_left_alone(torch, text):
-    module = layer(torch, text)
+def test_normalizations_are_known_and_left_alone(library, text):
+    library = pytest.importorskip(library)
+    module = layer(library, text)
     assert kinds.normalization(module) == NORMALIZATIONS[text]
-    if NORMALIZATIONS[text] is not None:
-        net = torch.nn.Sequential(torch.nn.Linear(2, 2), module)
+    if NORMALIZATIONS[text]:
+        net = library.nn.Sequential(library.nn.Linear(2, 2), module)
         net.apply(init.scheme(init.zeros_, bias=init.normal_))
         assert all(set(p.tolist()) <= {0.0, 1.0} for p in module.parameters())
 
@@ -171,7 +198,144 @@ def test_a_layer_of_the_users_registers_in_a_line():
 def test_a_class_of_the_users_that_is_only_named_like_one_of_the_librarys():
     cls = type("ConvTranspose2d", (nn.Module,), {})
     assert kinds.of(cls()) == kinds.Kind()
-    assert kinds.of(nn.Linear(2, 2)) == kinds.Kind()
+    assert kinds.of(nn.ConvTranspose2d(2, 2, 1)).layouts
+
+
+def test_a_forward_of_the_users_is_not_its_base_classs_function():
+    own = {"forward": lambda self, x: x * x}
+    for base in (nn.ReLU, nn.Dropout, nn.Softmax, nn.Sequential):
+        assert kinds.of(type("Mine", (base,), {})()).role == kinds.of(base()).role
+        assert kinds.of(type("Mine", (base,), own)()).role == ""
+    mine = type("Mine", (nn.Sequential,), own)(nn.Linear(4, 4), nn.ReLU())
+    with pytest.raises(ValueError, match=r"cannot tell which activation follows '0\.weight'"):
+        mine.apply(init.scheme(init.kaiming_normal_, nonlinearity="auto"))
+
+
+# Activations
+
+ARGUMENTS = {"Threshold": (0.1, 0.2), "PReLU": (8, 0.4), "RReLU": (0.2, 0.4)}
+
+
+@pytest.mark.parametrize("library", ["minnet", "torch"])
+@pytest.mark.parametrize("name", nn.activation.__all__)
+def test_an_activations_gain_is_what_it_does_to_normal_numbers(library, name):
+    library = pytest.importorskip(library)
+    module = getattr(library.nn, name)(*ARGUMENTS.get(name, ()))
+    net = library.nn.Sequential(library.nn.Linear(8, 8), module)
+    scheme = init.scheme(init.kaiming_normal_, nonlinearity="auto")
+    if kinds.of(module).role == "output":
+        net.apply(scheme)
+        assert init.provenance(net)["0.weight"].std == 1 / math.sqrt(8)
+        return
+    x = np.random.default_rng(0).standard_normal((30_000, 8)).astype(np.float32)
+    state = minnet.get_rng_state()
+    gain = init.gain(module)
+    assert minnet.equal(minnet.get_rng_state(), state)  # RReLU draws in training
+    y = module.eval()(library.from_numpy(x)).detach().numpy()
+    assert gain == pytest.approx(np.square(y, dtype=float).mean() ** -0.5, rel=0.01)
+    net.apply(scheme)
+    name = kinds.of(module).name
+    used = init.calculate_gain(name, kinds.slope(module)) if name else gain
+    assert init.provenance(net)["0.weight"].std == pytest.approx(used / math.sqrt(8))
+
+
+def test_several_slopes_have_the_gain_of_their_mean_square():
+    module = nn.PReLU(2)
+    module.weight.data.copy_(minnet.tensor([0.1, -0.7]))
+    assert kinds.slope(module) == pytest.approx(0.5)
+    assert init.gain(module, "backward") == pytest.approx(init.calculate_gain("leaky_relu", 0.5))
+    module.weight.data.fill_(-0.3)
+    assert kinds.slope(module) == pytest.approx(-0.3)
+
+
+def test_a_gates_backward_gain_keeps_the_gradients_size():
+    x = minnet.randn(2000, 64, requires_grad=True)
+    net = nn.Sequential(nn.Linear(64, 128, bias=False), nn.GLU())
+    generator = minnet.Generator(seed=1)
+    init.variance_scaling_(net[0].weight, 1.0, generator=generator)  # z ~ N(0, 1)
+    dy = minnet.randn(2000, 64)
+    net(x).backward(dy)
+    # Var[w] = 1/64 of fan_out = 128: twice what keeps a linear layer's.
+    found = (x.grad.square().mean() / dy.square().mean()).item()
+    assert found == pytest.approx(2 / init.gain(nn.GLU(), "backward") ** 2, rel=0.1)
+
+
+# What the other places say
+
+
+@pytest.mark.parametrize("library", ["minnet", "torch"])
+@pytest.mark.parametrize(
+    "text", ["LSTM(6, 5)", "GRUCell(6, 5)", "RNN(6, 5)", "Conv2d(8, 4, 3, groups=4)",
+             "ConvTranspose1d(8, 4, 3, groups=2)", "MultiheadAttention(6, 2)"],
+)  # fmt: skip
+def test_orthogonal_weights_are_orthogonal_gate_by_gate_and_group_by_group(library, text):
+    library = pytest.importorskip(library)
+    net = library.nn.Sequential(layer(library, text))
+    net.apply(init.scheme(init.orthogonal_, generator=minnet.Generator(seed=1)))
+    draws = []
+    for name, parameter in net.named_parameters():
+        if "weight" not in name:
+            continue
+        groups = kinds.layout(net[0], name.removeprefix("0."), parameter).get("groups", 1)
+        blocks = parameter.detach().numpy().reshape(groups, parameter.shape[0] // groups, -1)
+        for block in blocks:
+            singular = np.linalg.svd(block, compute_uv=False)
+            np.testing.assert_allclose(singular, 1, rtol=1e-5)
+        found = init.provenance(net)[name]
+        assert found.std == pytest.approx(math.sqrt(np.square(blocks).mean()))
+        assert found.state == "initialized"
+        draws.append(found.draw)
+    assert sorted(draws) == list(range(len(draws)))  # one each
+
+
+def test_groups_that_do_not_divide_are_refused_and_one_group_has_the_bits_that_it_had():
+    with pytest.raises(ValueError, match="groups=3 does not divide the 4 rows"):
+        init.orthogonal_(minnet.empty(4, 4), groups=3)
+    for engine in ("philox", "torch"):
+        plain, whole = (
+            init.orthogonal_(np.empty((6, 4)), 2, minnet.Generator(seed=1, engine=engine), **k)
+            for k in ({}, {"groups": 1})
+        )
+        np.testing.assert_array_equal(plain, whole)
+
+
+def test_provenance_shows_the_layers_fans_where_the_initializer_has_none():
+    found = init.provenance(nn.ModuleList([nn.LSTM(6, 5), nn.Embedding(100, 16), nn.Linear(3, 2)]))
+    assert found["0.weight_ih_l0"].fans == (6, 5) and found["0.weight_hh_l0"].fans == (5, 5)
+    assert found["1.weight"].fans == (16, 16) and found["1.weight"].std == 1
+    assert found["2.weight"].fans == (3, 2) and found["0.bias_ih_l0"].fans is None
+    by_torchs_rule = init.provenance(nn.ConvTranspose2d(16, 32, 5))["weight"]
+    assert by_torchs_rule.fans == (800, 400)
+    assert by_torchs_rule.std == pytest.approx(1 / math.sqrt(3 * 800))
+
+
+def test_an_embeddings_padding_row_stays_zero():
+    net = nn.Sequential(nn.Embedding(5, 3, padding_idx=0))
+    net.apply(init.scheme(init.kaiming_normal_))
+    assert net[0].weight.detach().numpy().any(axis=1).tolist() == [False, True, True, True, True]
+
+
+@pytest.mark.parametrize("library", ["minnet", "torch"])
+def test_the_doctor_knows_a_learned_slope_and_asks_for_a_batch(library):
+    library = pytest.importorskip(library)
+    layers = library.nn
+    x = library.from_numpy(np.random.default_rng(0).standard_normal((64, 9)).astype(np.float32))
+    net = layers.Sequential(layers.Linear(9, 50), layers.PReLU(init=0.3), layers.Linear(50, 3))
+    assert [each.why for each in doctor.examine(net, x).layers] == ["", ""]
+    assert doctor.examine(net, x).layers[0].activation == "PReLU"
+    for first in (layers.Conv1d(3, 4, 2), layers.LSTM(3, 4)):
+        net = layers.Sequential(first, layers.Linear(4, 2))
+        with pytest.raises(ValueError, match=f"begins with a {type(first).__name__}"):
+            doctor.examine(net)
+
+
+def test_prescribing_by_a_batch_that_tells_nothing_is_refused_before_anything_has_changed():
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    before = [p.detach().clone() for p in net.parameters()]
+    for x in (minnet.zeros(9, 4), minnet.ones(1, 4), minnet.full((9, 4), float("nan"))):
+        with pytest.raises(ValueError, match="does not tell what the network will see"):
+            doctor.prescribe(net, x)
+    assert all(minnet.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
 
 
 # Parametrized weights

@@ -1,12 +1,15 @@
-"""Evaluation: a network while it is looked at and not trained, and what is undone on an error."""
+"""Evaluation: a network while a batch shows what it does, what is undone on an error, the batch."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+from minnet import kernels
 from minnet.mode import no_grad
 from minnet.nn.init import holders
 
@@ -57,3 +60,42 @@ def restored_on_error(modules: Iterable[Any]) -> Iterator[None]:
                 array[...] = values
                 holders.changed(tensor)
         raise
+
+
+_NOT_FINITE = "holds numbers that are not finite"
+
+
+def require_telling(batch: Any) -> None:
+    """Check that a batch, a tensor or several in a list or by name, tells something.
+
+    Raises:
+        ValueError: it does not.
+    """
+    reasons = [_idle(kernels.moved(holders.array_of(tensor), "cpu")) for tensor in _tensors(batch)]
+    if _NOT_FINITE in reasons or (reasons and all(reasons)):
+        reason = _NOT_FINITE if _NOT_FINITE in reasons else reasons[0]
+        raise ValueError(
+            f"the batch {reason}, which does not tell what the network will see: give some hundred "
+            "different samples. Nothing was initialized."
+        )
+
+
+def _idle(array: np.ndarray) -> str | None:
+    """Return why samples tell nothing, or None."""
+    if array.size == 0:
+        return f"of shape {tuple(array.shape)} is empty"
+    if array.ndim == 0 or len(array) == 1:
+        return f"of shape {tuple(array.shape)} is a single sample"
+    if not np.isfinite(array).all():
+        return _NOT_FINITE
+    return "is one sample again and again" if (array == array[:1]).all() else None
+
+
+def _tensors(batch: Any) -> Iterator[Any]:
+    if isinstance(batch, Mapping):
+        batch = list(batch.values())
+    if isinstance(batch, list | tuple):
+        for each in batch:
+            yield from _tensors(each)
+    elif hasattr(batch, "shape"):
+        yield batch

@@ -6,15 +6,20 @@ import contextlib
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minnet import kernels, random
+from minnet import random
 from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.evaluation import evaluating, restored_on_error, unrecorded
+from minnet.nn.init.evaluation import (
+    evaluating,
+    require_telling,
+    restored_on_error,
+    unrecorded,
+)
 from minnet.nn.init.orthogonal import orthogonal_
 
 
@@ -80,7 +85,7 @@ def lsuv_(
     """
     if not 0 < std < math.inf:
         raise ValueError(f"std must be a number above 0, got {std}")
-    _check(batch)
+    require_telling(batch)
     generator = random.resolve(generator)
     with contextlib.ExitStack() as stack:
         stack.enter_context(np.errstate(all="ignore"))  # what is not finite is an error below
@@ -106,45 +111,6 @@ def lsuv_(
                     stacklevel=2,
                 )
     return net
-
-
-def _check(batch: Any) -> None:
-    """Check that a batch, a tensor or several in a list or by name, tells something.
-
-    Raises:
-        ValueError: it does not.
-    """
-    reasons = [_idle(kernels.moved(holders.array_of(tensor), "cpu")) for tensor in _tensors(batch)]
-    if NOT_FINITE in reasons or (reasons and all(reasons)):
-        reason = NOT_FINITE if NOT_FINITE in reasons else reasons[0]
-        raise ValueError(
-            f"the batch {reason}, which does not tell what the network will see: give some hundred "
-            "different samples. Nothing was initialized."
-        )
-
-
-NOT_FINITE = "holds numbers that are not finite"
-
-
-def _idle(array: np.ndarray) -> str | None:
-    """Return why samples tell nothing, or None."""
-    if array.size == 0:
-        return f"of shape {tuple(array.shape)} is empty"
-    if array.ndim == 0 or len(array) == 1:
-        return f"of shape {tuple(array.shape)} is a single sample"
-    if not np.isfinite(array).all():
-        return NOT_FINITE
-    return "is one sample again and again" if (array == array[:1]).all() else None
-
-
-def _tensors(batch: Any) -> Iterator[Any]:
-    if isinstance(batch, Mapping):
-        batch = list(batch.values())
-    if isinstance(batch, list | tuple):
-        for each in batch:
-            yield from _tensors(each)
-    elif hasattr(batch, "shape"):
-        yield batch
 
 
 def _check_outputs(name: str, layer: Any, outputs: np.ndarray) -> None:

@@ -53,8 +53,9 @@ def scheme(
     does cannot be read, so a layer outside of a `Sequential` needs a rule.
 
     An initializer that goes by fans is told how a layer's weight is laid out, where that is not
-    (out, in, *kernel): groups, transposed convolutions, the gates of a recurrent layer, the packed
-    matrices of an attention, and what `minnet.nn.kinds.register` tells of a layer of your own.
+    (out, in, *kernel): groups, transposed convolutions, the gates of a recurrent layer (each has
+    its own fans, and `orthogonal_` makes each orthogonal), the packed matrices of an attention, and
+    what `minnet.nn.kinds.register` tells of a layer of your own.
     Keywords of `fans` among the arguments go before. A weight that a parametrization of torch's
     computes is set through it.
 
@@ -306,8 +307,8 @@ class _Step:
         by = self.computed.by if self.computed else ""
         return ValueError(
             f"{self.name!r} is computed by a parametrization, {by}, {why}. Nothing was "
-            "initialized. Initialize the network before it is parametrized, or give the scheme the rule "
-            f"{{{self.name!r}: None}}"
+            "initialized. Initialize the network before it is parametrized, or give the scheme the "
+            f"rule {{{self.name!r}: None}}"
         )
 
 
