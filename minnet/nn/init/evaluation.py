@@ -71,7 +71,10 @@ def require_telling(batch: Any) -> None:
     Raises:
         ValueError: it does not.
     """
-    reasons = [_idle(kernels.moved(holders.array_of(tensor), "cpu")) for tensor in _tensors(batch)]
+    reasons = [
+        _idle(kernels.moved(holders.array_of(tensor.contiguous()), "cpu"))
+        for tensor in _tensors(batch)
+    ]
     if _NOT_FINITE in reasons or (reasons and all(reasons)):
         reason = _NOT_FINITE if _NOT_FINITE in reasons else reasons[0]
         raise ValueError(
@@ -97,5 +100,5 @@ def _tensors(batch: Any) -> Iterator[Any]:
     if isinstance(batch, list | tuple):
         for each in batch:
             yield from _tensors(each)
-    elif hasattr(batch, "shape"):
+    elif hasattr(batch, "contiguous"):
         yield batch

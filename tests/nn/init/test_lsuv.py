@@ -233,6 +233,15 @@ def test_a_dead_layer_on_the_way_is_refused_and_the_network_restored(batch):
         np.testing.assert_array_equal(value.numpy(), before[key])
 
 
+def test_an_expanded_batch_is_read():
+    torch = pytest.importorskip("torch")
+    for library in (minnet, torch):
+        library.manual_seed(0)
+        net = library.nn.Sequential(library.nn.Linear(10, 8))
+        x = library.randn(100, 1).expand(100, 10)
+        assert init.lsuv_(net, x)(x).std().item() == pytest.approx(1, rel=0.02)
+
+
 def test_a_parametrized_weight_is_refused(batch):
     torch = pytest.importorskip("torch")
     parametrizations = torch.nn.utils.parametrizations
