@@ -34,7 +34,7 @@ LEVELS = [
     ["methods"],
     ["tensor"],
     ["autograd", "cuda", "functions"],
-    ["nn.init"],
+    ["nn.init", "nn.kinds"],
     ["nn"],
     ["optim"],
     ["data", "serialization"],

@@ -11,7 +11,7 @@ import numpy as np
 from minnet.nn.init import truncation
 from minnet.nn.init.fans import Fans, _calculate_correct_fan, fans_in
 from minnet.nn.init.gain import gain_of, nonlinearity_gain
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import initializer, is_empty
 from minnet.nn.init.scaling import Promise, drawn, fill
 
 
@@ -294,7 +294,7 @@ def _kaiming(
     layout: dict[str, Any],
     distribution: str,
 ) -> Promise:
-    if 0 in tensor.shape:
+    if is_empty(tensor, generator):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     fan = _calculate_correct_fan(tensor, mode, **layout)

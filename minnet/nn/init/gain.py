@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels.constants import SELU_ALPHA, SELU_SCALE
+from minnet.nn import kinds
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
 
@@ -128,6 +129,10 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     torch's gains for tanh, sigmoid and selu are conventions, and other than these: see
     `calculate_gain`.
 
+    GLU is a σ(b), with independent a and b: forward it has sigmoid's gain, backward
+    √(2/(E[σ(b)²] + E[σ'(b)²])), as fan_out counts both. PReLU with several slopes has the gain of
+    the root of their mean square, and RReLU that of evaluation.
+
     The expectations are integrated numerically, kinks found and derivatives taken on the way (see
     `minnet.nn.init.quadrature`), to a relative error below 1e-7. They are rounded to nine digits,
     so that the last bit of a machine's exp does not reach the weights.
@@ -156,6 +161,11 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     """
     if mode not in ("forward", "backward"):
         raise ValueError(f'mode must be "forward" or "backward", got {mode!r}')
+    kind = kinds.of(activation)
+    if kind.role == "gate":
+        return _gate_gain(mode)
+    if kind.slopes:
+        activation, param = "leaky_relu", kinds.slope(activation)
     if isinstance(activation, str):
         if activation == "leaky_relu":
             return calculate_gain(activation, param)  # exactly, both ways
@@ -188,6 +198,12 @@ def _gain(function: Function, name: str, mode: str) -> float:
 @cache
 def _named_gain(name: str, mode: str) -> float:
     return _gain(_FUNCTIONS[name], name, mode)
+
+
+def _gate_gain(mode: str) -> float:
+    """Return the gain of a σ(b): forward its gate's, and backward by both, of which fan_out is."""
+    forward, backward = (_named_gain("sigmoid", way) for way in ("forward", "backward"))
+    return forward if mode == "forward" else math.sqrt(2 / (forward**-2 + backward**-2))
 
 
 def gain_of(value: Any) -> Any:

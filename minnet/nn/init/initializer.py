@@ -82,7 +82,7 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
 
     @functools.wraps(function)
     def initialize(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-        array = tensor.array if isinstance(tensor, Variable) else holders.array_of(tensor)
+        array = holders.array_to_fill(tensor)
         if not any_dtype and array.dtype not in _FLOATS and array.dtype.name != "bfloat16":
             raise NotImplementedError(_no_floats(function.__name__, tensor, array))
         if not array.flags.writeable:
@@ -112,6 +112,22 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     )
     initialize.draws = draws  # type: ignore[attr-defined]
     return initialize
+
+
+def is_empty(tensor: np.ndarray, generator: Any) -> bool:
+    """Say whether a tensor has no elements: there is nothing to fill, but the draw is taken.
+
+    What is drawn next must not depend on a shape. (torch's engine draws in sequence, and for an
+    empty tensor nothing, as torch.)
+    """
+    if tensor.size == 0:
+        generator.normal(tensor)
+    return tensor.size == 0
+
+
+def working_dtype(tensor: np.ndarray) -> np.dtype:
+    """Return the dtype in which to compute a matrix for `tensor`: at least float32."""
+    return np.dtype(np.float64 if tensor.itemsize == 8 else np.float32)
 
 
 def dimensions(fit: bool, which: str) -> None:
