@@ -1,0 +1,87 @@
+"""Python numbers where they enter: what counts as one, and whether it fits a dtype.
+
+All that writes a number into an array asks here, so that the same number fits, or does not, wherever
+it comes in. A number that fits is rounded as a cast does it: 1.7 is 1 in an integer dtype. As in
+torch, a negative int wraps around in an unsigned dtype that holds its absolute value, and a bool
+holds any number.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def number(x: Any, what: str) -> Any:
+    """Return a bool, an int or a float: itself, one of NumPy's, or the element of a 0-d tensor.
+
+    Raises:
+        TypeError: if it is none; it names `what` was to be a number.
+    """
+    found = x
+    if getattr(x, "ndim", None) == 0 and hasattr(x, "item"):  # of any library
+        plain = not isinstance(x, np.generic | np.ndarray) or x.dtype.kind in "biuf"
+        found = x.item() if plain else None  # a time's item is an int too
+    if isinstance(found, float | int):
+        return found
+    raise TypeError(f"{what} must be Number, not {type(x).__name__}")
+
+
+def real(x: Any, what: str) -> float:
+    """Return a number as a float.
+
+    Raises:
+        TypeError: if it is no number.
+    """
+    return x if type(x) is float else float(number(x, what))
+
+
+def check(value: Any, dtype: np.dtype) -> None:
+    """Check that a Python number fits a dtype.
+
+    Raises:
+        RuntimeError: if it does not: it lies outside of the range, or it is an infinity or NaN and
+            the dtype is an integer's.
+        OverflowError: for an int of more than 64 bits.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        low, high = int(info.min), int(info.max)
+        if low <= value <= high or (isinstance(value, int) and low == 0 and -high <= value):
+            return
+    elif dtype.kind == "b" or not math.isfinite(value):
+        return
+    else:
+        high = float(finfo(dtype).max)
+        low = -high
+        if low <= value <= high:
+            return
+    raise RuntimeError(
+        f"value cannot be converted to type {dtype} without overflow: {value!r} is not within "
+        f"[{low}, {high}]"
+    )
+
+
+def check_all(values: np.ndarray, dtype: np.dtype) -> None:
+    """Check that the Python numbers in an array of int64 or float64 fit a dtype."""
+    if values.size:
+        check(values.min().item(), dtype)  # NaN, if there is one
+        check(values.max().item(), dtype)
+
+
+def fitted(value: Any, dtype: np.dtype) -> np.ndarray:
+    """Return a Python number in a dtype that it fits, as an array of no dims; see `check`."""
+    check(value, dtype)
+    return np.asarray(value).astype(dtype)
+
+
+def finfo(dtype: np.dtype) -> Any:
+    """Return the limits of a floating point dtype, of bfloat16 too."""
+    if dtype.kind in "fc":
+        return np.finfo(dtype)
+    return sys.modules[dtype.type.__module__].finfo(dtype)  # ml_dtypes
