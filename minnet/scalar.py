@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,22 +50,23 @@ def check(value: Any, dtype: np.dtype) -> None:
     """
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        low, high = int(info.min), int(info.max)
-        if low <= value <= high or (isinstance(value, int) and low == 0 and -high <= value):
-            return
-    elif dtype.kind == "b" or not math.isfinite(value):
+    low, high = _range(dtype)
+    if low <= value <= high or (isinstance(value, int) and low == 0 and -high <= value):
         return
-    else:
-        high = float(finfo(dtype).max)
-        low = -high
-        if low <= value <= high:
-            return
+    if dtype.kind == "b" or (dtype.kind not in "iu" and not math.isfinite(value)):
+        return
     raise RuntimeError(
         f"value cannot be converted to type {dtype} without overflow: {value!r} is not within "
         f"[{low}, {high}]"
     )
+
+
+@cache
+def _range(dtype: np.dtype) -> tuple[Any, Any]:
+    if dtype.kind in "iu":
+        return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    high = 1 if dtype.kind == "b" else float(finfo(dtype).max)
+    return -high, high
 
 
 def check_all(values: np.ndarray, dtype: np.dtype) -> None:

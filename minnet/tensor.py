@@ -15,6 +15,7 @@ from minnet.functional.arithmetic import OPERANDS
 from minnet.graph import RemovableHook
 from minnet.methods import Methods
 from minnet.operation import operation
+from minnet.reading import read
 from minnet.size import Size, ints
 from minnet.variable import Hooks, Variable, register_tensor, wrap
 
@@ -45,7 +46,8 @@ class Tensor(Methods, Variable):
             self.array = data[0].array
             self._counter = data[0].counter()
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
-            self.array = np.array(data[0], np.float32)
+            array = read(data[0], dtypes.float32)
+            self.array = array.copy() if array is data[0] else array
         else:
             self.array = np.empty(ints(data) if data else 0, np.float32)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import dtypes, kernels, scalar
 from minnet.operation import _NUMBERS, Number, Tensor, composite, operation
 from minnet.variable import Variable, wrap
 from minnet.vocabulary import zero
@@ -574,10 +574,11 @@ def clamp(
     dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
     no_bool(dtype, "clamp_cpu")
     result = _in_dtype(input, dtype)
-    if min is not None:
-        result = apply(np.maximum, result, _in_dtype(kernels.as_array(min), dtype))
-    if max is not None:
-        result = apply(np.minimum, result, _in_dtype(kernels.as_array(max), dtype))
+    for ufunc, bound in ((np.maximum, min), (np.minimum, max)):
+        if bound is not None:
+            if type(bound) in _NUMBERS and dtype.kind != "f":  # a float beyond all is infinite
+                scalar.check(bound, dtype)
+            result = apply(ufunc, result, _in_dtype(kernels.as_array(bound), dtype))
     return kernels.contiguous(result)
 
 
@@ -591,7 +592,10 @@ def clamp(
 def ifelse(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """Return `input` where `condition` is true and `other` elsewhere."""
     dtype = dtypes.common(input, other)
-    x, y = (_in_dtype(kernels.as_array(v), dtype) for v in (input, other))
+    x, y = (
+        scalar.fitted(v, dtype) if type(v) in _NUMBERS else _in_dtype(v, dtype)
+        for v in (input, other)
+    )
     try:
         return kernels.contiguous(np.where(condition, x, y))
     except ValueError:

@@ -6,13 +6,14 @@ import builtins
 import itertools
 import math
 import operator
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import dtypes, kernels, scalar
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
 from minnet.operation import SPELLINGS, Number, Tensor, composite, operation
@@ -1125,7 +1126,14 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.of(mask)}"
         )
-    return ifelse.operation.value(mask, value, input).astype(input.dtype, copy=False)
+    if kernels.is_array(value):
+        if value.ndim:
+            raise RuntimeError(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value.ndim} dimension(s)."
+            )
+        value = value.item()
+    return ifelse.operation.value(mask, scalar.fitted(value, input.dtype), input)
 
 
 # Selection along a dim, and by a mask
