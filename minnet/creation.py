@@ -470,6 +470,7 @@ def randint(
         low, high, size = None, low, high
     if size is None:
         raise TypeError("randint() missing required argument: 'size'")
+    low, high = (0, low) if high is None else (low, high)
     low, high = 0 if low is None else integer(low), integer(high)
     array = np.empty(_sizes((size,)), dtype, like=like)
     random.resolve(generator).integers(array, low, high)

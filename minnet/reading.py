@@ -43,7 +43,7 @@ def _array(data: Any) -> Any:
         return None
     array = np.asarray(data)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"can't convert an array of dtype {array.dtype} to a tensor")
+        dtypes.of(array)  # which raises
     return array
 
 
@@ -104,6 +104,8 @@ def _inner(x: Any, found: set[np.dtype], infers: bool) -> Any:
     if hasattr(x, "__len__") and hasattr(x, "__getitem__") and not isinstance(x, Mapping | Set):
         return _nested(x if isinstance(x, list | tuple) else list(x), found, infers)
     name = type(x).__name__
-    raise RuntimeError(f"Could not infer dtype of {name}") if infers else TypeError(
-        f"expected a number or a sequence of them, got {name}"
+    raise (
+        RuntimeError(f"Could not infer dtype of {name}")
+        if infers
+        else TypeError(f"expected a number or a sequence of them, got {name}")
     )

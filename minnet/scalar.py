@@ -1,9 +1,8 @@
 """Python numbers where they enter: what counts as one, and whether it fits a dtype.
 
-All that writes a number into an array asks here, so that the same number fits, or does not, wherever
-it comes in. A number that fits is rounded as a cast does it: 1.7 is 1 in an integer dtype. As in
-torch, a negative int wraps around in an unsigned dtype that holds its absolute value, and a bool
-holds any number.
+All that writes a number into an array asks here, so that the same number fits, or does not,
+wherever it comes in. What fits is cast: 1.7 is 1 in an integer dtype. As in torch, a negative int
+wraps around in an unsigned dtype that holds its absolute value, and a bool holds any number.
 """
 
 from __future__ import annotations
@@ -51,7 +50,9 @@ def check(value: Any, dtype: np.dtype) -> None:
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
     low, high = _range(dtype)
-    if low <= value <= high or (isinstance(value, int) and low == 0 and -high <= value):
+    if low == 0 and isinstance(value, int):
+        low = -high
+    if low <= value <= high:
         return
     if dtype.kind == "b" or (dtype.kind not in "iu" and not math.isfinite(value)):
         return
@@ -70,7 +71,7 @@ def _range(dtype: np.dtype) -> tuple[Any, Any]:
 
 
 def check_all(values: np.ndarray, dtype: np.dtype) -> None:
-    """Check that the Python numbers in an array of int64 or float64 fit a dtype."""
+    """Check that the numbers in an array fit a dtype."""
     if values.size:
         check(values.min().item(), dtype)  # NaN, if there is one
         check(values.max().item(), dtype)

@@ -15,8 +15,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """Join samples into a batch with a new first dimension.
 
     Tensors and arrays are stacked, and numbers become a tensor (a float64 one, if the first is a
-    float of Python). Strings are only gathered. Dicts, tuples, named tuples and lists are joined entry by entry, a tuple into a
-    list.
+    float of Python). Strings are only gathered. Dicts, tuples, named tuples and lists are joined
+    entry by entry, a tuple into a list.
 
     Raises:
         TypeError: if a sample is of another type.

@@ -136,10 +136,14 @@ def add(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
 def _scaled(x: Operand, alpha: float) -> Operand:
     if alpha == 1:
         return x
-    if isinstance(alpha, float) and type(x) not in _NUMBERS and x.dtype.kind != "f":
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
+    alpha = scalar.number(alpha, "add(): argument 'alpha'")
+    if type(x) not in _NUMBERS:
+        if isinstance(alpha, float) and x.dtype.kind != "f":
+            raise RuntimeError(
+                "For integral input tensors, argument alpha must not be a floating point number."
+            )
+        scalar.check(alpha, x.dtype)
+        alpha = bool(alpha) if x.dtype.kind == "b" else alpha
     return mul.operation.value(x, alpha)
 
 

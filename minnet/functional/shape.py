@@ -818,12 +818,13 @@ def _part(item: Any) -> Any:
             array = array.astype(np.int64)
         if array.dtype.kind not in "iub" or array.dtype == np.uint64:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if array.dtype == np.uint8:
+        if array.dtype == np.uint8 and array.ndim:
             warnings.warn(
                 "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
                 "instead.",
                 stacklevel=4,
             )
+        if array.dtype == np.uint8:
             array = array.astype(np.bool_)
         return array if array.ndim or array.dtype == bool else int(array)
     try:
@@ -995,10 +996,11 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
 def _assigned(value: Any, dtype: np.dtype) -> np.ndarray:
     """Return what is no tensor and is assigned to one, as an array of the dtype."""
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
-        with np.errstate(all="ignore"):
-            array = np.asarray(value)
-            if array.dtype.kind in "biuf":
-                return array.astype(dtype, copy=False)
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            if array.dtype != dtype:
+                scalar.check_all(array, dtype)
+            return array.astype(dtype, copy=False)
     what = f"can't assign a {type(value).__name__} to a {dtypes.OF_NUMPY[dtype]} tensor: it"
     return scalar.fitted(scalar.number(value, what), dtype)
 
@@ -1065,7 +1067,8 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     """Set all elements to one value, and return the tensor.
 
     Raises:
-        RuntimeError: if a number does not fit the dtype (a tensor's is cast), and for a leaf that requires grad, outside `no_grad`.
+        RuntimeError: if a number does not fit the dtype (a tensor's is cast), and for a leaf that
+            requires grad, outside `no_grad`.
 
     Example:
         >>> import minnet
@@ -1114,7 +1117,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """Return a copy with `value` where `mask` is true.
 
     Raises:
-        RuntimeError: if `mask` is not a bool tensor, or the value does not fit the dtype.
+        RuntimeError: if `mask` is not a bool tensor, or `value` has dims or does not fit the dtype.
 
     Example:
         >>> import minnet
@@ -1126,13 +1129,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.of(mask)}"
         )
-    if kernels.is_array(value):
-        if value.ndim:
-            raise RuntimeError(
-                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-                f"{value.ndim} dimension(s)."
-            )
-        value = value.item()
+    if np.ndim(value):
+        raise RuntimeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{np.ndim(value)} dimension(s)."
+        )
+    value = scalar.number(value, "masked_fill(): argument 'value'")
     return ifelse.operation.value(mask, scalar.fitted(value, input.dtype), input)
 
 

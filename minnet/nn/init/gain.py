@@ -11,6 +11,7 @@ import numpy as np
 from minnet.kernels.constants import SELU_ALPHA, SELU_SCALE
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
+from minnet.scalar import number
 
 _LINEAR = ("linear", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3)))
 _FIXED = {
@@ -191,8 +192,12 @@ def _named_gain(name: str, mode: str) -> float:
 
 
 def gain_of(value: Any) -> Any:
-    """Return what a `gain=` argument means: a number itself, an activation its forward gain."""
-    return gain(value) if isinstance(value, str) or callable(value) else value
+    """Return what a `gain=` argument means: a number itself, an activation its forward gain.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    return gain(value) if isinstance(value, str) or callable(value) else number(value, "gain")
 
 
 def nonlinearity_gain(nonlinearity: Any, param: float, mode: str) -> float:

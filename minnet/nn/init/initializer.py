@@ -45,10 +45,10 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
 
     The function's first parameter, `tensor`, arrives as a writable array of floats in any strides;
     `generator`, if it is the last one that can be given by position, as a `minnet.Generator`, never
-    None; one annotated as `float` as a number of Python's. The function first checks its arguments, then writes, so that a call that fails changes
-    nothing. It returns the standard deviation that the elements are to have, or None where there is
-    none to name; and with it, as a second value, the (fan_in, fan_out) it went by, where they are
-    not the shape's own.
+    None; one annotated as `float`, as a number of Python's. The function first checks its
+    arguments, then writes, so that a call that fails changes nothing. It returns the standard
+    deviation that the elements are to have, or None where there is none to name; and with it, as a
+    second value, the (fan_in, fan_out) it went by, where they are not the shape's own.
 
     What is lifted takes anything that holds an array (see `holders`) and returns that very object.
     Gradients do not see the fill, but a backward that needs the old values does: the tensor's
