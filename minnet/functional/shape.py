@@ -804,8 +804,7 @@ def _part(item: Any) -> Any:
         return item
     if isinstance(item, slice):
         ends = [
-            operator.index(p) if isinstance(p, Variable) else p
-            for p in (item.start, item.stop, item.step)
+            integer(p) if isinstance(p, Variable) else p for p in (item.start, item.stop, item.step)
         ]
         if ends[2] is not None and ends[2] <= 0:
             raise ValueError("step must be greater than zero")

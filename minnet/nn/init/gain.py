@@ -200,7 +200,7 @@ def gain_of(value: Any) -> Any:
     return gain(value) if isinstance(value, str) or callable(value) else number(value, "gain")
 
 
-def nonlinearity_gain(nonlinearity: Any, param: float, mode: str) -> float:
+def nonlinearity_gain(nonlinearity: Any, param: float | None, mode: str) -> float:
     """Return the gain before `nonlinearity` for weights that go by the fan that `mode` names.
 
     It is `calculate_gain`'s for what that knows, and `gain`'s for the rest: forward for "fan_in",
