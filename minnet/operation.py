@@ -259,10 +259,8 @@ class Operation:
             return x
         if self.numbers and isinstance(x, np.generic | float | int):  # as Python's numbers
             return scalar.number(x, f"{self.name}(): argument '{self.names[position]}'")
-        if self.numbers and isinstance(x, np.ndarray):
+        if self.numbers and not self.writes and kernels.is_array(x):
             dtypes.of(x)
-            return x
-        if self.numbers and kernels.is_array(x):
             return x
         if self.variadic:
             raise TypeError(

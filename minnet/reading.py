@@ -74,7 +74,7 @@ def _nested(data: Any, found: set[np.dtype], infers: bool) -> Any:
     """Return nested sequences with arrays for tensors, and add the dtypes of what is in them."""
     deeper = False
     for kind in set(map(type, data)):  # of which there are few, however many the numbers
-        if issubclass(kind, np.bool_ | np.integer | np.floating):
+        if issubclass(kind, np.generic) and np.dtype(kind).kind in "biuf":
             found.add(np.dtype(kind))
         elif issubclass(kind, bool):
             found.add(dtypes.bool_.numpy)
@@ -82,25 +82,39 @@ def _nested(data: Any, found: set[np.dtype], infers: bool) -> Any:
             found.add(dtypes.int64.numpy)
         elif issubclass(kind, float):
             found.add(dtypes.get_default_dtype().numpy)
-        elif issubclass(kind, str | bytes | complex | np.complexfloating):
+        elif issubclass(kind, str | bytes | complex | np.generic):
             raise TypeError(f"new(): invalid data type '{kind.__name__}'")
         else:
             deeper = True
-    return [_inner(x, found, infers) for x in data] if deeper else data
+    if not deeper:
+        return data
+    numbers = isinstance(data[0], Variable) or not hasattr(data[0], "__len__")
+    return [_inner(x, found, infers, numbers) for x in data]
 
 
-def _inner(x: Any, found: set[np.dtype], infers: bool) -> Any:
+def _inner(x: Any, found: set[np.dtype], infers: bool, numbers: bool) -> Any:
     """Return what stands in a sequence: a number as it is, and what is more as in `_nested`.
+
+    Where the sequence is one of numbers, which is so if the first one is, a tensor is its element.
 
     Raises:
         TypeError: if it is neither; RuntimeError, as in torch, where its dtype is asked for.
+        ValueError: for a tensor of another number of elements than one.
     """
     if isinstance(x, int | float | np.generic):
         return x
     array = _array(x)
     if array is not None:
         found.add(array.dtype)
-        return kernels.moved(array, "cpu")
+        array = kernels.moved(array, "cpu")
+        if not numbers or not isinstance(x, Variable):
+            return array
+        if array.size != 1:
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars, got one of shape "
+                f"{list(array.shape)}; minnet.stack makes one tensor of several"
+            )
+        return array.reshape(())
     if hasattr(x, "__len__") and hasattr(x, "__getitem__") and not isinstance(x, Mapping | Set):
         return _nested(x if isinstance(x, list | tuple) else list(x), found, infers)
     name = type(x).__name__

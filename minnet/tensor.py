@@ -48,8 +48,7 @@ class Tensor(Methods, Variable):
             self.array = data[0].array
             self._counter = data[0].counter()
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
-            array = read(data[0], dtypes.float32)
-            self.array = array.copy() if array is data[0] else array
+            self.array = read(data[0], dtypes.float32).copy()
         else:
             self.array = np.empty(ints(data) if data else 0, np.float32)
 
