@@ -344,7 +344,8 @@ def arange(
     """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
 
     Raises:
-        RuntimeError: if the step is 0 or leads away from `end`.
+        TypeError: if a bound or the step is no number.
+        RuntimeError: if a bound is not finite, or the step is 0 or leads away from `end`.
 
     Example:
         >>> import minnet
@@ -355,7 +356,9 @@ def arange(
         start, end = 0, end if start is None else start
     if end is None:
         raise TypeError('arange() missing 1 required positional arguments: "end"')
-    start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
+    start, end, step = (scalar.number(v, "arange(): a bound") for v in (start, end, step))
+    if not math.isfinite(end - start):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
     if step == 0:
@@ -375,13 +378,18 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> 
     """Return `steps` numbers from start to end, both included, at equal distances.
 
     Raises:
-        RuntimeError: if `steps` is negative.
+        TypeError: if an end is no number, or `steps` no integer.
+        RuntimeError: if `steps` is negative, or an end does not fit the dtype.
 
     Example:
         >>> import minnet
         >>> minnet.linspace(0, 1, 3)
         tensor([0.0000, 0.5000, 1.0000])
     """
+    steps = integer(steps)
+    start, end = (scalar.number(v, "linspace(): an end") for v in (start, end))
+    for v in (start, end):
+        scalar.check(v, dtype)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     return np.asarray(np.linspace(start, end, steps).astype(dtype), like=like)

@@ -221,6 +221,14 @@ def test_a_uint8_mask_selects_and_warns_as_torchs(key):
         x[minnet.tensor([1, 0]).byte()]
 
 
+def test_a_uint8_condition_warns_as_torchs():
+    mask, x = minnet.tensor([2, 0]).byte(), minnet.ones(2)
+    with pytest.warns(UserWarning, match="where received a uint8 condition tensor") as caught:
+        assert minnet.where(mask, x, 0).tolist() == [1, 0]
+        assert x.where(mask, minnet.zeros(2)).tolist() == [1, 0]
+    assert __file__ in {w.filename for w in caught}
+
+
 def test_indices_that_would_be_others_are_refused():
     x = minnet.arange(3)
     with pytest.raises(IndexError):
@@ -239,6 +247,9 @@ def test_an_array_that_is_assigned_fits():
         x[:] = np.array(["1", "2"])
     with pytest.raises(TypeError, match="can't assign a list"):
         x[:] = [1, 2]
+    for write in (x.fill_, x.copy_):
+        with pytest.raises(TypeError, match="must be Tensor, not ndarray"):
+            write(np.array(300))
     x[[0, 1]] = np.array([1.0, 2.0])
     assert x.tolist() == [1, 2]
 

@@ -6,6 +6,7 @@ every machine.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -619,7 +620,7 @@ def where(
     """Return `input` where `condition` is true and `other` elsewhere; alone, the indices of true.
 
     Raises:
-        RuntimeError: if `condition` is not a bool tensor.
+        RuntimeError: if `condition` is not a bool tensor, or one of uint8, which warns.
 
     Example:
         >>> import minnet
@@ -628,6 +629,12 @@ def where(
     """
     if input is None and other is None:
         return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(condition.array)))
+    if isinstance(condition, Variable) and condition.array.dtype == np.uint8:
+        warnings.warn(
+            "where received a uint8 condition tensor, which is deprecated; use a bool one.",
+            stacklevel=3,
+        )
+        condition = wrap(condition.array != 0)
     if not isinstance(condition, Variable) or condition.array.dtype != bool:
         is_tensor = isinstance(condition, Variable)
         got = condition.describe() if is_tensor else type(condition).__name__
