@@ -21,6 +21,8 @@ def number(x: Any, what: str) -> Any:
     Raises:
         TypeError: if it is none; it names `what` was to be a number.
     """
+    if type(x) is float or type(x) is int:  # as nearly always
+        return x
     found = x
     if getattr(x, "ndim", None) == 0 and hasattr(x, "item"):  # of any library
         plain = not isinstance(x, np.generic | np.ndarray) or x.dtype.kind in "biuf"
@@ -47,6 +49,8 @@ def check(value: Any, dtype: np.dtype) -> None:
             the dtype is an integer's.
         OverflowError: for an int of more than 64 bits.
     """
+    if 0 <= value <= 127:  # as nearly always: every dtype holds it
+        return
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         raise OverflowError(f"int too big to convert: {value} has more than 64 bits")
     low, high = _range(dtype)

@@ -284,6 +284,8 @@ def test_what_has_a_dtype_keeps_it(kind):
     for sample in (array, array[0], minnet.tensor(array)):
         assert default_collate([sample, sample]).dtype is wanted
     assert np.shares_memory(minnet.as_tensor(Foreign(array)).numpy(), array)
+    for make in (minnet.tensor, minnet.Tensor):
+        assert not np.shares_memory(make(Foreign(array)).numpy(), array)
 
 
 def test_a_tensor_of_torchs_keeps_its_dtype():

@@ -1014,8 +1014,13 @@ def _assigned(value: Any, dtype: np.dtype) -> np.ndarray:
             if array.dtype != dtype:
                 scalar.check_all(array, dtype)
             return array.astype(dtype, copy=False)
-    what = f"can't assign a {type(value).__name__} to a {dtypes.OF_NUMPY[dtype]} tensor: it"
-    return scalar.fitted(scalar.number(value, what), dtype)
+    try:
+        return scalar.fitted(scalar.number(value, "it"), dtype)
+    except TypeError as error:
+        name = dtypes.OF_NUMPY[dtype].tensor_type
+        raise TypeError(
+            f"can't assign a {type(value).__name__} to a torch.{name}Tensor: {error}"
+        ) from None
 
 
 @_internal(

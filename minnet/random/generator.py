@@ -337,7 +337,7 @@ class Generator:
         self._fill("integers", array, low, high, **place)
 
     def _fill(self, kind: str, array: np.ndarray, *args: Any, **place: Any) -> None:
-        self._engine.fill(kind, array, *args, **_checked_place(**place))
+        self._engine.fill(kind, array, *args, **(_checked_place(**place) if place else {}))
 
     def permutation(self, n: int) -> np.ndarray:
         """Return a random order of 0 … n - 1 as int64."""

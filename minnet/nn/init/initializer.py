@@ -80,12 +80,14 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     names = list(signature.parameters)
     draws = "generator" in names
     place = names.index("generator") - 1 if draws else 0  # behind the tensor
-    reals = {p.name for p in parameters if p.annotation in (float, "float")}
+    reals = {
+        p.name: f"{function.__name__}(): argument '{p.name}'"
+        for p in parameters
+        if p.annotation in (float, "float")
+    }
 
     def plain(name: str, x: Any) -> Any:
-        if name not in reals:
-            return x
-        return number(x, f"{function.__name__}(): argument '{name}'")
+        return x if type(x) is float or name not in reals else number(x, reals[name])
 
     @functools.wraps(function)
     def initialize(tensor: Any, *args: Any, **kwargs: Any) -> Any:
