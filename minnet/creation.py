@@ -328,13 +328,17 @@ def new_ones(input: Tensor, *size: Any, dtype: Any, like: Any) -> Tensor:
 def eye(n: int, m: int | None = None, *, dtype: Any, like: Any) -> Any:
     """Return the matrix with ones on the main diagonal.
 
+    Raises:
+        RuntimeError: if a size is negative.
+
     Example:
         >>> import minnet
         >>> minnet.eye(2)
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    return np.eye(n, m, dtype=dtype, like=like)
+    rows, columns = _sizes((n, n if m is None else m))
+    return np.eye(rows, columns, dtype=dtype, like=like)
 
 
 @_maker
