@@ -13,6 +13,7 @@ import numpy as np
 from minnet import dtypes, kernels, random, scalar
 from minnet.functional.arithmetic import only_floating
 from minnet.functional.shape import expand
+from minnet.kernels.fused import fused
 from minnet.operation import Number, Tensor, composite, operation
 from minnet.reading import read
 from minnet.size import integer, ints
@@ -361,7 +362,7 @@ def arange(
     if end is None:
         raise TypeError('arange() missing 1 required positional arguments: "end"')
     start, end, step = (scalar.number(v, "arange(): a bound") for v in (start, end, step))
-    if not math.isfinite(end - start):
+    if not math.isfinite(start) or not math.isfinite(end):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
@@ -371,13 +372,30 @@ def arange(
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     whole = all(isinstance(v, int) for v in (start, end, step))
     n = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    values = start + np.arange(n, dtype=np.int64 if whole else np.float64) * step
     if dtype is None:
-        dtype = values.dtype if whole else dtypes.get_default_dtype().numpy
-    return np.asarray(values.astype(dtype), like=like)
+        dtype = np.dtype(np.int64) if whole else dtypes.get_default_dtype().numpy
+    if dtype.kind != "f":
+        return np.asarray((start + np.arange(n) * step).astype(dtype), like=like)
+    return np.asarray(_steps(start, step, n, dtype), like=like)
+
+
+def _steps(start: float, step: float, n: int, dtype: np.dtype) -> np.ndarray:
+    """Return n numbers from `start` on, with torch's roundings.
+
+    Torch computes in float64 and writes two vectors of `width` at once: the first number of each
+    is rounded to the dtype before the others are counted from it. The rest is written one by one.
+    """
+    width = 8 if dtype == np.float32 else 4
+    i = np.arange(n)
+    values = fused(step, i, start, np.float64)
+    first = fused(step, i // width * width, start, np.float64).astype(dtype)
+    paired = n // (2 * width) * 2 * width
+    values[:paired] = fused(step, i % width, first, np.float64)[:paired]
+    return values.astype(dtype)
 
 
 @_maker
+@np.errstate(all="ignore")
 def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> Any:
     """Return `steps` numbers from start to end, both included, at equal distances.
 
@@ -396,7 +414,14 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> 
         scalar.check(v, dtype)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    return np.asarray(np.linspace(start, end, steps).astype(dtype), like=like)
+    real = dtype.type if dtype.kind == "f" else np.float64
+    first, last = (real(dtype.type(v)) for v in (start, end))
+    step = (last - first) / real(max(steps - 1, 1))
+    i = np.arange(steps)
+    # From the nearer end, as torch.
+    rising = fused(step, i, first, real)
+    values = np.where(i < max(steps // 2, steps == 1), rising, fused(-step, i[::-1], last, real))
+    return np.asarray(values.astype(dtype), like=like)
 
 
 # Random tensors
