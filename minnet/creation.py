@@ -410,12 +410,10 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> 
     """
     steps = integer(steps)
     start, end = (scalar.number(v, "linspace(): an end") for v in (start, end))
-    for v in (start, end):
-        scalar.check(v, dtype)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     real = dtype.type if dtype.kind == "f" else np.float64
-    first, last = (real(dtype.type(v)) for v in (start, end))
+    first, last = (real(scalar.fitted(v, dtype)) for v in (start, end))
     step = (last - first) / real(max(steps - 1, 1))
     i = np.arange(steps)
     # From the nearer end, as torch.
