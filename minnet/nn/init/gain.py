@@ -12,6 +12,7 @@ from minnet.kernels.constants import SELU_ALPHA, SELU_SCALE
 from minnet.nn import kinds
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
+from minnet.scalar import number
 
 _LINEAR = ("linear", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3)))
 _FIXED = {
@@ -207,11 +208,15 @@ def _gate_gain(mode: str) -> float:
 
 
 def gain_of(value: Any) -> Any:
-    """Return what a `gain=` argument means: a number itself, an activation its forward gain."""
-    return gain(value) if isinstance(value, str) or callable(value) else value
+    """Return what a `gain=` argument means: a number itself, an activation its forward gain.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    return gain(value) if isinstance(value, str) or callable(value) else number(value, "gain")
 
 
-def nonlinearity_gain(nonlinearity: Any, param: float, mode: str) -> float:
+def nonlinearity_gain(nonlinearity: Any, param: float | None, mode: str) -> float:
     """Return the gain before `nonlinearity` for weights that go by the fan that `mode` names.
 
     It is `calculate_gain`'s for what that knows, and `gain`'s for the rest: forward for "fan_in",
