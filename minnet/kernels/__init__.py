@@ -6,6 +6,7 @@ their type, and is the one place that does.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -29,6 +30,7 @@ def of(array: Any) -> Any:
         return _modules[np.ndarray]
 
 
+@cache  # neither lock nor handlers are touched once it is there
 def load(name: str) -> Any:
     """Import a module of kernels, and Numba with the first: neither a fork nor Ctrl-C disturbs it."""
     with forks.loading, deferred():

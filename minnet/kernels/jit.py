@@ -51,7 +51,7 @@ SPINS = {"GOMP_SPINCOUNT": "10000"}
 
 _forked = False
 _layer = "unknown"
-_launch = threading.Lock()
+_launch = threading.RLock()  # which Ctrl-C can leave taken, but not against its own thread
 _masked = threading.local()
 
 
@@ -59,7 +59,7 @@ def _in_forked_child() -> None:
     # OpenMP threads do not survive a fork: a child that enters them hangs or dies.
     global _forked, _launch
     _forked = True
-    _launch = threading.Lock()
+    _launch = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

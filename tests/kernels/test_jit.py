@@ -135,8 +135,19 @@ def test_python_threads_may_call_parallel_kernels_at_once(layer):
 
 def test_concurrent_launches_do_not_wait_for_a_layer_that_is_not_thread_safe(monkeypatch):
     monkeypatch.setattr(jit, "_layer", "workqueue")
-    with jit._launch:  # as if another thread were inside
-        ran(triple.parallel)
+    inside, leave = threading.Event(), threading.Event()
+
+    def launch():
+        with jit._launch:
+            inside.set()
+            leave.wait()
+
+    other = threading.Thread(target=launch)
+    other.start()
+    inside.wait()
+    ran(triple.parallel)
+    leave.set()
+    other.join()
     assert jit._launch.acquire(blocking=False)
     jit._launch.release()
 
