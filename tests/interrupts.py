@@ -41,6 +41,7 @@ def look(frame, event, argument):
     if event != "return":  # no signal comes there
         happened += 1
         if happened == moment:
+            sys.setprofile(None)
             signal.raise_signal(number)
 
 def work():
@@ -66,7 +67,6 @@ try:
     digest = work()
 except KeyboardInterrupt:
     interrupted = True
-    sys.setprofile(None)
     digest = work()
 sys.setprofile(None)
 print(json.dumps([interrupted, digest, happened, compiled]))
