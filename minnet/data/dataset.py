@@ -1,10 +1,12 @@
-"""What holds samples: `Dataset`, `TensorDataset`, `Subset`, `random_split`."""
+"""What holds samples: `Dataset`, `TensorDataset`, `ConcatDataset`, `Subset`, `random_split`."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,9 @@ class Dataset:
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
+
+    def __add__(self, other: Any) -> ConcatDataset:
+        return ConcatDataset([self, other])
 
     # No __len__ here: len() of a subclass without one should be Python's own TypeError.
 
@@ -99,6 +104,47 @@ class TensorDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.tensors[0])
+
+
+class ConcatDataset(Dataset):
+    """Data sets one after another, which `+` makes of two.
+
+    Attributes:
+        datasets: a list of them.
+        cumulative_sizes: for each, where the next one begins.
+
+    Raises:
+        AssertionError: if there is none.
+        IndexError, ValueError: by indexing beyond the end, or before the beginning.
+
+    Example:
+        >>> import minnet
+        >>> both = minnet.data.ConcatDataset(["abc", "de"])
+        >>> len(both), both[3], both[-1], both.cumulative_sizes
+        (5, 'd', 'e', [3, 5])
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise AssertionError("datasets should not be an empty iterable")
+        self.cumulative_sizes = list(accumulate(map(len, self.datasets)))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        n = len(self)
+        if index < -n:
+            raise ValueError(
+                f"absolute value of index should not exceed dataset length: got {index} of {n}"
+            )
+        if index >= n:
+            raise IndexError(f"index {index} is out of range for {n} samples")
+        place = index % n
+        number = bisect_right(self.cumulative_sizes, place)
+        start = self.cumulative_sizes[number - 1] if number else 0
+        return self.datasets[number][place - start]
 
 
 class Subset(Dataset):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,10 @@ import numpy as np
 from minnet import random
 from minnet.data.collate import default_collate, default_convert
 from minnet.data.dataset import takes_batches
+from minnet.data.sampler import BatchSampler, RandomSampler, SequentialSampler
+
+# As in torch: the samplers are made of them.
+FIXED = {"batch_size", "batch_sampler", "dataset", "drop_last", "sampler"}
 
 
 class DataLoader:
@@ -94,23 +96,19 @@ class DataLoader:
                     "batch_size=None option disables auto-batching and is mutually exclusive with "
                     "drop_last"
                 )
-        elif not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
-            )
-        if shuffle and len(dataset) == 0:
-            raise ValueError(
-                "num_samples should be a positive integer value, but got num_samples=0"
-            )
         if num_workers > 0:
             warnings.warn(
                 f"num_workers={num_workers} has no effect: minnet loads in the calling process, "
                 "where a batch of a data set held in arrays is one indexing operation",
                 stacklevel=2,
             )
+        if sampler is None:
+            sequential = SequentialSampler(dataset)
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else sequential
+        if batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size
-        self.shuffle = bool(shuffle)
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.num_workers = num_workers
@@ -119,65 +117,32 @@ class DataLoader:
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
         self.generator = generator
-        self._batched = batch_size is not None or batch_sampler is not None
-        self.collate_fn = collate_fn or (default_collate if self._batched else default_convert)
+        default = default_convert if batch_sampler is None else default_collate
+        self.collate_fn = collate_fn or default
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and "_made" in self.__dict__:
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized: "
+                "make another"
+            )
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
-        if self.batch_sampler is not None:
-            return len(self.batch_sampler)
-        n = len(self.dataset if self.sampler is None else self.sampler)
-        if self.batch_size is None:
-            return n
-        return n // self.batch_size if self.drop_last else math.ceil(n / self.batch_size)
+        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
     def __iter__(self) -> Iterator[Any]:
-        self._engine.begin_pass()
-        if not self._batched:
-            return (self.collate_fn(self.dataset[i]) for i in self._samples_in_order())
+        random.resolve(self.generator)._engine.pass_seed()  # torch's for workers, with or without
+        # A `map` goes on after a sample that raised, where a generator would have ended.
+        if self.batch_sampler is None:
+            return map(lambda i: self.collate_fn(self.dataset[i]), self.sampler)
+        fast = type(self.batch_sampler) is BatchSampler
+        batches = self.batch_sampler.batches() if fast else self.batch_sampler
         if self.collate_fn is default_collate and takes_batches(self.dataset):
             batch = self.dataset.__getbatch__
-            return (batch(np.asarray(indices, np.int64)) for indices in self._batches())
-        return (self.collate_fn(self._samples(indices)) for indices in self._batches())
-
-    def _samples_in_order(self) -> Iterator[Any]:
-        if self.sampler is not None:
-            yield from self.sampler
-            return
-        yield from self._order().tolist()
-        self._end()
-
-    @property
-    def _engine(self) -> Any:
-        return random.resolve(self.generator)._engine
-
-    def _order(self) -> np.ndarray:
-        n = len(self.dataset)
-        return self._engine.order(n, self.generator is not None) if self.shuffle else np.arange(n)
-
-    def _end(self) -> None:
-        """Note that the last sample has been taken. A pass that is broken off never gets here."""
-        if self.shuffle:
-            self._engine.end_pass(len(self.dataset), self.generator is not None)
-
-    def _batches(self) -> Iterator[Any]:
-        """Yield the indices of each batch."""
-        if self.batch_sampler is not None:
-            yield from self.batch_sampler
-            return
-        size: Any = self.batch_size
-        if self.sampler is None:
-            order = self._order()
-            whole = len(order) // size * size
-            for start in range(0, whole, size):
-                yield order[start : start + size]
-            self._end()
-            if whole < len(order) and not self.drop_last:
-                yield order[whole:]
-            return
-        indices = iter(self.sampler)
-        for batch in iter(lambda: list(islice(indices, size)), []):
-            if len(batch) == size or not self.drop_last:
-                yield batch
+            return map(lambda indices: batch(np.asarray(indices, np.int64)), batches)
+        return map(lambda indices: self.collate_fn(self._samples(indices)), batches)
 
     def _samples(self, indices: Any) -> list[Any]:
         indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)

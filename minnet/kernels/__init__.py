@@ -32,7 +32,7 @@ def of(array: Any) -> Any:
 
 @cache  # neither lock nor handlers are touched once it is there
 def load(name: str) -> Any:
-    """Import a module of kernels, and Numba with the first: neither a fork nor Ctrl-C disturbs it."""
+    """Import a module of kernels, Numba with the first; neither a fork nor Ctrl-C disturbs it."""
     with forks.loading, deferred():
         return import_module(f"minnet.kernels.{name}")
 
