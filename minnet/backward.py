@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels, vocabulary
-from minnet.graph import Node, modified
-from minnet.mode import mode
+from minnet.graph import NODES, GradientEdge, Node, Run, modified, tensor_of
+from minnet.mode import Mode, mode
 from minnet.size import Size
 from minnet.variable import Variable, described, edge, wrap
 
@@ -88,11 +88,11 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
     order = list(dict.fromkeys(roots))
     seen = set(order)
     oldest = math.inf  # a node that is older than all that is wanted has nothing of it below
-    if all(type(target) is Node for target in wanted):
+    if all(isinstance(target, Node) for target in wanted):
         oldest = max((target.number for target in wanted), default=-math.inf)
     for node in order:  # which grows meanwhile
         for target, *_ in node.sends:
-            if type(target) is Node and target not in seen and target.number <= oldest:
+            if isinstance(target, Node) and target not in seen and target.number <= oldest:
                 seen.add(target)
                 order.append(target)
     useful = set(wanted)
@@ -105,7 +105,7 @@ def _above(roots: Iterable[Node], wanted: set[Any]) -> set[Any]:
 def _modified(node: Node, version: int, expected: int, place: int) -> RuntimeError:
     source = node.name() if place == -2 else None
     for target, _, position, *_ in node.sends:
-        if type(target) is Node and position == place:
+        if isinstance(target, Node) and position == place:
             source = target.name()
     return modified((node.values or ())[place], source, version, expected)
 
@@ -149,11 +149,25 @@ def _all_replaced(old: Sequence[Any], new: Any, way: _Arrays) -> list[Any]:
 
 
 def _hooked(hooks: dict[int, Callable[[Any], Any]], gradient: Any, way: _Arrays) -> Any:
+    """Return the gradient of a tensor, which may be None, after the tensor's hooks."""
     for hook in tuple(hooks.values()):
-        replaced = hook(way.tensor(gradient))
+        replaced = hook(None if gradient is None else way.tensor(gradient))
         if replaced is not None:
             gradient = _replaced(gradient, replaced, way)
     return gradient
+
+
+def _prehooked(hooks: dict[int, Any], dys: Sequence[Any], way: _Arrays) -> Sequence[Any]:
+    """Return the gradients of a node's results after the hooks that are called before the node."""
+    for hook in tuple(hooks.values()):
+        replaced = hook(_seen(dys, way))
+        if replaced is not None:
+            dys = _all_replaced(dys, replaced, way)
+    return dys
+
+
+def _seen(gradients: Sequence[Any], way: _Arrays) -> tuple[Any, ...]:
+    return tuple(None if g is None else way.tensor(g) for g in gradients)
 
 
 def _run(
@@ -174,7 +188,10 @@ def _run(
     if inputs is not None:
         wanted = {edge(x) for x in inputs}
         targets = [edge(x) for x, _ in roots]
-        useful = _above([t for t in targets if type(t) is Node], wanted)
+        useful = _above([t for t in targets if isinstance(t, Node)], wanted)
+    watched = Mode.watched
+    if watched:
+        run, mode.run = mode.run, Run([edge(x) for x, _ in roots], useful)
     before = mode.enabled
     mode.enabled = create_graph
     try:
@@ -183,7 +200,7 @@ def _run(
             target = x._node if x._view is None and x._node is not None else edge(x)
             if useful is not None and target not in useful:
                 continue
-            if target in gradients or (type(target) is Node and target.results is not None):
+            if target in gradients or (isinstance(target, Node) and target.results is not None):
                 _send(gradients, target, x._slot if target is not x else 0, gradient, way)
             else:
                 gradients[target] = gradient
@@ -194,9 +211,11 @@ def _run(
             if leaf._hooks is not None:
                 hooked.append(leaf)
         for leaf in hooked:
-            if leaf._hooks.before:
-                gradients[leaf] = _hooked(leaf._hooks.before, gradients[leaf], way)
-                shared.add(leaf)
+            hooks = leaf._hooks
+            gradients[leaf] = _hooked(hooks.before, gradients[leaf], way)
+            if accumulate:
+                (gradients[leaf],) = _prehooked(hooks.node[2], [gradients[leaf]], way)
+            shared.add(leaf)
         if accumulate:
             with _accumulating:
                 for leaf, gradient in gradients.items():
@@ -210,10 +229,14 @@ def _run(
             for leaf in hooked:
                 for hook in tuple(leaf._hooks.after.values()):
                     hook(leaf)
+                for hook in tuple(leaf._hooks.node[1].values()):
+                    hook((), _seen([gradients[leaf]], way))
         for tensor, gradient in retained:
             _accumulate(tensor, gradient, False, way)
     finally:
         mode.enabled = before
+        if watched:
+            mode.run = run
     if inputs is not None:
         captured.update(gradients)
     return captured
@@ -222,7 +245,7 @@ def _run(
 def _send(gradients: dict[Any, Any], target: Any, slot: int, gradient: Any, way: _Arrays) -> bool:
     """Add a gradient to those that wait for a node or a leaf; return whether it is the first."""
     known = gradients.get(target)
-    if type(target) is Node and target.results is not None:
+    if type(target) in NODES and target.results is not None:
         if known is None:
             gradients[target] = known = [None] * len(target.results)
             first = True
@@ -252,7 +275,7 @@ def _walk(
     """
     ready: list[tuple[int, Node]] = []  # a heap of the nodes whose gradient has begun to arrive
     for target in gradients:
-        if type(target) is Node:
+        if type(target) in NODES:
             heappush(ready, (target.number, target))
     captured: dict[Any, Any] = {}
     retained: list[tuple[Variable, Any]] = []
@@ -287,6 +310,7 @@ def _walk(
             elif quiet is None and operation.quiet is not True:
                 quiet = np.errstate(all="ignore")  # infinities and NaN pass in silence, as in torch
                 quiet.__enter__()
+            came = dy
             if node.results is not None:
                 dy = _filled(node, dy, way)
             joint, fits = operation.joints[recorded], operation.fits and not recorded
@@ -295,7 +319,7 @@ def _walk(
                 derivative, pick = joint
                 found = derivative(V, dy, list(map(_position, sends)), *pick(values))
             if node.trace is not None or (node.hooks is not None and node.hooks[1]):
-                found, fits = _observed(node, dy, sends, found, values, way), False
+                found, fits = _observed(node, came, dy, sends, found, values, way), False
             for target, slot, position, shape, dtype in sends:
                 if found is not None:
                     gradient = found[position]
@@ -310,7 +334,7 @@ def _walk(
                         gradient = way.fit(gradient, shape, dtype)
                     if not shape and not recorded:  # NumPy returns scalars where no dim is left
                         gradient = kernels.as_array(gradient)
-                is_node = type(target) is Node
+                is_node = type(target) in NODES
                 if is_node and target.results is not None:
                     if _send(gradients, target, slot, gradient, way):
                         heappush(ready, (target.number, target))
@@ -345,12 +369,8 @@ def _before(node: Node, dy: Any, retained: list[tuple[Variable, Any]], way: _Arr
     if node.hooks is not None:
         on_results, _, before = node.hooks
         for slot, hooks in tuple(on_results.items()):
-            if dys[slot] is not None:
-                dys[slot] = _hooked(hooks, dys[slot], way)
-        for hook in tuple(before.values()):
-            replaced = hook(tuple(None if g is None else way.tensor(g) for g in dys))
-            if replaced is not None:
-                dys = _all_replaced(dys, replaced, way)
+            dys[slot] = _hooked(hooks, dys[slot], way)
+        dys = _prehooked(before, dys, way)
     for slot, reference in (node.retain or {}).items():
         tensor = reference()
         if tensor is not None and dys[slot] is not None:
@@ -370,7 +390,7 @@ def _filled(node: Node, dys: list[Any], way: _Arrays) -> list[Any]:
 
 
 def _observed(
-    node: Node, dy: Any, sends: Any, found: Any, values: list[Any], way: _Arrays
+    node: Node, came: Any, dy: Any, sends: Any, found: Any, values: list[Any], way: _Arrays
 ) -> dict[int, Any]:
     """Return the gradients by position, after the node's hooks, and checked for NaN if asked."""
     if found is None:
@@ -395,13 +415,10 @@ def _observed(
                     f"Function '{node.name()}' returned nan values in its {position}th output."
                 )
     if node.hooks is not None and node.hooks[1]:
-        outputs = tuple(
-            None if g is None else way.tensor(g)
-            for g in (dy if node.results is not None else (dy,))
-        )
+        outputs = _seen(came if node.results is not None else (came,), way)
         old = [found.get(i) for i in range(node.arity)]
         for hook in tuple(node.hooks[1].values()):
-            replaced = hook(tuple(None if g is None else way.tensor(g) for g in old), outputs)
+            replaced = hook(_seen(old, way), outputs)
             if replaced is not None:
                 old = _all_replaced(old, replaced, way)
         found = {position: old[position] for position in found}
@@ -426,14 +443,22 @@ def _accumulate(x: Variable, gradient: Any, owned: bool, way: _Arrays) -> None:
 def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Variable, Any]]:
     if gradients is None and isinstance(tensors, Variable):  # a loss, as nearly always
         return [(tensors, _root(0, tensors, None, create_graph))]
-    tensors = [tensors] if isinstance(tensors, Variable) else list(tensors)
+    tensors = _several(tensors)
     if gradients is None or isinstance(gradients, Variable):
         gradients = [gradients] * (1 if gradients is not None else len(tensors))
     gradients = list(gradients)
     if len(tensors) != len(gradients):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
-    pairs = zip(tensors, gradients, strict=True)
-    return [(x, _root(i, x, gradient, create_graph)) for i, (x, gradient) in enumerate(pairs)]
+    found = []
+    for i, (x, gradient) in enumerate(zip(tensors, gradients, strict=True)):
+        x = tensor_of(x, gradient)
+        found.append((x, _root(i, x, gradient, create_graph)))
+    return found
+
+
+def _several(given: Any) -> list[Any]:
+    """Return tensors and gradient edges as a list, also if there is one only."""
+    return [given] if isinstance(given, Variable | GradientEdge) else list(given)
 
 
 def _root(i: int, x: Variable, gradient: Any, create_graph: bool) -> Any:
@@ -473,7 +498,8 @@ def backward(
     """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs`).
 
     Args:
-        tensors: a tensor or a sequence of them; those with more than one element need a gradient.
+        tensors: a tensor or a sequence of them, or of gradient edges; those with more than one
+            element need a gradient.
         grad_tensors: the gradients with respect to `tensors`, of the same shapes.
         retain_graph: keep what the graph has saved, so that backward can be called again;
             `create_graph` unless given.
@@ -501,9 +527,9 @@ def backward(
             UserWarning,
             stacklevel=3,
         )
-    given = [inputs] if isinstance(inputs, Variable) else inputs
+    given = inputs
     if given is not None:
-        given = list(given)
+        given = [tensor_of(x) for x in _several(inputs)]
         if not given:
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         for i, x in enumerate(given):
@@ -548,7 +574,7 @@ def grad(
         >>> minnet.autograd.grad(slope.sum(), x)
         (tensor([ 6., 12.]),)
     """
-    inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    inputs = [tensor_of(x) for x in _several(inputs)]
     if not inputs:
         raise RuntimeError("grad requires non-empty inputs.")
     if not all(isinstance(x, Variable) and x.requires_grad for x in inputs):

@@ -64,6 +64,8 @@ def _maker(function: Any = None, *, where: str = "minnet", aliases: str = "") ->
 
 
 def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
+    if not size:
+        raise TypeError('missing 1 required positional arguments: "size"')
     shape = ints(size)
     for n in shape:
         if n < 0:
@@ -260,7 +262,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, like: Any) -> Any:
 
 
 @_maker
-def zeros_like(input: Any, *, dtype: Any, like: Any) -> Any:
+def zeros_like(input: Tensor, *, dtype: Any, like: Any) -> Any:
     """Return zeros of a tensor's shape and dtype.
 
     Example:
@@ -272,7 +274,7 @@ def zeros_like(input: Any, *, dtype: Any, like: Any) -> Any:
 
 
 @_maker
-def ones_like(input: Any, *, dtype: Any, like: Any) -> Any:
+def ones_like(input: Tensor, *, dtype: Any, like: Any) -> Any:
     """Return ones of a tensor's shape and dtype.
 
     Example:
@@ -284,7 +286,7 @@ def ones_like(input: Any, *, dtype: Any, like: Any) -> Any:
 
 
 @_maker
-def empty_like(input: Any, *, dtype: Any, like: Any) -> Any:
+def empty_like(input: Tensor, *, dtype: Any, like: Any) -> Any:
     """Return an unset tensor of a tensor's shape and dtype.
 
     Example:
@@ -296,7 +298,7 @@ def empty_like(input: Any, *, dtype: Any, like: Any) -> Any:
 
 
 @_maker
-def full_like(input: Any, fill_value: Any, *, dtype: Any, like: Any) -> Any:
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any, like: Any) -> Any:
     """Return one value in a tensor's shape and dtype.
 
     Example:
@@ -372,7 +374,9 @@ def eye(n: int, m: int | None = None, *, dtype: Any, like: Any) -> Any:
 
 
 @_maker
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, like: Any) -> Any:
+def arange(
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, like: Any
+) -> Any:
     """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
 
     Raises:
@@ -383,7 +387,10 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, lik
         >>> minnet.arange(1, 10, 3)
         tensor([1, 4, 7])
     """
-    start, end = (0, start) if end is None else (start, end)
+    if start is None or end is None:
+        start, end = 0, end if start is None else start
+    if end is None:
+        raise TypeError('arange() missing 1 required positional arguments: "end"')
     start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
     if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
@@ -457,7 +464,7 @@ def randn(*size: Any, generator: Any = None, dtype: Any, like: Any) -> Any:
 
 
 @_maker
-def rand_like(input: Any, *, dtype: Any, like: Any) -> Any:
+def rand_like(input: Tensor, *, generator: Any = None, dtype: Any, like: Any) -> Any:
     """Return draws from U[0, 1) in a tensor's shape and dtype.
 
     Example:
@@ -465,11 +472,11 @@ def rand_like(input: Any, *, dtype: Any, like: Any) -> Any:
         >>> minnet.rand_like(minnet.ones(2)).shape
         torch.Size([2])
     """
-    return _random("rand", input.array.shape, dtype, like)
+    return _random("rand", input.array.shape, dtype, like, generator)
 
 
 @_maker
-def randn_like(input: Any, *, dtype: Any, like: Any) -> Any:
+def randn_like(input: Tensor, *, generator: Any = None, dtype: Any, like: Any) -> Any:
     """Return draws from N(0, 1) in a tensor's shape and dtype.
 
     Example:
@@ -477,7 +484,7 @@ def randn_like(input: Any, *, dtype: Any, like: Any) -> Any:
         >>> minnet.randn_like(minnet.ones(2)).shape
         torch.Size([2])
     """
-    return _random("randn", input.array.shape, dtype, like)
+    return _random("randn", input.array.shape, dtype, like, generator)
 
 
 @_maker
@@ -536,7 +543,7 @@ def randperm(n: int, *, generator: Any = None, dtype: Any = dtypes.int64, like: 
     return np.asarray(order.astype(dtype, copy=False), like=like)
 
 
-@composite(where="minnet", out=True)
+@composite(where="minnet Tensor", out=True)
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     """Return 1 with the probability that each element of `input` gives (or `p`), else 0.
 

@@ -7,35 +7,69 @@ from __future__ import annotations
 
 import traceback
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minnet import kernels
 from minnet.mode import Mode, mode
-from minnet.variable import Variable, described, wrap
+from minnet.variable import Hooks, Variable, described, wrap
 from minnet.vocabulary import tensors
 
-_hook_ids = count()
 
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook off, as does the end of a `with`.
 
-class RemovableHook:
-    """What registers a hook returns: `remove()` takes the hook away."""
+    Example:
+        >>> from minnet import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_forward_hook(lambda module, args, output: print("called"))
+        >>> handle.remove()
+    """
 
-    def __init__(self, hooks: dict[int, Any], hook: Any):
-        self._hooks = hooks
-        self.id = next(_hook_ids)
-        hooks[self.id] = hook
+    next_id = 0
+
+    def __init__(self, hooks: OrderedDict[int, Any]):
+        # Weak, so that a handle that is kept keeps neither a module nor a graph.
+        self._hooks = weakref.ref(hooks)
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
 
     def remove(self) -> None:
-        """Take the hook away. A second call does nothing."""
-        self._hooks.pop(self.id, None)
+        """Take the hook off. Doing it again, or after its owner has gone, does nothing."""
+        hooks = self._hooks()
+        if hooks is not None:
+            hooks.pop(self.id, None)
 
-    def __enter__(self) -> RemovableHook:
+    def __enter__(self) -> RemovableHandle:
         return self
 
     def __exit__(self, *exception: Any) -> None:
         self.remove()
+
+    def __getstate__(self) -> Any:
+        return self._hooks(), self.id
+
+    def __setstate__(self, state: Any) -> None:
+        hooks, self.id = state
+        self._hooks = weakref.ref(OrderedDict() if hooks is None else hooks)
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
+
+
+def register(hooks: OrderedDict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
+    """Add a hook behind the others, or before them."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+NODES: set[type] = set()  # the classes of nodes: to look here is faster than `isinstance`
 
 
 class Node:
@@ -75,6 +109,10 @@ class Node:
     retain: dict[int, weakref.ref[Variable]] | None
     trace: list[str] | None
     _metadata: dict[Any, Any] | None
+    named = False  # whether the class has torch's name: it is given when somebody looks
+
+    def __init_subclass__(cls) -> None:
+        NODES.add(cls)
 
     def __init__(
         self,
@@ -100,6 +138,13 @@ class Node:
             self.label = operation.node(*[self.constants[i] for i in operation.named_by])
         return self.label
 
+    def shown(self) -> Node:
+        """Return the node in a class of its name, as torch has one for each."""
+        if not self.named:
+            base: Any = type(self)
+            self.__class__ = _class_of(base, self.name().removeprefix("torch::autograd::"))
+        return self
+
     def __repr__(self) -> str:
         return f"<{self.name().removeprefix('torch::autograd::')} object at {id(self):#x}>"
 
@@ -108,7 +153,7 @@ class Node:
         """The nodes that the gradients go to, by input, each with the number of its result."""
         found: list[tuple[Any, int]] = [(None, 0)] * self.arity
         for target, slot, position, *_ in self.sends:
-            found[position] = target if isinstance(target, Node) else AccumulateGrad(target), slot
+            found[position] = shown(target), slot
         return tuple(found)
 
     @property
@@ -126,20 +171,20 @@ class Node:
 
     def _hooked(self) -> Any:
         if self.hooks is None:
-            self.hooks = {}, {}, {}
+            self.hooks = {}, OrderedDict(), OrderedDict()
         return self.hooks
 
-    def register_hook(self, hook: Callable[[Any, Any], Any]) -> RemovableHook:
+    def register_hook(self, hook: Callable[[Any, Any], Any]) -> RemovableHandle:
         """Call `hook(grad_inputs, grad_outputs)` after the node; it may return other inputs."""
-        return RemovableHook(self._hooked()[1], hook)
+        return register(self._hooked()[1], hook)
 
-    def register_prehook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+    def register_prehook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before the node; it may return others."""
-        return RemovableHook(self._hooked()[2], hook)
+        return register(self._hooked()[2], hook)
 
-    def on_result(self, slot: int, hook: Callable[[Any], Any]) -> RemovableHook:
+    def on_result(self, slot: int, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(gradient)` of one result before the node; it may return another."""
-        return RemovableHook(self._hooked()[0].setdefault(slot, {}), hook)
+        return register(self._hooked()[0].setdefault(slot, OrderedDict()), hook)
 
     def unpacked(self) -> list[Any]:
         """Return `values` with what `saved_tensors_hooks` gives for what they took.
@@ -188,22 +233,84 @@ def restored(array: Any, target: Any, slot: int, counter: list[int] | None) -> A
     return tensor
 
 
-class AccumulateGrad:
-    """Where a gradient ends: what stands in `next_functions` for a leaf."""
+NODES.add(Node)
+
+
+@cache
+def _class_of(base: Any, name: str) -> type:
+    return type(name, (base,), {"__slots__": (), "named": True})
+
+
+class AccumulateGrad(Node):
+    """Where a gradient ends: what stands in `next_functions` for a leaf, and has its hooks."""
+
+    __slots__ = ("variable",)
+    named = True
 
     def __init__(self, variable: Variable):
-        self.variable = variable
-        self.next_functions = ()
+        super().__init__(None, "torch::autograd::AccumulateGrad", (), [], ())
+        self.variable, self.hooks = variable, hooks_of(variable).node
 
-    def name(self) -> str:
-        """Return "torch::autograd::AccumulateGrad"."""
-        return "torch::autograd::AccumulateGrad"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+def hooks_of(leaf: Variable) -> Hooks:
+    """Return what holds the hooks of a leaf."""
+    if leaf._hooks is None:
+        leaf._hooks = Hooks()
+    return leaf._hooks
 
-    def __hash__(self) -> int:
-        return hash((AccumulateGrad, id(self.variable)))
+
+def shown(target: Node | Variable) -> Node:
+    """Return what users see of where a gradient goes: a node, the same one for a leaf if held."""
+    if isinstance(target, Node):
+        return target.shown()
+    hooks = hooks_of(target)
+    node = None if hooks.accumulator is None else hooks.accumulator()
+    if node is None:
+        node = AccumulateGrad(target)
+        hooks.accumulator = weakref.ref(node)
+    return node
+
+
+class GradientEdge(NamedTuple):
+    """Where a gradient goes: a result of a node. `backward` and `grad` take it for a tensor."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None  # a tensor of the same shape that takes no memory
+
+
+def tensor_of(x: Any, gradient: Any = None) -> Any:
+    """Return a tensor for a gradient edge: a leaf, or a stand-in that is like the gradient."""
+    if not isinstance(x, GradientEdge):
+        return x
+    if isinstance(x.node, AccumulateGrad):
+        return x.node.variable
+    if x.ownership_token is not None:
+        return x.ownership_token
+    tensor = wrap(gradient.array if isinstance(gradient, Variable) else np.zeros(()))
+    tensor._node, tensor._slot = x.node, x.output_nr
+    return tensor
+
+
+class Run:
+    """One walk backward, for hooks that wait for each other."""
+
+    __slots__ = ("kept", "roots", "useful")
+
+    def __init__(self, roots: Sequence[Any], useful: set[Any] | None):
+        self.roots, self.useful = roots, useful
+        self.kept: dict[Any, Any] = {}  # what hooks keep
+
+    def reached(self) -> set[Any]:
+        """Return the nodes and the leaves that gradients come to."""
+        order = list(dict.fromkeys(self.roots))
+        seen = set(order)
+        for target in order:  # which grows meanwhile
+            for below, *_ in target.sends if isinstance(target, Node) else ():
+                if below not in seen and (self.useful is None or below in self.useful):
+                    seen.add(below)
+                    order.append(below)
+        return seen
 
 
 _numbers = count(0, -1)

@@ -21,12 +21,20 @@ class Mode(threading.local):
     check_nan = True
     saving: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()  # (pack, unpack)
 
-    # Of the class: whether some thread has ever set `anomaly` or `saving`. To read one of a
-    # thread's own values takes as long as a small operation's bookkeeping of an input.
+    refused: str | None = None  # why `saved_tensors_hooks` may not be entered
+    run: Any = None  # the walk backward that the thread is in, for hooks that ask
+
+    # Of the class: whether some thread has ever set `anomaly` or `saving`, or wants `run`. To read
+    # one of a thread's own values takes as long as a small operation's bookkeeping of an input.
     watched = False
+
+    def name(self) -> str:
+        """Return the name of the mode in which nothing is recorded."""
+        return "inference_mode" if self.inference else "no_grad"
 
 
 mode = Mode()
+INFERRING: set[int] = set()  # the threads that are in inference mode: nearly always empty
 
 
 def is_grad_enabled() -> bool:
@@ -67,6 +75,8 @@ class Switch(ContextDecorator):
         self._previous.append({name: getattr(mode, name) for name in self._values})
         for name, value in self._values.items():
             setattr(mode, name, value)
+        if mode.inference:  # where nothing is recorded, whatever else is asked for
+            mode.enabled = False
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -175,16 +185,19 @@ class enable_grad(no_grad):
 
 
 class inference_mode(Switch):
-    """Stop recording, as `no_grad` does: a context manager and a decorator.
+    """Stop recording for good: a context manager and a decorator.
 
-    With False, record again.
+    Tensors that are made inside do not count their changes: outside, they may not be changed in
+    place, nor saved for a derivative. `enable_grad` does nothing inside. With False, an inference
+    mode around is left, and operations are recorded.
 
     Example:
         >>> import minnet
         >>> x = minnet.ones(1, requires_grad=True)
         >>> with minnet.inference_mode():
-        ...     (x * 2).requires_grad
-        False
+        ...     y = x * 2
+        >>> y.requires_grad, y.is_inference()
+        (False, True)
     """
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -196,3 +209,16 @@ class inference_mode(Switch):
 
     def __init__(self, mode: Any = True):
         super().__init__(enabled=not mode, inference=bool(mode))
+
+    def __enter__(self) -> Any:
+        super().__enter__()
+        _note_inference()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__()
+        _note_inference()
+
+
+def _note_inference() -> None:
+    (INFERRING.add if mode.inference else INFERRING.discard)(threading.get_ident())

@@ -49,16 +49,17 @@ from minnet.recorder import (
     overwrite,
 )  # fmt: skip
 from minnet.size import ints
-from minnet.variable import Variable, wrap
+from minnet.variable import Variable, wrap, writable
 from minnet.vocabulary import arrays, tensors
 
 Tensor: TypeAlias = Any  # in a value, an array; in what the declaration makes of it, a tensor
 Number: TypeAlias = Any
 
-# As torch, every function takes NumPy's names for these parameters.
+# As torch, every function takes NumPy's names for these parameters; and some have two in torch.
 SPELLINGS = {
     "axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other",
-    "from": "a", "to": "b",
+    "from": "a", "to": "b", "axis0": "dim0", "axis1": "dim1", "train": "training",
+    "split_size": "split_size_or_sections", "ndarray": "array",
 }  # fmt: skip
 
 _NUMBERS = (float, int, bool)
@@ -107,6 +108,7 @@ class Operation:
         self.name = value.__name__
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name != "keep"]
         self.names = [p.name for p in parameters]
+        self.scalars = {p.name for p in parameters if p.annotation in ("Number", "float")}
         self.defaults = tuple(p.default for p in parameters if p.default is not p.empty)
         if tensors is None:
             tensors = max(len(derivatives), 1 if reads is None or callable(reads) else len(reads))
@@ -265,10 +267,14 @@ class Operation:
             raise TypeError(
                 f"expected Tensor as element {position} in argument 0, but got {type(x).__name__}"
             )
-        raise TypeError(
-            f"{self.name.lstrip('_')}(): argument '{self.names[position]}' "
-            f"(position {position + 1}) must be Tensor, not {type(x).__name__}"
-        )
+        raise _no_tensor(self.name, self.names[position], position, x)
+
+    def explain(self, found: Any, constants: Sequence[Any]) -> None:
+        """Raise why a value may have raised: for two devices, or a constant that is no number."""
+        kernels.one_device(found)
+        for name, x in zip(self.names[self.tensors :], constants, strict=True):
+            if name in self.scalars and not isinstance(x, float | int | np.generic):
+                raise _no_tensor(self.name, name, self.names.index(name), x, "Number")
 
     def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return all arguments in the order of the value's parameters.
@@ -281,7 +287,7 @@ class Operation:
             n = names.index(self.star)
             given_by_name = next((name for name in (self.star, "size") if name in given), None)
             if given_by_name is None:
-                args = (*args[:n], ints(args[n:]))
+                args = (*args[:n], ints(args[n:])) if len(args) > n else args
             else:
                 given[self.star] = ints((given.pop(given_by_name),))
         if len(args) > self.positional:
@@ -310,6 +316,16 @@ class Operation:
                    f"an unexpected keyword argument '{name}'")
             )  # fmt: skip
         return tuple(found)
+
+
+def _no_tensor(
+    function: str, name: str, position: int, x: Any, expected: str = "Tensor"
+) -> TypeError:
+    """Return the error for an argument of the wrong type."""
+    return TypeError(
+        f"{function.lstrip('_')}(): argument '{name}' (position {position + 1}) must be "
+        f"{expected}, not {type(x).__name__}"
+    )
 
 
 def _picking(places: Sequence[Any]) -> Callable[[Any], Any]:
@@ -345,6 +361,7 @@ class Declared(NamedTuple):
     operators: tuple[str, ...]
     in_place: Callable[..., Any] | None
     forms: frozenset[str]  # where the in-place form is found
+    method: Callable[..., Any]  # as torch's, it takes neither `out=` nor `inplace=`
 
 
 DECLARED: dict[str, Declared] = {}
@@ -357,7 +374,7 @@ def operation(
     aliases: str = "",
     operators: str = "",
     inplace: bool | str = False,
-    out: bool = True,
+    out: bool | str = True,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation by its value; see the file's first lines.
@@ -373,9 +390,12 @@ def operation(
         aliases: other names.
         operators: the methods of `Tensor` that Python's operators call; one such as `__iadd__` is
             the in-place form.
-        inplace: whether there is an in-place form, `name_`, or which places export it: `Tensor` and
-            `nn.functional`, unless said. In the latter the function takes `inplace=`, too.
-        out: whether the function takes `out=`.
+        inplace: whether there is an in-place form, `name_`, or which places export it: `Tensor`,
+            `nn.functional`, and `minnet` if it takes nothing besides, unless said. In
+            `nn.functional` the function takes `inplace=`, too.
+        out: whether the function takes `out=`. With "cast" its dtype may be any of the result's
+            category or above; that is so where numbers may stand for tensors, unless "exact". A
+            function with `dtype=` computes in it then.
         joint: a derivative for all inputs; with derivatives for each, it is what arrays take.
         fused: the composition that the operation is a fusion of.
         reads: by position, the names that a joint derivative needs for an input's gradient; of a
@@ -404,9 +424,12 @@ def operation(
     def declare(value: Callable[..., Any]) -> Any:
         declared = Operation(value, node, derivatives, **options)
         places = frozenset(where.split())
-        with_flag = "F" in _forms(inplace) & places
-        takes_out = out and "minnet" in places and not declared.view
-        function = declared.function = _function_of(declared, takes_out, with_flag)
+        forms = _forms(inplace, declared.names)
+        with_flag = "F" in forms & places
+        takes = out if out and "minnet" in places and not declared.view else ""
+        if takes is True:
+            takes = "cast" if declared.numbers else "exact"
+        function = declared.function = _function_of(declared, takes, with_flag)
         if declared.writes:
             setattr(arrays, declared.name[:-1], lambda x, *rest: value(x.copy(), *rest))
             setattr(tensors, declared.name[:-1], function)
@@ -416,18 +439,22 @@ def operation(
         setattr(arrays, declared.name, value)
         setattr(tensors, declared.name, function)
         form = _in_place_of(declared) if inplace else None
-        publish(function, places, aliases, operators, form, _forms(inplace))
+        is_method = (takes or with_flag) and "Tensor" in places
+        method = _function_of(declared, "", False) if is_method else function
+        publish(function, places, aliases, operators, form, forms, method)
         return function
 
     return declare
 
 
-def _forms(inplace: bool | str) -> frozenset[str]:
+def _forms(inplace: bool | str, names: Sequence[str]) -> frozenset[str]:
     """Return the places that export an in-place form."""
-    return frozenset(inplace.split() if isinstance(inplace, str) else ("Tensor", "F") * inplace)
+    if isinstance(inplace, str):
+        return frozenset(inplace.split())
+    return frozenset(("Tensor", "F", *("minnet",) * (len(names) == 1)) * inplace)
 
 
-def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Callable[..., Any]:
+def _function_of(declared: Operation, takes_out: str, with_flag: bool) -> Callable[..., Any]:
     """Return the function on tensors of an operation."""
     value, n = declared.value, declared.tensors
     total = len(declared.names)
@@ -443,7 +470,7 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
             args = (*args[:n], ints(args[n:]))
         elif kwargs or not required <= given <= positional:
             if takes_out and "out" in kwargs:
-                target = kwargs.pop("out")
+                target = _target(declared.name, kwargs, declared.names, takes_out)
             if with_flag:
                 flag = kwargs.pop("inplace", False)
                 if given == positional + 1:
@@ -455,11 +482,12 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
         elif given < total:
             args += defaults[given - total :]
         if declared.variadic:
-            tensors = args[0] if isinstance(args[0], list | tuple) else tuple(args[0])
-            found = apply(declared, tensors, args[1:])
+            if not isinstance(args[0], list | tuple):
+                raise _no_tensor(declared.name, declared.names[0], 0, args[0], "tuple of Tensors")
+            found = apply(declared, args[0], args[1:])
         else:
             found = apply(declared, args[:n], args[n:])
-        return found if target is None else _into(declared.name, found, target)
+        return found if target is None else _into(declared.name, found, target, takes_out)
 
     in_place_form: Any = _in_place_of(declared) if with_flag else None
     _dress(call, value)
@@ -468,7 +496,7 @@ def _function_of(declared: Operation, takes_out: bool, with_flag: bool) -> Calla
     if with_flag:
         extra.append(inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD,
                                        default=False, annotation="bool"))  # fmt: skip
-    call.__signature__ = _signature(value, star, extra, takes_out, declared.named)  # type: ignore[attr-defined]
+    call.__signature__ = _signature(value, star, extra, bool(takes_out), declared.named)  # type: ignore[attr-defined]
     return call
 
 
@@ -533,7 +561,7 @@ def composite(
     aliases: str = "",
     operators: str = "",
     inplace: bool | str = False,
-    out: bool = False,
+    out: bool | str = False,
 ) -> Any:
     """Declare a function that is made of operations: it takes tensors, and has no node of its own.
 
@@ -547,25 +575,38 @@ def composite(
     names = list(parameters)
     star = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
     plain = parameters.keys() - {star}
-    called: Any = function
+    method = called = function
     respells = where != "F" and not {"dim", "keepdim", "input", "other"}.isdisjoint(names)
     if where and (out or star or respells):  # torch's own functions in Python take no such names
 
-        @wraps(function)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            if not kwargs:
-                return function(*args)
-            target = kwargs.pop("out", None) if out else None
-            if target is not None and "requires_grad" in plain:  # it makes a tensor like `out`
-                kwargs = {"dtype": target.dtype, "device": target.device, **kwargs}
-            if not kwargs.keys() <= plain:
-                kwargs = respelled(kwargs, names)
-                for name in {star, "size"}.intersection(kwargs) if star else ():
-                    args = (*args, kwargs.pop(name))
-            found = function(*args, **kwargs)
-            return found if target is None else _into(function.__name__, found, target)
+        def taking(out: str) -> Any:
+            @wraps(function)
+            def called(*args: Any, **kwargs: Any) -> Any:
+                if not kwargs:
+                    try:
+                        return function(*args)
+                    except Exception:
+                        _check_tensors(function, args, kwargs)
+                        raise
+                target = None
+                if out and "out" in kwargs:
+                    target = _target(function.__name__, kwargs, names, out)
+                if not kwargs.keys() <= plain:
+                    kwargs = respelled(kwargs, names)
+                    for name in {star, "size"}.intersection(kwargs) if star else ():
+                        args = (*args, kwargs.pop(name))
+                try:
+                    found = function(*args, **kwargs)
+                except Exception:
+                    _check_tensors(function, args, kwargs)
+                    raise
+                return found if target is None else _into(function.__name__, found, target, out)
 
-        called.__signature__ = _signature(function, None, (), out)
+            called.__signature__ = _signature(function, None, (), bool(out))  # type: ignore[attr-defined]
+            return called
+
+        method = taking("")
+        called = taking("exact" if out is True else out) if out else method
     form: Any = None
     if inplace:
 
@@ -584,8 +625,21 @@ def composite(
         form.__name__ = form.__qualname__ = f"{function.__name__}_"
         form.__doc__ = f"Set the tensor to the value of `{function.__name__}`, and return it."
     setattr(tensors, function.__name__, called)
-    publish(called, frozenset(where.split()), aliases, operators, form, _forms(inplace))
+    places = frozenset(where.split())
+    publish(called, places, aliases, operators, form, _forms(inplace, names), method)
     return called
+
+
+def _check_tensors(function: Any, args: Any, kwargs: Any) -> None:
+    """Check the tensors of a function that has raised.
+
+    Raises:
+        TypeError: if one is none; else what has been raised says what is wrong.
+    """
+    for i, p in enumerate(inspect.signature(function).parameters.values()):
+        x = args[i] if i < len(args) else kwargs.get(p.name, p.default)
+        if p.annotation == "Tensor" and not isinstance(x, Variable) and x is not p.empty:
+            raise _no_tensor(function.__name__, p.name, i, x) from None
 
 
 def publish(
@@ -595,61 +649,93 @@ def publish(
     operators: str,
     in_place: Any,
     forms: frozenset[str] = frozenset(),
+    method: Any = None,
 ) -> None:
     """Enter a function among the public ones."""
     name = function.__name__
     DECLARED[f"{function.__module__}.{name}"] = Declared(
-        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place, forms
-    )
+        name, function, where, tuple(aliases.split()), tuple(operators.split()), in_place, forms,
+        method or function,
+    )  # fmt: skip
 
 
 def exported(where: str) -> dict[str, Any]:
     """Return the functions that a place exports, by all their names."""
     found: dict[str, Any] = {}
     for declared in DECLARED.values():
+        function = declared.method if where == "Tensor" else declared.function
         for name in (declared.name, *declared.aliases) if where in declared.where else ():
-            found[name] = declared.function
+            found[name] = function
             if where in declared.forms:
                 found[f"{name}_"] = declared.in_place
         if where == "Tensor":
             for name in declared.operators:
                 is_in_place = name.startswith("__i") and name not in ("__invert__",)
-                found[name] = declared.in_place if is_in_place else declared.function
+                found[name] = declared.in_place if is_in_place else function
     return found
 
 
-def _into(name: str, found: Any, target: Any) -> Any:
+def _target(name: str, kwargs: dict[str, Any], names: Sequence[str], kind: str) -> Any:
+    """Take `out=` from keyword arguments. Where a function can choose its dtype, it is `out`'s.
+
+    Raises:
+        TypeError: if it is no tensor.
+    """
+    target = kwargs.pop("out")
+    for y in target if isinstance(target, tuple | list) else (target,):
+        if y is not None and not isinstance(y, Variable):
+            raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(y).__name__}")
+    if isinstance(target, Variable):
+        makes = "requires_grad" in names  # a new tensor
+        if (makes or (kind == "cast" and "dtype" in names)) and kwargs.get("dtype") is None:
+            kwargs["dtype"] = dtypes.of(target.array)
+        if makes and kwargs.get("device") is None:
+            kwargs["device"] = kernels.device_of(target.array)
+    return target
+
+
+def _into(name: str, found: Any, target: Any, kind: str) -> Any:
     """Write results into the tensors given as `out=`, and return these."""
     several = isinstance(found, tuple)
-    pairs = list(zip(found, target, strict=True)) if several else [(found, target)]
-    for x, y in pairs:
-        _check_out(name, x, y)
-    for x, y in pairs:
+    given = tuple(target) if isinstance(target, tuple | list) else (target,)
+    results = found if several else (found,)
+    if len(results) != len(given):
+        raise TypeError(
+            f"{name}(): argument 'out' must be {len(results)} tensors, not {len(given)}"
+        )
+    for x, y in zip(results, given, strict=True):
+        _check_out(name, x, y, kind)
+    for x, y in zip(results, given, strict=True):
         if y.array.shape != x.array.shape:
             y.array = np.empty(x.array.shape, y.array.dtype, like=y.array)
             y._counter = y._view = None
         overwrite(y, x.array)
     if several:
-        return type(found)(*target) if hasattr(found, "_fields") else tuple(target)
+        return type(found)(*given) if hasattr(found, "_fields") else given
     return target
 
 
-def _check_out(name: str, x: Any, target: Any) -> None:
+def _check_out(name: str, x: Any, target: Any, kind: str) -> None:
     """Check that a result can be written into a tensor given as `out=`.
 
     Raises:
-        TypeError, RuntimeError: if it cannot.
+        RuntimeError: if it cannot.
     """
-    if not isinstance(target, Variable):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
     if mode.enabled and (x.requires_grad or target.requires_grad):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-    castable(x.array, target.array)
+    if kind == "cast":
+        castable(x.array, target.array)
+    elif x.array.dtype != target.array.dtype:
+        raise RuntimeError(
+            f"{name}(): Expected out tensor to have dtype {dtypes.of(x.array)}, but got "
+            f"{dtypes.of(target.array)} instead"
+        )
     if target.array.size and target.array.shape != x.array.shape:
         raise RuntimeError(
             f"the tensor given as out= has shape {list(target.array.shape)}, but the result has "
             f"shape {list(x.array.shape)}; give one of that shape, or an empty one"
         )
+    writable(target)

@@ -13,7 +13,7 @@ import numpy as np
 from minnet import dtypes, kernels
 from minnet.graph import Node, alias_node, packed
 from minnet.mode import Mode, mode
-from minnet.variable import Variable, edge, refresh, renew, viewed, wrap, writable
+from minnet.variable import Variable, ambiguous, edge, refresh, renew, viewed, wrap, writable
 from minnet.vocabulary import tensors, zero
 
 PLAIN = (int, float, bool, type(None))  # what stands for a tensor and cannot change
@@ -70,14 +70,14 @@ def apply(
         else:
             result, kept = operation.run(*given, *constants, keep=bool(sends))
     except Exception:
-        kernels.one_device(found)  # whatever a mixture of devices raised
+        operation.explain(found, constants)
         raise
     if operation.several:
         return _several(operation, inputs, found, constants, sends, needs, result, kept)
     if into is None:
         out = wrap(result)
         if operation.view and (operation.view is True or _is_view(out.array, found[0])):
-            made = "" if mode.enabled else "no_grad"
+            made = "" if mode.enabled else mode.name()
             if constants:
                 constants = fixed(constants)
             viewed(out, inputs[0], operation.function, constants, made)
@@ -168,7 +168,7 @@ def _several(
     """Return the results of an operation that has several, each of which is one of its node's."""
     out = tuple(map(wrap, results))
     if operation.view:
-        made = "several" if mode.enabled else "no_grad"
+        made = "several" if mode.enabled else mode.name()
         for x, (function, given) in zip(out, operation.parts(found[0], *constants), strict=True):
             viewed(x, inputs[0], function, given, made)
     floating = [x.array.dtype.kind == "f" for x in out]
@@ -265,12 +265,16 @@ def check_in_place(x: Any, recorded: bool) -> None:
         return
     if not (recorded or x.requires_grad or view.base.requires_grad):
         return
-    text = (
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-        if x._node is None
-        else f"Output {x._slot} of {x._node.name().split('Backward')[0]} is a view and is being "
-        "modified inplace. "
-    )
+    if view.made in ("no_grad", "inference_mode"):
+        raise ambiguous(view, "is being")
+    if x._node is None:  # as torch says it, whatever the mode was
+        text = (
+            "A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled. "
+        )
+    else:
+        name = x._node.name().split("Backward")[0]
+        text = f"Output {x._slot} of {name} is a view and is being modified inplace. "
     if view.made == "custom":
         raise RuntimeError(
             f"{text}This view was created inside a custom Function (or because an input was "
@@ -279,17 +283,10 @@ def check_in_place(x: Any, recorded: bool) -> None:
             "This behavior is forbidden. You can fix this by cloning the output of the custom "
             "Function."
         )
-    if view.made == "several":
-        raise RuntimeError(
-            f"{text}This view is the output of a function that returns multiple views. Such "
-            "functions do not allow the output views to be modified inplace. You should replace "
-            "the inplace operation by an out-of-place one."
-        )
     raise RuntimeError(
-        f"{text}Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-        "clarify your code by moving both the view and the inplace either both inside the no_grad "
-        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
-        "inplace to be tracked)."
+        f"{text}This view is the output of a function that returns multiple views. Such functions "
+        "do not allow the output views to be modified inplace. You should replace the inplace "
+        "operation by an out-of-place one."
     )
 
 

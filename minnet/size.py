@@ -39,9 +39,11 @@ def ints(values: Sequence[Any]) -> tuple[int, ...]:
     if len(values) == 1 and isinstance(values[0], tuple | list):
         values = values[0]
     try:
-        return tuple(map(operator.index, values))
+        if bool not in map(type, values):
+            return tuple(map(operator.index, values))
     except TypeError:
-        raise TypeError(f"expected integers, got {tuple(values)!r}") from None
+        pass
+    raise TypeError(f"expected integers, got {tuple(values)!r}")
 
 
 def integer(x: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,11 +13,12 @@ import numpy as np
 from minnet import backward, devices, dtypes, functional, kernels, printing
 from minnet.functional import shape as shapes
 from minnet.functional.arithmetic import OPERANDS
-from minnet.graph import RemovableHook
+from minnet.graph import RemovableHandle, hooks_of, register
 from minnet.methods import Methods
+from minnet.mode import mode
 from minnet.operation import operation
 from minnet.size import Size, ints
-from minnet.variable import Hooks, Variable, register_tensor, wrap
+from minnet.variable import UNTRACKED, Hooks, Variable, register_tensor, wrap
 
 
 class Tensor(Methods, Variable):
@@ -277,10 +279,16 @@ class Tensor(Methods, Variable):
         """Set whether gradients flow to this tensor, and return it.
 
         Raises:
-            RuntimeError: if the dtype is not floating point, or the tensor is not a leaf.
+            RuntimeError: if the dtype is not floating point, or the tensor is not a leaf, or was
+                made in inference mode and this is outside.
         """
         if requires_grad and self.array.dtype.kind != "f":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if requires_grad and self.is_inference() and not mode.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                "allowed: clone() it"
+            )
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
@@ -293,7 +301,17 @@ class Tensor(Methods, Variable):
 
     @property
     def grad(self) -> Any:
-        """The accumulated gradient, or None."""
+        """The accumulated gradient, or None: only leaves, and what retains it, have one."""
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be populated during autograd.backward(). If you indeed want "
+                "the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the "
+                "non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you "
+                "access the leaf Tensor instead.",
+                UserWarning,
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter
@@ -301,7 +319,7 @@ class Tensor(Methods, Variable):
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(
-                    "assigned grad expected to be a Tensor or None but got grad of "
+                    "assigned grad expected to be a Tensor or None but got grad of type "
                     f"{type(value).__name__}"
                 )
             if value.array.shape != self.array.shape:
@@ -318,10 +336,16 @@ class Tensor(Methods, Variable):
                 )
         self._grad = value
 
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
     @property
     def data(self) -> Any:
         """The values alone: a tensor on the same memory, whose changes backward does not notice."""
-        return wrap(self.array)
+        out = wrap(self.array)
+        out._counter = UNTRACKED if self.is_inference() else None
+        return out
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -365,7 +389,7 @@ class Tensor(Methods, Variable):
         """
         backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(grad)` when the gradient of this tensor is computed; it may return another.
 
         Raises:
@@ -373,9 +397,9 @@ class Tensor(Methods, Variable):
         """
         if self.grad_fn is not None:
             return self.grad_fn.on_result(self._slot, hook)
-        return RemovableHook(self._leaf_hooks().before, hook)
+        return register(self._leaf_hooks().before, hook)
 
-    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], Any]) -> RemovableHook:
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(tensor)` after a gradient has been added to this leaf's `.grad`.
 
         Raises:
@@ -392,14 +416,12 @@ class Tensor(Methods, Variable):
             raise RuntimeError(
                 "post accumulate grad hooks cannot be registered on non-leaf tensors"
             )
-        return RemovableHook(self._leaf_hooks().after, hook)
+        return register(self._leaf_hooks().after, hook)
 
     def _leaf_hooks(self) -> Hooks:
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks
+        return hooks_of(self)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf tensor in `.grad`.
@@ -499,11 +521,11 @@ class Tensor(Methods, Variable):
         """Return the tensor in the dtype of another."""
         return self.to(other)
 
-    def copy_(self, src: Any, non_blocking: builtins.bool = False) -> Any:
-        """Set the elements to those of `src`, broadcast, cast and moved, and return the tensor.
+    def copy_(self, other: Any, non_blocking: builtins.bool = False) -> Any:
+        """Set the elements to those of `other`, broadcast, cast and moved, and return the tensor.
 
         Raises:
-            RuntimeError: for a leaf that requires grad, outside `no_grad`, or if `src` does not
+            RuntimeError: for a leaf that requires grad, outside `no_grad`, or if `other` does not
                 broadcast to the shape.
 
         Example:
@@ -512,9 +534,9 @@ class Tensor(Methods, Variable):
             tensor([[1., 2.],
                     [1., 2.]])
         """
-        if isinstance(src, Tensor) and type(src.array) is not type(self.array):
-            src = src.to(self.device)
-        return shapes.copy_(self, src)
+        if isinstance(other, Tensor) and type(other.array) is not type(self.array):
+            other = other.to(self.device)
+        return shapes.copy_(self, other)
 
     def where(self, condition: Any, other: Any) -> Any:
         """Return this tensor's elements where `condition` is true, elsewhere those of `other`."""

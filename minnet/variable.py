@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.mode import enable_grad, mode
+from minnet.mode import INFERRING, enable_grad, mode
 
 if TYPE_CHECKING:
     from minnet.graph import Node
@@ -36,6 +37,8 @@ class Variable:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
         self._node = self._grad = self._counter = self._view = self._hooks = None
+        if INFERRING and mode.inference:
+            self._counter = UNTRACKED
         self._slot = 0
         self._requires_grad = False
         return self
@@ -45,17 +48,22 @@ class Variable:
         """The node that this tensor is a result of; None for a leaf."""
         if self._view is not None:
             refresh(self)
-        return self._node
+        return None if self._node is None else self._node.shown()
 
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
-        return self.grad_fn is not None or self._requires_grad
+        if self._view is not None:
+            refresh(self)
+        return self._node is not None or self._requires_grad
 
     @property
     def _base(self) -> Any:
         """The tensor whose memory this one is a view of, or None."""
         return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
 
     @property
     def output_nr(self) -> int:
@@ -65,7 +73,13 @@ class Variable:
     @property
     def _version(self) -> int:
         """How often this tensor's memory was changed in place."""
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self.counter()[0]
+
+    def is_inference(self) -> bool:
+        """Return whether this tensor, or what it is a view of, was made in `inference_mode`."""
+        return (self._counter or self.counter()) is UNTRACKED
 
     def counter(self) -> list[int]:
         """Return the version counter of this tensor's memory."""
@@ -75,11 +89,28 @@ class Variable:
 
     def bump(self) -> None:
         """Note that the array was changed in place, so that a backward that needs it can refuse."""
-        (self._counter or self.counter())[0] += 1
+        counter = self._counter or self.counter()
+        if counter is not UNTRACKED:
+            counter[0] += 1
 
     def describe(self) -> str:
         """Return the tensor's type and shape as torch's messages give them."""
         return described(self.array.shape, self.array.dtype)
+
+
+class _Untracked(list[int]):
+    """The version counter of inference tensors, which cannot be read: nothing may save them."""
+
+    def __getitem__(self, place: Any) -> Any:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+            "inference mode in computation tracked by autograd. To work around this, you can make "
+            "a clone to get a normal tensor and use it in autograd, or use `minnet.no_grad()` "
+            "instead of `minnet.inference_mode()`."
+        )
+
+
+UNTRACKED = _Untracked([0])
 
 
 class View:
@@ -93,7 +124,7 @@ class View:
     base: Variable
     path: Any  # (the path before or None, the last function, its constants): see `steps`
     # "several" by an operation with several results, "custom" by a function of the user's own,
-    # "no_grad" without a history, or "".
+    # "no_grad" and "inference_mode" without a history, or "".
     made: str
     origin: Node | Variable | None
 
@@ -109,11 +140,14 @@ class View:
 class Hooks:
     """The functions that are called before and after a leaf's gradient is added to `.grad`."""
 
-    __slots__ = ("after", "before")
+    __slots__ = ("accumulator", "after", "before", "node")
 
     def __init__(self) -> None:
-        self.before: dict[int, Any] = {}
-        self.after: dict[int, Any] = {}
+        self.before: OrderedDict[int, Any] = OrderedDict()
+        self.after: OrderedDict[int, Any] = OrderedDict()
+        # Those of the node that stands for the leaf, as a node has them, and that node.
+        self.node: Any = {}, OrderedDict(), OrderedDict()
+        self.accumulator: Any = None
 
 
 def edge(x: Variable) -> Node | Variable | None:
@@ -128,7 +162,11 @@ def refresh(x: Variable) -> None:
     view: Any = x._view
     base = view.base
     origin = base._node or (base if base._requires_grad else None)
-    if origin is view.origin or origin is None or view.made == "no_grad":
+    if origin is view.origin or origin is None:
+        return
+    if view.made in ("no_grad", "inference_mode"):
+        if mode.enabled and base._node is not None:
+            raise ambiguous(view, "its base or another view of its base has been")
         return
     with enable_grad():
         y = base
@@ -138,6 +176,18 @@ def refresh(x: Variable) -> None:
         y._node.label = "AsStridedBackward0"  # as torch, whatever the path
     renew(x, y._node, y._slot)
     view.origin = origin
+
+
+def ambiguous(view: View, modified: str) -> RuntimeError:
+    """Return the error for a change beside or through a view that was made without a history."""
+    return RuntimeError(
+        f"A view was created in {view.made.removesuffix('_mode')} mode and {modified} modified "
+        f"inplace {'with grad mode enabled' if view.made == 'no_grad' else 'in normal mode'}. "
+        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        f"your code by moving both the view and the inplace either both inside the {view.made} "
+        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    )
 
 
 def renew(x: Variable, node: Any, slot: int) -> None:
@@ -165,6 +215,7 @@ def viewed(out: Variable, source: Variable, function: Any, constants: tuple[Any,
         view.made = made or parent.made
     base = view.base
     view.origin = base._node or (base if base._requires_grad else None)
+    out._counter = None  # if it was made in inference mode
 
 
 def described(shape: tuple[int, ...], dtype: np.dtype) -> str:
@@ -188,6 +239,8 @@ def wrap(array: Any) -> Any:
     tensor = _allocate(_tensor_class)
     tensor._node = tensor._grad = tensor._counter = tensor._view = tensor._hooks = None
     tensor._requires_grad = False
+    if INFERRING and mode.inference:
+        tensor._counter = UNTRACKED
     # NumPy returns scalars where an array would have no dimension.
     tensor.array = array if type(array) is np.ndarray else kernels.as_array(array)
     return tensor
@@ -198,7 +251,7 @@ def writable(x: Any) -> None:
 
     Raises:
         RuntimeError: for a leaf that requires grad while operations are recorded, or a view of it,
-            and for memory that is expanded or read-only.
+            for memory that is expanded or read-only, and for an inference tensor, outside.
     """
     if mode.enabled:
         if x._requires_grad and x.grad_fn is None:
@@ -215,4 +268,9 @@ def writable(x: Any) -> None:
         raise RuntimeError(
             "unsupported operation: the tensor cannot be written to, since it is expanded or "
             "read-only. Please clone() the tensor before performing the operation."
+        )
+    if x.is_inference() and not mode.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make "
+            "a clone to get a normal tensor before doing inplace update."
         )

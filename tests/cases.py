@@ -10,7 +10,11 @@ import numpy as np
 import minnet
 from minnet import functional as F
 from minnet.functional import activation, loss
+from minnet.functional import normalization as N
+from minnet.functional.embedding import embedding
 from minnet.functional.mlp import mlp
+from minnet.functional.recurrent import KINDS, recurrent
+from minnet.nn import functional as nn
 from minnet.operation import DECLARED
 
 
@@ -359,12 +363,130 @@ OTHERS |= {
     for name in "normal_ uniform_ exponential_ bernoulli_ random_".split()
 }
 
+
+def seeded(f, *options):
+    """Return a function that draws the same numbers in every call."""
+    return lambda *xs: (minnet.manual_seed(0), f(*xs, *options))[1]
+
+
+rows = minnet.tensor([[0, 2], [2, 1]])
+OTHERS |= {
+    "threshold": (lambda x: activation.threshold(x, 0.1, 5.0), apart(3, 4)),
+    "prelu": (activation.prelu, apart(2, 3), positive(1)),
+    "prelu by channel": (activation.prelu, apart(2, 3, 2), positive(3)),
+    "rrelu drawn": (seeded(activation.rrelu, 0.1, 0.3, True), apart(3, 4)),
+    "softmin": (lambda x: activation.softmin(x, 0), normal(3, 4)),
+    "gumbel_softmax": (seeded(activation.gumbel_softmax, 0.7), normal(3, 4)),
+    "gumbel_softmax hard": (seeded(activation.gumbel_softmax, 0.7, True), normal(3, 4)),
+    "batch_norm": (
+        lambda x, *p: N.batch_norm(x, None, None, *p, True),
+        normal(5, 3),
+        positive(3),
+        normal(3),
+    ),
+    "batch_norm of many dims": (
+        lambda x, *p: N.batch_norm(x, None, None, *p, True),
+        normal(3, 2, 2),
+        positive(2),
+        normal(2),
+    ),
+    "batch_norm without affine": (
+        lambda x: N.batch_norm(x, None, None, None, None, True),
+        normal(5, 3),
+    ),
+    "batch_norm evaluated": (N.batch_norm, normal(2, 3), normal(3), positive(3), normal(3)),
+    "instance_norm": (lambda x, w: N.instance_norm(x, weight=w), normal(2, 3, 4), positive(3)),
+    "group_norm": (lambda x, *p: N.group_norm(x, 2, *p), normal(2, 4, 3), positive(4), normal(4)),
+    "layer_norm": (
+        lambda x, *p: N.layer_norm(x, (4,), *p),
+        normal(2, 3, 4),
+        positive(4),
+        normal(4),
+    ),
+    "layer_norm of two dims": (
+        lambda x, b: N.layer_norm(x, (3, 4), None, b),
+        normal(2, 3, 4),
+        normal(3, 4),
+    ),
+    "rms_norm": (lambda x, w: N.rms_norm(x, (4,), w), normal(3, 4), positive(4)),
+    "normalize": (N.normalize, normal(2, 3)),
+    "embedding": (lambda w: embedding(rows, w), normal(3, 2)),
+    "embedding with padding": (lambda w: embedding(rows, w, 2), normal(3, 2)),
+    "embedding by frequency": (lambda w: embedding(rows, w, scale_grad_by_freq=True), normal(3, 2)),
+    "cosine_similarity": (F.cosine_similarity, normal(2, 3), normal(2, 3)),
+    "pairwise_distance": (F.pairwise_distance, normal(2, 3), normal(3)),
+    "dropout2d": (seeded(F.dropout2d), normal(2, 3, 2, 2)),
+    "alpha_dropout": (seeded(F.alpha_dropout, 0.5, True), normal(3, 4)),
+    "feature_alpha_dropout": (seeded(F.feature_alpha_dropout, 0.5, True), normal(3, 4, 2)),
+}
+
 # Every other activation, so that a new one has its case.
 OTHERS |= {
     d.name: (d.function, 2 * apart(3, 4))
     for d in DECLARED.values()
-    if d.function.__module__ == activation.__name__ and d.where and d.name not in UNARY
+    if d.function.__module__ == activation.__name__ and d.where and d.name not in UNARY | OTHERS
 }
+
+strided = {"stride": (2, 1), "padding": (1, 0), "groups": 2}
+OTHERS |= {
+    "conv1d": (
+        lambda x, w: nn.conv1d(x, w, padding="same", dilation=2),
+        normal(2, 2, 5),
+        normal(3, 2, 2),
+    ),
+    "conv2d": (nn.conv2d, normal(2, 2, 3, 4), normal(3, 2, 2, 3), normal(3)),
+    "conv2d in steps": (
+        lambda x, w: nn.conv2d(x, w, **strided),
+        normal(2, 4, 4, 3),
+        normal(4, 2, 3, 2),
+    ),
+    "conv_transpose1d": (nn.conv_transpose1d, normal(2, 2, 3), normal(2, 3, 2), normal(3)),
+    "conv_transpose2d": (
+        lambda x, w: nn.conv_transpose2d(x, w, output_padding=(1, 0), **strided),
+        normal(2, 4, 2, 3),
+        normal(4, 2, 3, 2),
+    ),
+    "unfold": (lambda x: nn.unfold(x, (2, 3), 1, (1, 0), 2), normal(2, 2, 3, 4)),
+    "fold": (lambda x: nn.fold(x, (3, 4), (2, 3), 1, (1, 0), 2), normal(2, 6, 2)),
+    "pad": (lambda x: nn.pad(x, (1, -1, 0, 2), value=3.0), normal(2, 3)),
+    "pad reflected": (lambda x: nn.pad(x, (2, 1), "reflect"), normal(2, 3)),
+    "pad replicated": (lambda x: nn.pad(x, (2, 0), "replicate"), normal(2, 3)),
+    "pad circular": (lambda x: nn.pad(x, (1, 2), "circular"), normal(2, 3)),
+    "max_pool1d": (lambda x: nn.max_pool1d(x, 2), apart(2, 2, 5)),
+    "max_pool2d": (lambda x: nn.max_pool2d(x, 3, 2, 1, ceil_mode=True), apart(2, 2, 4, 5)),
+    "max_pool2d dilated": (lambda x: nn.max_pool2d(x, 2, 1, 1, 2), apart(2, 4, 4)),
+    "adaptive_max_pool2d": (lambda x: nn.adaptive_max_pool2d(x, (2, 3)), apart(2, 5, 4)),
+    "avg_pool1d": (lambda x: nn.avg_pool1d(x, 2, 1), normal(2, 5)),
+    "avg_pool2d": (
+        lambda x: nn.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+        normal(2, 2, 4, 5),
+    ),
+    "adaptive_avg_pool2d": (lambda x: nn.adaptive_avg_pool2d(x, (2, 5)), normal(2, 5, 4)),
+    "interpolate": (lambda x: nn.interpolate(x, scale_factor=(1.7, 0.5)), normal(2, 2, 3, 4)),
+}
+
+
+def over_time(mode, reverse=False):
+    """Return a case of a recurrent layer: all that it returns, in one tensor."""
+
+    def f(x, w, b, *state):
+        state = (*state, None)[:2]
+        outputs, *end = recurrent(x, w, b, *state, mode, reverse)
+        return minnet.cat([outputs, *(3 * h[None] for h in end)])
+
+    gates, states = KINDS[mode].gates, KINDS[mode].states
+    sizes = (3, 2, gates * 2), (gates * 2, 2), (gates * 2,), *[(2, 2)] * states
+    return f, *(normal(*size) for size in sizes)
+
+
+OTHERS |= {f"over time: {mode}": over_time(mode) for mode in KINDS}
+OTHERS |= {f"over time, reversed: {mode}": over_time(mode, True) for mode in ("GRU", "LSTM")}
+OTHERS["over time, without bias"] = (
+    lambda x, w, h: recurrent(x, w, None, h, None, "RNN_TANH", False)[0],
+    normal(3, 2, 2),
+    normal(2, 2),
+    normal(2, 2),
+)
 
 CASES = POSSIBLE | OTHERS
 

@@ -69,6 +69,7 @@ def test_the_returned_indices_belong_to_the_user(f):
 UNITS = 4
 MORE_UNITS = {"div": 16, "gelu": 64, "gelu tanh": 160, "sigmoid": 32, "mish": 64}
 MORE_UNITS |= {"layers together": 16, "layers together, without biases": 16}
+MORE_UNITS |= {name: 16 for name in CASES if name.startswith("over time")}
 WIDE = {"cast"}  # float64 in any case
 
 

@@ -47,7 +47,6 @@ class FunctionCtx:
     def __init__(self, needs_input_grad: tuple[bool, ...]):
         self.needs_input_grad = needs_input_grad
         self._to_save: tuple[Any, ...] = ()
-        self._saved: list[Saved | None] | None = None
         self._dirty: tuple[Any, ...] = ()
         self._without: tuple[Any, ...] = ()
         self._materialize = True
@@ -89,12 +88,18 @@ class FunctionCtx:
         Raises:
             RuntimeError: if one was changed in place since, or the graph has been freed.
         """
-        if self._saved is None:  # still in forward, or nothing is recorded
+        if self._node is None:  # still in forward, or nothing is recorded
             return self._to_save
         node = self._node()
         if node is None or node.values is None:
             raise RuntimeError(FREED)
-        return tuple(None if s is None else s.tensor(node) for s in self._saved)
+        return tuple(None if s is None else s.tensor(node) for s in node.values[0])
+
+
+class FunctionNode(Node):
+    """The node of a `Function`, which has the attributes of its context, and sets them."""
+
+    saved_tensors = FunctionCtx.saved_tensors
 
 
 class _Custom:
@@ -234,13 +239,7 @@ class Function:
         recorded = mode.enabled and any(needs)
         ctx = FunctionCtx(needs)
         apart = cls.setup_context is not Function.setup_context
-        sends: list[Any] = []
-        if recorded:
-            for i, x in enumerate(args):
-                if needs[i]:
-                    array = x.array
-                    slot = x._slot if x._node is not None else 0
-                    sends.append((edge(x), slot, i, array.shape, array.dtype))
+        sends = _sends(args) if recorded else []
         with no_grad():
             returned = cls.forward(*args) if apart else cls.forward(ctx, *args)
             if apart:
@@ -263,6 +262,15 @@ class Function:
         if recorded:
             _record(cls, ctx, sends, outputs, flowing, len(args))
         return tuple(outputs) if isinstance(returned, tuple) else outputs[0]
+
+
+def _sends(args: Sequence[Any]) -> list[Any]:
+    """Return where a node sends the gradients of those arguments that need one."""
+    return [
+        (edge(x), x._slot if x._node is not None else 0, i, x.array.shape, x.array.dtype)
+        for i, x in enumerate(args)
+        if isinstance(x, Variable) and x.requires_grad
+    ]
 
 
 def wrap_again(x: Any) -> Any:
@@ -339,13 +347,14 @@ def _record(
 ) -> None:  # fmt: skip
     """Make the results that gradients flow through those of a new node."""
     custom = _Custom(cls, arguments, ctx._materialize, bool(ctx._to_save))
-    node = Node(custom, f"{cls.__name__}Backward", sends, [None, None, ctx], ())
-    ctx._node = weakref.ref(node)
+    saved = [None if x is None else Saved(x, outputs, flowing) for x in ctx._to_save]
+    node = FunctionNode(custom, f"{cls.__name__}Backward", sends, [saved, None, ctx], ())
+    node.__dict__ = vars(ctx)
+    ctx._node, ctx._to_save = weakref.ref(node), ()
     if len(outputs) > 1:
         node.results = [
             (y.array.shape, y.array.dtype) if isinstance(y, Variable) else None for y in outputs
         ]
-    saved = [None if x is None else Saved(x, outputs, flowing) for x in ctx._to_save]
     for slot, y in enumerate(outputs):
         if not flowing[slot]:
             continue
@@ -353,7 +362,6 @@ def _record(
             take_history(y, node, slot)
         else:
             y._node, y._slot, y._requires_grad = node, slot, False
-    ctx._saved, ctx._to_save = saved, ()
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -378,21 +386,15 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     def once(ctx: Any, *gradients: Any) -> Any:
         with no_grad():
             found = backward(ctx, *gradients)
-        if not mode.enabled or not any(
-            isinstance(g, Variable) and g.requires_grad for g in gradients
-        ):
+        sends = _sends(gradients) if mode.enabled else []
+        if not sends:
             return found
-        sent = [
-            (edge(g), g._slot if g._node is not None else 0, i, g.array.shape, g.array.dtype)
-            for i, g in enumerate(gradients)
-            if isinstance(g, Variable) and g.requires_grad
-        ]
         results = found if isinstance(found, tuple) else (found,)
         again = []
         for g in results:
             if isinstance(g, Variable):
                 g = wrap_again(g)
-                g._node = Node(_Refusal(), "Error", sent, [None, None, None], ())
+                g._node = Node(_Refusal(), "Error", sends, [None, None, None], ())
                 g._slot = 0
             again.append(g)
         return tuple(again) if isinstance(found, tuple) else again[0]

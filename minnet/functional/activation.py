@@ -7,16 +7,33 @@ derivative of a slope is, which is computed by operations.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minnet import kernels
-from minnet.functional.arithmetic import abs, add, div, floating, only_floating
+from minnet import devices, dtypes, kernels, random
+from minnet.functional.arithmetic import (
+    abs,
+    add,
+    check_tensors,
+    div,
+    floating,
+    mul,
+    neg,
+    no_bool,
+    only_floating,
+    sub,
+)
+from minnet.functional.loss import softmax
+from minnet.functional.shape import narrow, reshape
 from minnet.kernels.constants import DENSITY, TANH_CUBIC, TANH_SLOPE, TWO_BY_SQRT_PI
 from minnet.operation import Tensor, composite, operation
+from minnet.recorder import in_place
+from minnet.size import axis
+from minnet.variable import wrap
 from minnet.vocabulary import zero
 
 
@@ -77,7 +94,7 @@ def _taking(function: Any, *names: str) -> Any:
 # Elementary functions: integers become floating point. The kernels make NumPy warn of nothing, as
 # products in derivatives do.
 
-elementary = partial(operation, inplace="minnet Tensor", quiet="value")
+elementary = partial(operation, inplace="minnet Tensor", out="cast", quiet="value")
 
 
 @elementary("ExpBackward0", lambda V, dy, result: V.mul(dy, result))
@@ -174,6 +191,7 @@ def erf(input: Tensor) -> Tensor:
     reads="result",
     where="minnet Tensor F",
     inplace="minnet Tensor",
+    out="cast",
 )
 def tanh(input: Tensor) -> Tensor:
     """Return the hyperbolic tangent.
@@ -192,6 +210,7 @@ def tanh(input: Tensor) -> Tensor:
     reads="result",
     where="minnet Tensor F",
     inplace="minnet Tensor",
+    out="cast",
 )
 def sigmoid(input: Tensor) -> Tensor:
     """Return 1 / (1 + e**-x).
@@ -526,3 +545,274 @@ def softsign(input: Tensor) -> Tensor:
         tensor([-0.5000,  0.7500])
     """
     return div(input, add(abs(input), 1))
+
+
+# Rectifiers with a threshold, or with slopes that are learned or drawn
+
+
+@operation(
+    "ThresholdBackward0",
+    lambda V, dy, input, threshold: V.ifelse(V.le(input, threshold), 0.0, dy),
+    where="minnet F",
+    inplace="minnet F",
+    out=False,
+)
+def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    """Return each element that is greater than `threshold`, and `value` for the others.
+
+    Raises:
+        NotImplementedError: for a bool tensor.
+
+    Example:
+        >>> import minnet
+        >>> minnet.threshold(minnet.tensor([0.0, 1.0, 2.0]), 1.0, -5.0)
+        tensor([-5., -5.,  2.])
+    """
+    no_bool(input.dtype, "threshold_cpu")
+    return np.where(input <= threshold, input.dtype.type(value), input)
+
+
+@operation(
+    "HardshrinkBackward0",
+    lambda V, dy, input, lambd: V.ifelse(V.le(V.abs(input), lambd), 0.0, dy),
+    where="minnet Tensor F",
+)
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return each element whose absolute value is greater than `lambd`, and 0 for the others.
+
+    Raises:
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.hardshrink(minnet.tensor([-1.0, 0.3, 2.0]))
+        tensor([-1.,  0.,  2.])
+    """
+    only_floating(input, "hardshrink_cpu")
+    return np.where(np.abs(input) <= lambd, input.dtype.type(0), input)
+
+
+@operation(
+    "SoftshrinkBackward0",
+    lambda V, dy, input, lambd: V.ifelse(V.le(V.abs(input), lambd), 0.0, dy),
+    where="F",
+)
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return each element moved by `lambd` towards 0, and 0 for those that are not as far from it.
+
+    Raises:
+        RuntimeError: if `lambd` is negative.
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.softshrink(minnet.tensor([-1.0, 0.3, 2.0]))
+        tensor([-0.5000,  0.0000,  1.5000])
+    """
+    only_floating(input, "softshrink_check")
+    if not 0 <= lambd <= np.finfo(input.dtype).max:
+        raise RuntimeError(
+            f"lambda must be in range [0, {np.finfo(input.dtype).max:g}] for input dtype "
+            f"{dtypes.of(input).tensor_type}, but found {lambd:g}"
+        )
+    moved = np.where(input > 0, input - lambd, input + lambd)
+    return np.where(np.abs(input) <= lambd, input * 0, moved)
+
+
+@composite(where="F")
+def tanhshrink(input: Tensor) -> Tensor:
+    """Return x - tanh(x).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.tanhshrink(minnet.tensor([0.0, 2.0]))
+        tensor([0.0000, 1.0360])
+    """
+    return sub(input, tanh(input))
+
+
+@operation(
+    "PreluKernelBackward0",
+    lambda V, dy, input, weight: V.ifelse(V.gt(input, 0), dy, V.mul(dy, weight)),
+    lambda V, dy, input: V.ifelse(V.gt(input, 0), 0.0, V.mul(dy, input)),
+    where="",
+    numbers=False,
+)
+def _prelu(input: Tensor, weight: Tensor) -> Tensor:
+    return np.where(input > 0, input, weight * input)
+
+
+@composite(where="minnet Tensor F")
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """Return x where x > 0, else `weight` x: a slope for all, or one for each channel.
+
+    He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers: surpassing human-level performance on
+    ImageNet classification".
+
+    Args:
+        input: (N, C, ...), or of any shape for one slope.
+        weight: (C,), (1,) or ().
+
+    Raises:
+        RuntimeError: if the slopes are not as many as the channels, or the dtypes differ.
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.prelu(minnet.tensor([-1.0, 2.0]), minnet.tensor([0.25]))
+        tensor([-0.2500,  2.0000])
+    """
+    check_tensors("prelu", input=input, weight=weight)
+    x, w = input.array, weight.array
+    if x.dtype != w.dtype:
+        names = f"Got {dtypes.of(x).tensor_type} and {dtypes.of(w).tensor_type}"
+        raise RuntimeError(f"prelu: Type promoting not supported. {names}")
+    only_floating(x, "prelu_cpu")
+    if w.ndim > 1:
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}"
+        )
+    if w.size != 1:
+        if not x.ndim:
+            raise RuntimeError("Not allow zero-dim input tensor.")
+        channels = x.shape[1] if x.ndim > 1 else 1
+        if channels != w.size:
+            raise RuntimeError(
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{w.size} and channel size = {channels}."
+            )
+    shape = (-1, *(1,) * (x.ndim - 2)) if w.size != 1 else (1,) * min(x.ndim, 1)
+    return _prelu(input, weight if len(shape) == w.ndim else reshape(weight, shape))
+
+
+@composite(where="minnet F", inplace="minnet F")
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+    *,
+    generator: Any = None,
+) -> Tensor:
+    """Return x where x > 0, else x times a slope: drawn from U(lower, upper), or their mean.
+
+    Xu, Wang, Chen, Li (2015), "Empirical evaluation of rectified activations in convolution
+    network".
+
+    Args:
+        training: whether a slope is drawn for each element.
+        generator: of the slopes; by default the default generator.
+
+    Raises:
+        RuntimeError: if `lower` is greater than `upper`.
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.rrelu(minnet.tensor([-1.0, 2.0]), 0.1, 0.3)
+        tensor([-0.2000,  2.0000])
+    """
+    check_tensors("rrelu", input=input)
+    if not lower <= upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+    only_floating(input.array, "rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    bent = kernels.moved(input.array, devices.CPU) <= 0
+    factor = np.ones(bent.shape, input.array.dtype)
+    slopes = np.empty(np.count_nonzero(bent))  # drawn one after the other, as by torch
+    random.resolve(generator).uniform(slopes)
+    low, high = (float(factor.dtype.type(bound)) for bound in (lower, upper))
+    factor[bent] = slopes * (high - low) + low
+    out = mul(input, wrap(kernels.moved(factor, kernels.device_of(input.array))))
+    return in_place(input, out) if inplace else out
+
+
+@composite(where="F")
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """Return a sigmoid(b), where a and b are the two halves of a dim.
+
+    Dauphin, Fan, Auli, Grangier (2017), "Language modeling with gated convolutional networks".
+
+    Raises:
+        RuntimeError: if the dim cannot be halved.
+        NotImplementedError: if `input` is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.glu(minnet.tensor([1.0, 2.0, 0.0, 0.0]))
+        tensor([0.5000, 1.0000])
+    """
+    check_tensors("glu", input=input)
+    shape = input.array.shape
+    if not shape:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    size = shape[axis(dim, len(shape))]
+    if size % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim % len(shape)} is size {size}"
+        )
+    only_floating(input.array, "glu_cpu")
+    a, b = (narrow(input, dim, start, size // 2) for start in (0, size // 2))
+    return mul(a, sigmoid(b))
+
+
+# What softmax makes
+
+
+@composite(where="F")
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """Return softmax(-x) along a dim.
+
+    Raises:
+        IndexError: if the dim is out of range.
+        NotImplementedError: if the dtype is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.softmin(minnet.tensor([0.0, 100.0]), dim=0)
+        tensor([1.0000e+00, 3.7835e-44])
+    """
+    return softmax(neg(input), dim, dtype=dtype)
+
+
+@composite(where="F")
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """Return a sample from softmax(logits) along a dim, made smooth: softmax((logits + g) / tau).
+
+    Jang, Gu, Poole (2017), "Categorical reparameterization with Gumbel-softmax". g is drawn from
+    the Gumbel distribution, by the default generator.
+
+    Args:
+        logits: floating point.
+        tau: the smaller, the nearer is the sample to a 1 among zeros.
+        hard: return that 1 among zeros, with the gradients of the smooth sample.
+        eps: has no effect.
+
+    Raises:
+        RuntimeError: if the dtype is not floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.functional.gumbel_softmax(minnet.zeros(2, 3), hard=True).sum(1)
+        tensor([1., 1.])
+    """
+    check_tensors("gumbel_softmax", logits=logits)
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    draws = np.empty_like(logits.array, order="C")
+    if draws.dtype.kind != "f":
+        raise RuntimeError(
+            "Exponential distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {dtypes.of(draws).tensor_type}"
+        )
+    random.default_generator().exponential(draws)
+    soft = softmax(div(sub(logits, log(wrap(draws))), tau), dim)
+    if not hard or not draws.ndim:
+        return soft
+    chosen = kernels.zeros(draws.shape, draws)
+    np.put_along_axis(chosen, np.argmax(soft.array, dim, keepdims=True), 1, dim)
+    return add(soft, wrap(chosen - soft.array))

@@ -255,7 +255,7 @@ def _rounding(name: str, x: Any, y: Any) -> np.dtype:
     return dtype
 
 
-@composite(operators="__floordiv__ __rfloordiv__ __ifloordiv__", inplace=True)
+@composite(operators="__floordiv__ __rfloordiv__ __ifloordiv__", inplace=True, out="cast")
 def floor_divide(input: Tensor, other: Tensor | Number) -> Tensor:
     """Return `floor(input / other)`.
 
@@ -365,7 +365,9 @@ def sign(input: Tensor) -> Tensor:
 # Powers and roots
 
 
-@operation("SqrtBackward0", lambda V, dy, result: V.div(dy, V.mul(result, 2)), inplace=True)
+@operation(
+    "SqrtBackward0", lambda V, dy, result: V.div(dy, V.mul(result, 2)), inplace=True, out="cast"
+)
 def sqrt(input: Tensor) -> Tensor:
     """Return the square root.
 
@@ -381,7 +383,7 @@ def _rsqrt_slope(V: Any, dy: Any, result: Any) -> Any:
     return V.mul(V.mul(dy, V.mul(V.mul(result, result), result)), -0.5)
 
 
-@operation("RsqrtBackward0", _rsqrt_slope, inplace=True)
+@operation("RsqrtBackward0", _rsqrt_slope, inplace=True, out="cast")
 def rsqrt(input: Tensor) -> Tensor:
     """Return 1 / sqrt(input).
 
@@ -397,6 +399,7 @@ def rsqrt(input: Tensor) -> Tensor:
     "ReciprocalBackward0",
     lambda V, dy, result: V.mul(V.neg(dy), V.mul(result, result)),
     inplace=True,
+    out="cast",
 )
 def reciprocal(input: Tensor) -> Tensor:
     """Return 1 / input.
@@ -470,7 +473,7 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     return apply(_power, input, exponent)
 
 
-@composite(inplace=True, out=True)
+@composite(inplace=True, out="cast")
 def square(input: Tensor) -> Tensor:
     """Return `input * input`.
 
@@ -501,7 +504,7 @@ def _to_the_winner(lost: str) -> Any:
     )
 
 
-@operation("MaximumBackward0", *_to_the_winner("lt"), numbers=False)
+@operation("MaximumBackward0", *_to_the_winner("lt"), numbers=False, out="cast")
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """Return the larger of two tensors' elements. Equal elements share the gradient.
 
@@ -513,7 +516,7 @@ def maximum(input: Tensor, other: Tensor) -> Tensor:
     return apply(np.maximum, *promoted(input, other))
 
 
-@operation("MinimumBackward0", *_to_the_winner("gt"), numbers=False)
+@operation("MinimumBackward0", *_to_the_winner("gt"), numbers=False, out="cast")
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """Return the smaller of two tensors' elements. Equal elements share the gradient.
 
@@ -550,7 +553,8 @@ def _above(V: Any, dy: Any, input: Any, min: Any, max: Any) -> Any:
     _above,
     optional="min max",
     aliases="clip",
-    inplace=True,
+    inplace="Tensor minnet",
+    out="exact",
 )
 def clamp(
     input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
@@ -783,8 +787,8 @@ def bitwise_not(input: Tensor) -> Tensor:
     return np.invert(input)
 
 
-@operation("", tensors=2, inplace=True)
-def logical_and(input: Tensor, other: Tensor | Number) -> Tensor:
+@operation("", tensors=2, numbers=False, inplace=True, out="cast")
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Return where both are nonzero.
 
     Example:
@@ -795,8 +799,8 @@ def logical_and(input: Tensor, other: Tensor | Number) -> Tensor:
     return apply(np.logical_and, input, other)
 
 
-@operation("", tensors=2, inplace=True)
-def logical_or(input: Tensor, other: Tensor | Number) -> Tensor:
+@operation("", tensors=2, numbers=False, inplace=True, out="cast")
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """Return where either is nonzero.
 
     Example:
@@ -807,8 +811,8 @@ def logical_or(input: Tensor, other: Tensor | Number) -> Tensor:
     return apply(np.logical_or, input, other)
 
 
-@operation("", tensors=2, inplace=True)
-def logical_xor(input: Tensor, other: Tensor | Number) -> Tensor:
+@operation("", tensors=2, numbers=False, inplace=True, out="cast")
+def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Return where one of the two is nonzero.
 
     Example:
@@ -819,7 +823,7 @@ def logical_xor(input: Tensor, other: Tensor | Number) -> Tensor:
     return apply(np.logical_xor, input, other)
 
 
-@operation("", inplace=True)
+@operation("", inplace=True, out="cast")
 def logical_not(input: Tensor) -> Tensor:
     """Return where the input is zero.
 
@@ -949,16 +953,25 @@ def ceil(input: Tensor) -> Tensor:
     return _rounded(np.ceil, input)
 
 
-@operation("RoundBackward0", zero, inplace=True)
-def round(input: Tensor) -> Tensor:
-    """Return the nearest integer, halves to even. Its derivative is 0.
+@operation("RoundBackward0", zero, inplace="Tensor minnet", named="decimals")
+def round(input: Tensor, decimals: int = 0) -> Tensor:
+    """Return the nearest integer, or multiple of 10**-decimals, halves to even. Its slope is 0.
+
+    Raises:
+        NotImplementedError: for a bool tensor, or `decimals` for one that is not floating point.
 
     Example:
         >>> import minnet
         >>> minnet.round(minnet.tensor([1.7, -1.7]))
         tensor([ 2., -2.])
+        >>> minnet.round(minnet.tensor([17.26]), decimals=1)
+        tensor([17.3000])
     """
-    return _rounded(np.round, input)
+    if decimals == 0:
+        return _rounded(np.round, input)
+    only_floating(input, "round")
+    scale = float(np.power(10.0, decimals if decimals > 0 else -decimals))
+    return np.round(input * scale) / scale if decimals > 0 else np.round(input / scale) * scale
 
 
 @operation("TruncBackward0", zero, aliases="fix", inplace=True)

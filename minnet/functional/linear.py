@@ -280,7 +280,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return _product(a.reshape(1, -1), b.reshape(-1, 1)).reshape(())
 
 
-@composite(out=True)
+@composite(out="cast")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Return the outer product of two vectors, (M,) and (N,): (M, N).
 

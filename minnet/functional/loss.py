@@ -12,8 +12,16 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
-from minnet.functional.arithmetic import check_tensors, floating, only_floating, promoted, sub
-from minnet.functional.reduce import axes_of, shape_over
+from minnet.functional.arithmetic import (
+    check_tensors,
+    div,
+    floating,
+    mul,
+    only_floating,
+    promoted,
+    sub,
+)
+from minnet.functional.reduce import axes_of, shape_over, sum
 from minnet.functional.shape import cast, reshape
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import apply
@@ -134,7 +142,7 @@ def _along(function: Any, input: Any, dim: Any, dtype: Any) -> Any:
     return function(input, axis(dim, ndim))
 
 
-@composite(where="minnet F Tensor")
+@composite(where="minnet F Tensor", out=True)
 def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return exp(x) / sum(exp(x)) along a dim: positive numbers that sum to 1.
 
@@ -151,7 +159,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     return _along(_softmax, input, dim, dtype)
 
 
-@composite(where="minnet F Tensor")
+@composite(where="minnet F Tensor", out=True)
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return x - log(sum(exp(x))) along a dim, without overflow or loss of small probabilities.
 
@@ -175,7 +183,7 @@ def _spread_softmax(V: Any, dy: Any, input: Any, dim: Any) -> Any:
     return V.mul(dy, V._softmax(input, axes))
 
 
-@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over)
+@operation("LogsumexpBackward0", _spread_softmax, shape=shape_over, out="cast")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over one or several dims, without overflow. Integers become floats.
 
@@ -683,6 +691,16 @@ def _checked_pair(
     return reduction
 
 
+def _weighted(losses: Any, weight: Any, input: Any, reduction: str) -> Any:
+    """Return losses times weights, or their sum, or that divided by the sum of the weights."""
+    if weight.array.shape != input.array.shape:
+        raise ValueError("Weights and input must have the same size.")
+    losses = mul(losses, weight)
+    if reduction == "none":
+        return losses
+    return sum(losses) if reduction == "sum" else div(sum(losses), sum(weight))
+
+
 @composite(where="F")
 def mse_loss(
     input: Tensor,
@@ -690,14 +708,16 @@ def mse_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """Return the squared difference (input - target)², its mean by default.
+    """Return the squared difference (input - target)², its mean by default, that with weights.
 
     Warns:
         UserWarning: if the shapes differ.
 
     Raises:
         RuntimeError: if the shapes do not broadcast.
+        ValueError: if the weights have not the input's shape.
 
     Example:
         >>> import minnet
@@ -705,6 +725,8 @@ def mse_loss(
         tensor(2.)
     """
     reduction = _checked_pair("mse_loss", input, target, reduction, size_average, reduce)
+    if weight is not None:
+        return _weighted(pair_loss(input, target, "Mse", "none"), weight, input, reduction)
     x, y = input.array, target.array
     if reduction == "none" or x.shape != y.shape or x.dtype is not y.dtype:
         return pair_loss(input, target, "Mse", reduction)
@@ -719,14 +741,16 @@ def l1_loss(
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """Return the absolute difference |input - target|, its mean by default.
+    """Return the absolute difference |input - target|, its mean by default, that with weights.
 
     Warns:
         UserWarning: if the shapes differ.
 
     Raises:
         RuntimeError: if the shapes do not broadcast.
+        ValueError: if the weights have not the input's shape.
 
     Example:
         >>> import minnet
@@ -734,6 +758,8 @@ def l1_loss(
         tensor(1.)
     """
     reduction = _checked_pair("l1_loss", input, target, reduction, size_average, reduce)
+    if weight is not None:
+        return _weighted(pair_loss(input, target, "L1", "none"), weight, input, reduction)
     return pair_loss(input, target, "L1", reduction)
 
 
@@ -770,17 +796,23 @@ def smooth_l1_loss(
 
 @composite(where="F")
 def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Return d² / 2 where d = |input - target| is at most delta, else delta (d - delta / 2).
 
-    Huber, "Robust estimation of a location parameter" (1964).
+    Huber, "Robust estimation of a location parameter" (1964). The mean of what is weighted is, as
+    torch's, over the number of elements.
 
     Warns:
         UserWarning: if the shapes differ.
 
     Raises:
         RuntimeError: if delta is not positive, or the shapes do not broadcast.
+        ValueError: if the weights have not the input's shape.
 
     Example:
         >>> import minnet
@@ -793,6 +825,10 @@ def huber_loss(
         raise RuntimeError(
             f"huber_loss does not support non-positive values for delta. Got: {delta}"
         )
+    if weight is not None:
+        losses = pair_loss(input, target, "Huber", "none", float(delta))
+        found = _weighted(losses, weight, input, "none" if reduction == "none" else "sum")
+        return div(found, losses.array.size) if reduction == "mean" else found
     return pair_loss(input, target, "Huber", reduction, float(delta))
 
 

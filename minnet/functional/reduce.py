@@ -98,6 +98,7 @@ def _converted(array: np.ndarray, dtype: Any) -> np.ndarray:
     lambda dim: "SumBackward0" if dim is None else "SumBackward1",
     lambda V, dy, dim, keepdim, shapes: V.spread(dy, dim, keepdim, shapes[0]),
     named="dtype",
+    out="cast",
     quiet=True,
     shape=shape_over,
 )
@@ -128,6 +129,7 @@ def _mean_slope(V: Any, dy: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
     lambda dim: "MeanBackward0" if dim is None else "MeanBackward1",
     _mean_slope,
     named="dtype",
+    out="cast",
     quiet=True,
     shape=shape_over,
 )
@@ -199,7 +201,7 @@ def _variance_slope(
     return V.mul(dy, V.mul(centred, 2 / free if free else math.inf))
 
 
-@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over)
+@operation("VarBackward0", _variance_slope, named="correction", shape=shape_over, out="cast")
 def var(
     input: Tensor,
     dim: Any = None,
@@ -242,7 +244,7 @@ def _deviation_slope(
     return V.mul(slope, V.sub(input, V.mean(input, dim, True)))
 
 
-@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over)
+@operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over, out="cast")
 def std(
     input: Tensor,
     dim: Any = None,
@@ -579,20 +581,23 @@ def _of_the_others(V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, shapes:
 @operation(
     lambda dim: "ProdBackward0" if dim is None else "ProdBackward1",
     _of_the_others,
+    named="dtype",
+    out="cast",
     shape=shape_over,
 )
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the product of all elements, or over one dim.
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """Return the product of all elements, or over one dim. That of integers and bools is int64.
 
     Example:
         >>> import minnet
         >>> minnet.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
         tensor([ 2., 12.])
     """
-    dtype = np.int64 if input.dtype.kind != "f" else input.dtype
+    input = _converted(input, dtype)
+    kind = np.int64 if input.dtype.kind != "f" and dtype is None else input.dtype
     rows = kernels.contiguous(input)  # or NumPy would multiply in the order of the memory
     axes = axes_of(dim, input.ndim)
-    return kernels.contiguous(np.prod(rows, axes, dtype=dtype, keepdims=keepdim))
+    return kernels.contiguous(np.prod(rows, axes, dtype=kind, keepdims=keepdim))
 
 
 def _running(input: np.ndarray, dim: int) -> np.ndarray:
@@ -601,16 +606,16 @@ def _running(input: np.ndarray, dim: int) -> np.ndarray:
     return kernels.contiguous(total.astype(input.dtype) if dtype is np.float64 else total)
 
 
-@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim))
-def cumsum(input: Tensor, dim: int) -> Tensor:
-    """Return the running sums along a dim.
+@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim), named="dtype", out="cast")
+def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """Return the running sums along a dim. Those of integers and bools are int64.
 
     Example:
         >>> import minnet
         >>> minnet.cumsum(minnet.tensor([1, 2, 3]), 0)
         tensor([1, 3, 6])
     """
-    return _running(input, axis(dim, input.ndim))
+    return _converted(_running(_converted(input, dtype), axis(dim, input.ndim)), dtype)
 
 
 @operation("CumsumBackward0", lambda V, dy, dim: V.cumsum(dy, dim), where="")

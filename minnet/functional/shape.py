@@ -503,6 +503,7 @@ def _shape_of_cat(shapes: Any, dim: int) -> tuple[int, ...]:
     joint=_cat_back,
     variadic=True,
     shape=_shape_of_cat,
+    out="cast",
     where="minnet",
     aliases="concat concatenate",
     quiet=True,
@@ -559,6 +560,7 @@ def _shape_of_stack(shapes: Any, dim: int) -> tuple[int, ...]:
     where="minnet",
     quiet=True,
     shape=_shape_of_stack,
+    out="cast",
 )
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dim.
@@ -651,6 +653,18 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
                 f"split_sizes={list(sizes)}"
             )
     return sections_of(tensor, sizes, dim)
+
+
+@composite
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Cut a tensor along a dim into views of several given sizes; see `split`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.split_with_sizes(minnet.arange(5), [2, 3])
+        (tensor([0, 1]), tensor([2, 3, 4]))
+    """
+    return split(input, ints((split_sizes,)), dim)
 
 
 @composite
@@ -1022,7 +1036,7 @@ def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
     lambda value: f"FillBackward{3 if kernels.is_array(value) else 2}",
     zero,
     lambda V, dy: dy,
-    where="Tensor",
+    where="minnet Tensor",
     quiet=True,
 )
 def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
@@ -1051,7 +1065,7 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     return input
 
 
-@operation("ZeroBackward0", zero, where="Tensor", quiet=True)
+@operation("ZeroBackward0", zero, where="minnet Tensor", quiet=True)
 def zero_(input: Tensor) -> Tensor:
     """Set all elements to 0, and return the tensor.
 
@@ -1079,7 +1093,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """Return a copy with `value` where `mask` is true.
 
     Raises:
-        RuntimeError: if `mask` is not a bool tensor.
+        RuntimeError: if `mask` is not a bool tensor, or `value` has dims.
 
     Example:
         >>> import minnet
@@ -1090,6 +1104,11 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     if mask.dtype != bool:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.of(mask)}"
+        )
+    if np.ndim(value):
+        raise RuntimeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{np.ndim(value)} dimension(s)."
         )
     return ifelse.operation.value(mask, value, input).astype(input.dtype, copy=False)
 
@@ -1160,8 +1179,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return a copy with the elements at the given indices of a dim.
 
     Raises:
-        IndexError: if the dim or an index is out of range.
-        RuntimeError: if `input` has no dims and there is not one index.
+        IndexError: if the dim or an index is out of range, or `index` has several dims.
+        RuntimeError: if the indices are no int32 or int64, or `input` has no dims and there is not
+            one index.
 
     Example:
         >>> import minnet
@@ -1170,6 +1190,10 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                 [5, 3]])
     """
     d, at = axis(dim, input.array.ndim), index.array
+    if at.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    if at.dtype not in (np.int32, np.int64):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     if (at < 0).any():
         raise IndexError("index out of range in self: index_select takes no index below 0")
     if input.array.ndim == 0:
@@ -1178,7 +1202,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                 f"index_select(): Index to scalar can have only 1 value, got {at.size} value(s)"
             )
         return reshape(reshape(input, 1)[index], ())
-    return input[(*_before(d), index)]
+    return input[(*_before(d), reshape(index, -1))]
 
 
 @composite(out=True)
@@ -1200,17 +1224,27 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return expand(input, shape)[expand(mask, shape)]
 
 
-@operation("", dynamic=True, quiet=True)
-def nonzero(input: Tensor) -> Tensor:
-    """Return the indices of the nonzero elements, a row for each.
+@_internal("", dynamic=True)
+def places(input: Tensor) -> Tensor:
+    """Return the indices of the nonzero elements, a row for each."""
+    return np.argwhere(input)
+
+
+@composite(out=True)
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """Return the indices of the nonzero elements, a row for each; or a tensor for each dim.
 
     Example:
         >>> import minnet
         >>> minnet.nonzero(minnet.tensor([0, 3, 4]))
         tensor([[1],
                 [2]])
+        >>> minnet.nonzero(minnet.tensor([0, 3, 4]), as_tuple=True)
+        (tensor([1, 2]),)
     """
-    return np.argwhere(input)
+    if not as_tuple:
+        return places(input)
+    return unbind(places(input if input.array.ndim else reshape(input, 1)), 1)
 
 
 # Sizes and matrices
@@ -1241,6 +1275,42 @@ def numel(input: Tensor) -> int:
     return input.array.size
 
 
+@composite(where="minnet")
+def is_floating_point(input: Tensor) -> bool:
+    """Return whether the dtype is floating point.
+
+    Example:
+        >>> import minnet
+        >>> minnet.is_floating_point(minnet.arange(3))
+        False
+    """
+    return input.is_floating_point()
+
+
+@composite(where="minnet")
+def is_inference(input: Tensor) -> bool:
+    """Return whether a tensor was made in `inference_mode`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.is_inference(minnet.ones(1))
+        False
+    """
+    return input.is_inference()
+
+
+@composite(where="minnet")
+def detach(input: Tensor) -> Tensor:
+    """Return a tensor that shares memory but has no history.
+
+    Example:
+        >>> import minnet
+        >>> minnet.detach(minnet.ones(1, requires_grad=True))
+        tensor([1.])
+    """
+    return input.detach()
+
+
 def _matrix(name: str, array: np.ndarray) -> None:
     if array.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
@@ -1257,7 +1327,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
                 [1., 1.]])
     """
     _matrix("tril", input)
-    return kernels.contiguous(np.tril(input, diagonal))
+    return kernels.contiguous(np.tril(input, integer(diagonal)))
 
 
 @operation("TriuBackward0", lambda V, dy, diagonal: V.triu(dy, diagonal), inplace=True, quiet=True)
@@ -1271,7 +1341,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
                 [0., 0.]])
     """
     _matrix("triu", input)
-    return kernels.contiguous(np.triu(input, diagonal))
+    return kernels.contiguous(np.triu(input, integer(diagonal)))
 
 
 def _shape_of_diag(shapes: Any, diagonal: int) -> tuple[int, ...]:
@@ -1298,7 +1368,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
-    return np.diag(input, diagonal).copy()
+    return np.diag(input, integer(diagonal)).copy()
 
 
 @_internal("DiagBackward0", lambda V, dy, diagonal: V.diag(dy, diagonal))

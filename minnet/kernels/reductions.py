@@ -119,3 +119,20 @@ def logsumexp(x: Any, axes: Axes = None, keepdims: bool = False) -> Any:
     out = np.empty_like(rows, shape=len(rows))
     of(x).reduce_rows("logsumexp", rows, out)
     return out.reshape(shape)
+
+
+def standardize(x: Any, axes: Sequence[int], eps: float) -> tuple[Any, ...]:
+    """Return x with mean 0 and variance 1 over some axes, what it was scaled by, and both.
+
+    The axes are in rising order; those that are left lie side by side.
+    """
+    middle = mean(x, axes, True)
+    x = x - middle
+    variance = mean(x * x, axes, True)
+    scale = 1 / np.sqrt(variance + eps)
+    return x * scale, scale, middle, variance
+
+
+def standardize_backward(dy: Any, y: Any, scale: Any, axes: Sequence[int]) -> Any:
+    """Return the gradient of `standardize` for x, where y and `scale` are what it returned."""
+    return ((dy - mean(dy, axes, True)) - y * mean(dy * y, axes, True)) * scale

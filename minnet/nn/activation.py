@@ -4,10 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
+from minnet.creation import empty
 from minnet.nn import functional as F
+from minnet.nn.init import constant_
 from minnet.nn.module import Module
+from minnet.nn.parameter import Parameter
 
-__all__: list[str] = []  # filled by the layers below
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softmax2d",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+]  # fmt: skip
 
 
 class _Activation(Module):
@@ -21,8 +53,6 @@ class _Activation(Module):
 
     def __init_subclass__(cls, function: str = "", **options: Any):
         super().__init_subclass__(**options)
-        if cls.__module__ == __name__ and not cls.__name__.startswith("_"):
-            __all__.append(cls.__name__)
         if not function:
             return
         code = cls.__init__.__code__
@@ -314,3 +344,178 @@ class LogSoftmax(_Activation, function="log_softmax"):
     def __init__(self, dim: int | None = None):
         super().__init__()
         self.dim = dim
+
+
+class Softmin(_Activation, function="softmin"):
+    """exp(−x) / Σ exp(−x) along `dim`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Softmin(dim=0)(minnet.tensor([0.0, 0.0]))
+        tensor([0.5000, 0.5000])
+    """
+
+    def __init__(self, dim: int | None = None):
+        super().__init__()
+        self.dim = dim
+
+
+class Softmax2d(_Activation):
+    """Softmax over the channels of each pixel.
+
+    Shape:
+        input and output (N, C, H, W) or (C, H, W).
+
+    Raises:
+        ValueError: if the input has other dims.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Softmax2d()(minnet.zeros(1, 2, 1, 1)).flatten()
+        tensor([0.5000, 0.5000])
+    """
+
+    _names = ()
+
+    def forward(self, input: Any) -> Any:
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return F.softmax(input, -3)
+
+
+class Threshold(_InPlace, function="threshold"):
+    """x where x > `threshold`, else `value`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Threshold(1.0, -5.0)(minnet.tensor([0.0, 2.0]))
+        tensor([-5.,  2.])
+    """
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False):
+        super().__init__(inplace)
+        self.threshold = threshold
+        self.value = value
+
+
+class Hardshrink(_Activation, function="hardshrink"):
+    """x where |x| > `lambd`, else 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Hardshrink()(minnet.tensor([-1.0, 0.3, 2.0]))
+        tensor([-1.,  0.,  2.])
+    """
+
+    def __init__(self, lambd: float = 0.5):
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        return f"{self.lambd}"
+
+
+class Softshrink(_Activation, function="softshrink"):
+    """x moved by `lambd` towards 0, and 0 where |x| ≤ `lambd`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Softshrink()(minnet.tensor([-1.0, 0.3, 2.0]))
+        tensor([-0.5000,  0.0000,  1.5000])
+    """
+
+    def __init__(self, lambd: float = 0.5):
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        return f"{self.lambd}"
+
+
+class Tanhshrink(_Activation, function="tanhshrink"):
+    """x − tanh(x).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.Tanhshrink()(minnet.tensor([0.0, 2.0]))
+        tensor([0.0000, 1.0360])
+    """
+
+
+class GLU(_Activation, function="glu"):
+    """a · sigmoid(b), where a and b are the two halves of `dim`.
+
+    Dauphin, Fan, Auli, Grangier (2017), "Language modeling with gated convolutional networks".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.GLU()(minnet.tensor([1.0, 2.0, 0.0, 0.0]))
+        tensor([0.5000, 1.0000])
+    """
+
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
+
+
+class RReLU(_InPlace):
+    """x where x > 0, else x times a slope: from U(`lower`, `upper`), or in evaluation their mean.
+
+    Xu, Wang, Chen, Li (2015), "Empirical evaluation of rectified activations in convolution
+    network".
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.RReLU(0.1, 0.3).eval()(minnet.tensor([-1.0, 2.0]))
+        tensor([-0.2000,  2.0000])
+    """
+
+    _names = "lower", "upper"
+
+    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False):
+        super().__init__(inplace)
+        self.lower = lower
+        self.upper = upper
+
+    def forward(self, input: Any) -> Any:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+
+class PReLU(_Activation):
+    """x where x > 0, else x times a slope that is learned: one for all, or one for each channel.
+
+    He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers: surpassing human-level performance on
+    ImageNet classification".
+
+    Args:
+        num_parameters: 1, or the number of channels.
+        init: what the slopes start as.
+        device: where they live.
+        dtype: their floating point dtype.
+
+    Shape:
+        input and output (N, C, …); `weight` (num_parameters,).
+
+    Example:
+        >>> import minnet
+        >>> minnet.nn.PReLU()(minnet.tensor([-1.0, 2.0])).tolist()
+        [-0.25, 2.0]
+    """
+
+    _names = ("num_parameters",)
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ):
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the slopes to what they start as."""
+        constant_(self.weight, self.init)
+
+    def forward(self, input: Any) -> Any:
+        return F.prelu(input, self.weight)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,54 +21,6 @@ class Hook(NamedTuple):
     function: Callable[..., Any]
     with_kwargs: bool = False
     always_call: bool = False
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook off, as does the end of a `with`.
-
-    Example:
-        >>> from minnet import nn
-        >>> layer = nn.ReLU()
-        >>> handle = layer.register_forward_hook(lambda module, args, output: print("called"))
-        >>> handle.remove()
-    """
-
-    next_id = 0
-
-    def __init__(self, hooks: OrderedDict[int, Any]):
-        # Weak, so that a handle that is kept does not keep the module.
-        self._hooks = weakref.ref(hooks)
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
-
-    def remove(self) -> None:
-        """Take the hook off. Doing it again, or after the module has gone, does nothing."""
-        hooks = self._hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.remove()
-
-    def __getstate__(self) -> Any:
-        return self._hooks(), self.id
-
-    def __setstate__(self, state: Any) -> None:
-        hooks, self.id = state
-        self._hooks = weakref.ref(OrderedDict() if hooks is None else hooks)
-        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
-
-
-def register(hooks: OrderedDict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
-    """Add a hook behind the others, or before them."""
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
 
 
 Gradients = tuple[Tensor | None, ...]

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from minnet import dtypes
 from minnet.devices import device as Device
+from minnet.graph import RemovableHandle, register
 from minnet.mode import no_grad
-from minnet.nn.hooks import Hook, RemovableHandle, call_with_hooks, register
+from minnet.nn.hooks import Hook, call_with_hooks
 from minnet.nn.members import REGISTRIES, Members
 from minnet.nn.parameter import Parameter
 from minnet.nn.state import IncompatibleKeys, load, own_state

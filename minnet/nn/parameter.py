@@ -44,7 +44,7 @@ class Parameter(Tensor):
         self = super().__new__(cls)
         self.array = data.array
         self._counter = data.counter()
-        self._requires_grad = bool(requires_grad)
+        self.requires_grad_(requires_grad)
         hand_on(data, self)
         return self
 

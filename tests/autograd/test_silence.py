@@ -192,7 +192,7 @@ def test_out_is_refused_before_anything_changes():
         minnet.add(minnet.ones(2), minnet.ones(2), out=out)
     assert out.shape == (0,)
     values, indices = minnet.empty(0), minnet.empty(0, dtype=minnet.bool)
-    with pytest.raises(RuntimeError, match="can't be cast"):
+    with pytest.raises(RuntimeError, match="Expected out tensor"):
         minnet.max(minnet.ones(2, 2), 1, out=(values, indices))
     assert values.shape == (0,)
     with pytest.raises(RuntimeError, match=r"has shape \[3\]"):

@@ -83,6 +83,42 @@ Hardtanh(min_val=-2, max_val=2, inplace=True)
 >>> nn.LogSigmoid()
 LogSigmoid()
 
+>>> nn.PReLU(3)
+PReLU(num_parameters=3)
+
+>>> nn.PReLU(2, 0.5).state_dict()["weight"]
+tensor([0.5000, 0.5000])
+
+>>> nn.PReLU(2)(torch.zeros(4, 3))
+RuntimeError: Mismatch of parameter numbers and input channel size. Found parameter numbers = 2 and channel size = 3.
+
+>>> nn.RReLU(0.25, 0.5, inplace=True)
+RReLU(lower=0.25, upper=0.5, inplace=True)
+
+>>> nn.RReLU(0.5, 0.25)(torch.zeros(1))
+RuntimeError: Lower bound should be less than or equal to the upper bound
+
+>>> nn.Threshold(1, 2)
+Threshold(threshold=1, value=2)
+
+>>> nn.Softshrink(0.25), nn.Hardshrink(2)
+(Softshrink(0.25), Hardshrink(2))
+
+>>> nn.Softmax2d()(torch.zeros(2, 2))
+ValueError: Softmax2d: expected input to be 3D or 4D, got 2D instead
+
+>>> nn.GLU()(torch.zeros(3))
+RuntimeError: Halving dimension must be even, but dimension 0 is size 3
+
+>>> nn.functional.threshold(torch.tensor([1, 2, 3]), 2, 9.7)
+tensor([9, 9, 3])
+
+>>> x = torch.tensor([[-1.0, 4.0], [-2.0, -3.0]])
+>>> layer = nn.PReLU(2)
+>>> layer(x).sum().backward()
+>>> layer.weight.grad
+tensor([-3., -3.])
+
 >>> x = torch.tensor([-1.0, 0.0, 2.0])
 >>> y = nn.ReLU(inplace=True)(x)
 >>> (y is x, x.tolist())
@@ -97,7 +133,7 @@ IndexError: Dimension out of range (expected to be in range of [-2, 1], but got 
 >>> y.sum().backward()
 >>> (y, x.grad)
 (tensor([0., 0., 2.], grad_fn=<ReluBackward0>), tensor([0., 0., 1.]))
-"""
+"""  # noqa: E501
 
 LAYERS: dict[str, Any] = {
     "ReLU": lambda nn: nn.ReLU(),
@@ -115,6 +151,12 @@ LAYERS: dict[str, Any] = {
     "Hardtanh": lambda nn: nn.Hardtanh(-0.5, 2.0),
     "Softmax": lambda nn: nn.Softmax(dim=-1),
     "LogSoftmax": lambda nn: nn.LogSoftmax(dim=1),
+    "Softmin": lambda nn: nn.Softmin(dim=1),
+    "Threshold": lambda nn: nn.Threshold(-0.25, 3.0),
+    "Hardshrink": lambda nn: nn.Hardshrink(0.5),
+    "Softshrink": lambda nn: nn.Softshrink(0.25),
+    "Tanhshrink": lambda nn: nn.Tanhshrink(),
+    "RReLU evaluated": lambda nn: nn.RReLU(0.1, 0.3).eval(),
 }
 # torch's values at -3, -0.5, 0, 0.5, 8 and, along the one dimension, its softmax.
 X = [[-3.0, -0.5, 0.0, 0.5, 8.0]]
@@ -179,6 +221,30 @@ KNOWN = {
         [-11.00111, -8.501108, -8.001108, -7.501108, -0.001108103],
         [0.9997498, 1.996951, 2.994974, 3.991713, -9.983388],
     ),
+    "Softmin": (
+        [0.8605214, 0.0706359, 0.04284284, 0.02598549, 1.437217e-05],
+        [0.2016508, -0.0540834, -0.07564608, -0.07186716, -5.412077e-05],
+    ),
+    "Threshold": (
+        [3, 3, 0, 0.5, 8],
+        [0, 0, 3, 4, 5],
+    ),
+    "Hardshrink": (
+        [-3, 0, 0, 0, 8],
+        [1, 0, 0, 0, 5],
+    ),
+    "Softshrink": (
+        [-2.75, -0.25, 0, 0.25, 7.75],
+        [1, 2, 0, 4, 5],
+    ),
+    "Tanhshrink": (
+        [-2.004945, -0.03788284, 0, 0.03788284, 7],
+        [0.990134, 0.4271045, 0, 0.8542091, 4.999998],
+    ),
+    "RReLU evaluated": (
+        [-0.6, -0.1, 0, 0.5, 8],
+        [0.2, 0.4, 0.6, 4, 5],
+    ),
 }
 
 
@@ -211,7 +277,15 @@ def test_values_and_gradients_are_torchs(name: str) -> None:
 
 
 def options_of(name: str) -> dict[str, Any]:
+    if name == "Threshold":
+        return {"threshold": -0.25, "value": 3.0}
     return {"dim": 1} if "dim" in inspect.signature(getattr(nn, name)).parameters else {}
+
+
+def input_for(name: str) -> list[Any]:
+    """Return X, or its first four numbers in a shape that the layer takes."""
+    even: Any = {"GLU": [X[0][:4]], "Softmax2d": [[[[x]] for x in X[0][:4]]]}
+    return even.get(name, X)
 
 
 IN_PLACE = [
@@ -221,13 +295,26 @@ IN_PLACE = [
 ]
 
 
+def test_every_layer_is_exported() -> None:
+    layers = [
+        name
+        for name, value in vars(activation).items()
+        if inspect.isclass(value) and value.__module__ == activation.__name__ and name[0] != "_"
+    ]
+    assert sorted(layers) == sorted(activation.__all__)
+    assert set(layers) <= set(nn.__all__)
+
+
 @pytest.mark.parametrize("name", activation.__all__)
 def test_every_layer_computes_the_function_of_its_name(name: str) -> None:
     functions = {f.replace("_", ""): f for f in nn.functional.__all__ if f[-1] != "_"}
-    x = minnet.tensor(X)
+    x = minnet.tensor(input_for(name))
     options = options_of(name)
-    expected = getattr(nn.functional, functions[name.lower()])(x, **options)
-    assert getattr(nn, name)(**options)(x).tolist() == expected.tolist()
+    layer = getattr(nn, name)(**options).eval()
+    arguments = {"PReLU": {"weight": minnet.tensor([0.25])}, "Softmax2d": {"dim": 1}}
+    function = "softmax" if name == "Softmax2d" else functions[name.lower()]
+    expected = getattr(nn.functional, function)(x, **arguments.get(name, options))
+    assert layer(x).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
@@ -237,23 +324,24 @@ def test_every_layer_computes_the_function_of_its_name(name: str) -> None:
 def test_every_layer_prints_and_computes_as_torchs(name: str, flag: dict[str, bool]) -> None:
     torch = pytest.importorskip("torch")
     ours, theirs = (
-        getattr(library.nn, name)(**options_of(name), **flag) for library in (minnet, torch)
+        getattr(library.nn, name)(**options_of(name), **flag).eval() for library in (minnet, torch)
     )
     assert repr(ours) == repr(theirs)
     for parameter in inspect.signature(type(ours)).parameters.values():
         if parameter.name not in ("args", "kwargs"):
             default = inspect.signature(type(theirs)).parameters[parameter.name].default
             assert parameter.default == default
-    y = ours(minnet.tensor(X, dtype=minnet.float64)).numpy()
-    expected = theirs(torch.tensor(X, dtype=torch.float64)).numpy()
+    x = input_for(name)
+    y = ours.double()(minnet.tensor(x, dtype=minnet.float64)).detach().numpy()
+    expected = theirs.double()(torch.tensor(x, dtype=torch.float64)).detach().numpy()
     np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_in_place_overwrites_the_input(name: str) -> None:
     x = minnet.tensor([-3.0, 0.5, 8.0])
-    expected = getattr(nn, name)()(x).tolist()
-    y = getattr(nn, name)(inplace=True)(x)
+    expected = getattr(nn, name)(**options_of(name)).eval()(x).tolist()
+    y = getattr(nn, name)(**options_of(name), inplace=True).eval()(x)
     assert y is x
     assert x.tolist() == expected
 
@@ -281,8 +369,8 @@ def test_gradient_through_an_activation_in_place(name: str) -> None:
         layer(x * 1.5).backward(minnet.tensor([1.0, 2.0, 3.0, 4.0, 5.0]))
         return x.grad.tolist()
 
-    layer = getattr(nn, name)
-    assert gradient(layer(inplace=True)) == gradient(layer())
+    layer, options = getattr(nn, name), options_of(name)
+    assert gradient(layer(**options, inplace=True).eval()) == gradient(layer(**options).eval())
 
 
 def test_a_leaf_that_requires_grad_is_not_overwritten() -> None:
@@ -290,3 +378,48 @@ def test_a_leaf_that_requires_grad_is_not_overwritten() -> None:
     with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
         nn.ReLU(inplace=True)(x)
     assert x.tolist() == [-1.0, 2.0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_slopes_of_rrelu_are_torchs(dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).standard_normal((40, 5)).astype(dtype)
+    torch.manual_seed(3)
+    minnet.manual_seed(3, engine="torch")
+    expected = torch.nn.RReLU()(torch.tensor(x)).numpy()
+    np.testing.assert_array_equal(nn.RReLU()(minnet.tensor(x)).numpy(), expected)
+
+
+def test_rrelu_draws_a_slope_for_each_element() -> None:
+    minnet.manual_seed(0)
+    x = minnet.full((1000,), -1.0, requires_grad=True)
+    y = nn.RReLU(0.25, 0.75)(x)
+    slopes = -y.detach().numpy()
+    assert 0.25 <= slopes.min() < 0.26 and 0.74 < slopes.max() <= 0.75
+    y.sum().backward()
+    assert x.grad.tolist() == slopes.tolist()
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_gumbel_softmax_is_torchs(hard: bool) -> None:
+    torch = pytest.importorskip("torch")
+    logits = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32)
+
+    def run(library: Any) -> tuple[np.ndarray, np.ndarray]:
+        x = library.tensor(logits, requires_grad=True)
+        y = library.nn.functional.gumbel_softmax(x, tau=0.5, hard=hard)
+        (y * y).sum().backward()
+        return y.detach().numpy(), x.grad.numpy()
+
+    torch.manual_seed(3)
+    minnet.manual_seed(3, engine="torch")
+    for ours, theirs in zip(run(minnet), run(torch), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_hard_samples_follow_the_probabilities() -> None:
+    minnet.manual_seed(0)
+    p = minnet.tensor([0.1, 0.2, 0.7])
+    sample = nn.functional.gumbel_softmax(p.log().expand(20000, 3), hard=True)
+    assert sample.sum(1).tolist() == [1.0] * 20000
+    np.testing.assert_allclose(sample.mean(0).numpy(), p.numpy(), atol=0.015)

@@ -13,6 +13,7 @@ from minnet.kernels.cpu import (
     matmul,
     mersenne_twister,
     mlp,
+    normalize,
     optimize,
     orthogonal,
     pointwise,
@@ -20,5 +21,5 @@ from minnet.kernels.cpu import (
 )
 
 SHARED = fills, philox, reductions, updates
-OWN = digits, fill, gather, linear, loss, matmul, mlp, optimize, orthogonal, reduce
+OWN = digits, fill, gather, linear, loss, matmul, mlp, normalize, optimize, orthogonal, reduce
 globals().update(functions_of(*SHARED, *OWN) | pointwise.FUNCTIONS)

@@ -132,7 +132,7 @@ def changed(holder: Any) -> None:
 def version(holder: Any) -> int | None:
     """Return how often a tensor was changed in place, or None where nobody counts."""
     if isinstance(holder, Variable):
-        return holder.counter()[0]
+        return None if holder.is_inference() else holder.counter()[0]
     return getattr(holder, "_version", None)
 
 

@@ -93,6 +93,13 @@ def test_dropout_drops_the_same_units(copies):
         lambda x, y: torch.cat([x, x.tanh()], 1).t().reshape(-1)[::2].sum(),
         lambda x, y: x.max(1).values.sum() + x.var() + x.norm(),
         lambda x, y: torch.where(x > 0, x, -x).clamp(max=1).sum() + x[:, 1].abs().mean(),
+        lambda x, y: (F.layer_norm(x, (3,)) * x).sum() + (F.rms_norm(x, (3,)) * x).sum(),
+        lambda x, y: (F.batch_norm(x, None, None, x[0], x[1], True) ** 3).sum(),
+        lambda x, y: (F.group_norm(torch.stack([x, x * x], 1), 1) ** 3).sum(),
+        lambda x, y: (F.instance_norm(torch.stack([x, x * x], 1)) ** 3).sum(),
+        lambda x, y: F.cosine_similarity(x, x * x).sum() + F.pairwise_distance(x, x[0]).sum(),
+        lambda x, y: F.prelu(x - 0.5, x[0]).sum() + F.hardshrink(x).sum() + F.softshrink(x).sum(),
+        lambda x, y: (F.glu(x.t(), 1) * F.threshold(x, 0.3, 2.0)[0, 0]).sum(),
     ],
 )
 def test_losses_and_their_gradients_have_the_bits_of_the_cpu(loss, copies):
@@ -106,6 +113,22 @@ def test_losses_and_their_gradients_have_the_bits_of_the_cpu(loss, copies):
         value.backward()
         assert copies == []
         results.append((value.item(), x.grad.tolist()))
+    assert results[0] == results[1]
+
+
+def test_an_embedding_has_the_bits_of_the_cpu():
+    results = []
+    for device in ("cpu", "cuda"):
+        rows, at = IMAGES[0][:, :3].to(device), LABELS[0].to(device)
+        results.append((F.embedding(at, rows, 1) * F.one_hot(at, 3)).tolist())
+    assert results[0] == results[1]
+
+
+def test_rrelu_draws_the_slopes_of_the_cpu():
+    results = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        results.append(F.rrelu(IMAGES[0].to(device) - 0.5, training=True).tolist())
     assert results[0] == results[1]
 
 
