@@ -103,9 +103,10 @@ class RandomSampler(_Drawn):
     def pieces(self) -> Iterator[np.ndarray]:
         n, generator = len(self.data_source), random.for_pass(self.generator)
         if self.replacement:
-            indices = np.empty(self.num_samples, np.int64)
-            generator.integers(indices, 0, n)
-            yield indices
+            for start in range(0, self.num_samples, 32):  # as many at once as torch draws
+                indices = np.empty(min(32, self.num_samples - start), np.int64)
+                generator.integers(indices, 0, n)
+                yield indices
             return
         for _ in range(self.num_samples // n):
             yield generator.permutation(n)
@@ -132,8 +133,8 @@ class SubsetRandomSampler(Sampler):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        order = random.resolve(self.generator).permutation(len(self.indices))
-        return (self.indices[i] for i in order.tolist())
+        for i in random.resolve(self.generator).permutation(len(self.indices)).tolist():
+            yield self.indices[i]
 
     def __len__(self) -> int:
         return len(self.indices)

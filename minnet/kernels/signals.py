@@ -20,14 +20,17 @@ class deferred:
     def __enter__(self) -> None:
         self._handlers: dict[int, Any] = {}
         self._came: dict[int, FrameType | None] = {}
-        self._waits = False
-        if threading.current_thread() is threading.main_thread():
-            for number in signal.valid_signals():
-                handler = signal.getsignal(number)
-                if callable(handler):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._note)
         self._waits = True
+        if threading.current_thread() is threading.main_thread():
+            try:
+                for number in signal.valid_signals():
+                    handler = signal.getsignal(number)
+                    if callable(handler):
+                        self._handlers[number] = handler
+                        signal.signal(number, self._note)
+            except BaseException:  # by a handler whose turn had not come
+                self.__exit__()
+                raise
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._waits:

@@ -420,7 +420,7 @@ def for_pass(generator: Any) -> Generator:
     Of torch's default generator, only the seed of another is drawn.
     """
     seed = None if generator is not None else _default._engine.pass_seed()
-    return resolve(generator) if seed is None else Generator(seed, _default._engine.name)
+    return resolve(generator) if seed is None else Generator(seed=seed, engine=_default.engine)
 
 
 def manual_seed(seed: int, engine: str = "philox") -> Generator:
