@@ -161,9 +161,19 @@ def test_number_of_threads():
             threads.set_num_threads(bad)
 
 
-def test_the_number_of_threads_follows_numbas_variable(monkeypatch):
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+def test_the_number_of_threads_follows_numbas_variable_and_openmps(monkeypatch):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    of_the_machine = threads.available()
+    for text, number in [("1", 1), (" 1 ", 1), ("3,2", 3), *((x, None) for x in ("", "0", "-1", "x"))]:
+        for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+            monkeypatch.setenv(variable, text)
+            assert threads.available() == (number or of_the_machine)
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert threads.available() == 1
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    assert threads.available() == 3
 
 
 def test_kernels_release_the_gil():
