@@ -1,6 +1,6 @@
 """minnet: a small neural-network framework on NumPy and Numba, with torch's names."""
 
-from minnet import autograd, cuda, data, doctor, nn, optim, random
+from minnet import autograd, cuda, data, doctor, nn, optim, random, utils
 from minnet.autograd import (
     enable_grad,
     inference_mode,
@@ -55,5 +55,5 @@ __all__ = [
     "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
     "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nn", "no_grad",
     "optim", "random", "save", "seed", "set_default_dtype", "set_grad_enabled", "set_matmul",
-    "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "warmup", *_functions,
+    "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "utils", "warmup", *_functions,
 ]  # fmt: skip

@@ -38,6 +38,7 @@ LEVELS = [
     ["nn"],
     ["optim"],
     ["data", "serialization"],
+    ["datasets", "transforms", "utils"],
     ["doctor", "warmup"],
     [""],
 ]

@@ -1,13 +1,13 @@
-"""What holds samples: `Dataset`, `TensorDataset`, `ConcatDataset`, `Subset`, `random_split`."""
+"""What holds samples: by index or one after another, joined, chosen from, and split."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from minnet.tensor import Tensor
 from minnet.variable import wrap
 
 
-class Dataset:
-    """Samples by index. A subclass defines `__getitem__` and `__len__`.
+T = TypeVar("T", covariant=True)
+
+
+class Dataset(Generic[T]):
+    """Samples by index, of the type in `Dataset[...]`. A subclass defines `__getitem__` and `__len__`.
 
     It may also define `__getbatch__(indices)`, from an int64 array to what `default_collate` would
     make of those samples: `DataLoader` then takes a whole batch in one call. That is how the data
@@ -34,13 +37,36 @@ class Dataset:
         [[tensor([0, 1, 2, 3]), tensor([0, 1, 4, 9])]]
     """
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> T:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: Any) -> ConcatDataset:
+    def __add__(self, other: Any) -> Dataset[Any]:
         return ConcatDataset([self, other])
 
     # No __len__ here: len() of a subclass without one should be Python's own TypeError.
+
+
+class IterableDataset(Dataset[T]):
+    """Samples one after another, such as lines of a file: a subclass defines `__iter__`.
+
+    A `DataLoader` takes them as they come and cannot shuffle them.
+
+    Example:
+        >>> import minnet
+        >>> class Countdown(minnet.data.IterableDataset):
+        ...     def __iter__(self):
+        ...         return iter([3, 2, 1])
+        >>> list(minnet.data.DataLoader(Countdown(), batch_size=2))
+        [tensor([3, 2]), tensor([1])]
+        >>> list(Countdown() + Countdown())
+        [3, 2, 1, 3, 2, 1]
+    """
+
+    def __iter__(self) -> Iterator[T]:
+        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
+
+    def __add__(self, other: Any) -> Dataset[Any]:
+        return ChainDataset([self, other])
 
 
 def takes_batches(dataset: Any) -> bool:
@@ -64,7 +90,7 @@ def rows(tensor: Any, indices: np.ndarray) -> Any:
     return wrap(kernels.of(array).rows(array, indices))
 
 
-class TensorDataset(Dataset):
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Tensors of one length: sample i is the tuple of their rows i.
 
     Raises:
@@ -106,7 +132,43 @@ class TensorDataset(Dataset):
         return len(self.tensors[0])
 
 
-class ConcatDataset(Dataset):
+class StackDataset(Dataset[Any]):
+    """Data sets of one length side by side: sample i is the tuple, or dict, of their samples i.
+
+    Attributes:
+        datasets: a tuple of them, or where they were passed by name, a dict.
+
+    Raises:
+        ValueError: if there is none, their lengths differ, or some are named and some not.
+
+    Example:
+        >>> import minnet
+        >>> minnet.data.StackDataset(x="abc", y=range(3))[1]
+        {'x': 'b', 'y': 1}
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if bool(args) == bool(kwargs):
+            raise ValueError(
+                "StackDataset expects data sets, all of them by name or none: got "
+                f"{len(args)} without and {len(kwargs)} with a name"
+            )
+        lengths = [len(dataset) for dataset in (*args, *kwargs.values())]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"Size mismatch between datasets: expected one length, got {lengths}")
+        self.datasets = args or kwargs
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __len__(self) -> int:
+        named = isinstance(self.datasets, dict)
+        return len(next(iter(self.datasets.values() if named else self.datasets)))
+
+
+class ConcatDataset(Dataset[T]):
     """Data sets one after another, which `+` makes of two.
 
     Attributes:
@@ -114,7 +176,7 @@ class ConcatDataset(Dataset):
         cumulative_sizes: for each, where the next one begins.
 
     Raises:
-        AssertionError: if there is none.
+        AssertionError: if there is none, or one is an `IterableDataset`.
         IndexError, ValueError: by indexing beyond the end, or before the beginning.
 
     Example:
@@ -128,12 +190,16 @@ class ConcatDataset(Dataset):
         self.datasets = list(datasets)
         if not self.datasets:
             raise AssertionError("datasets should not be an empty iterable")
+        if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
+            raise AssertionError(
+                "ConcatDataset does not support IterableDataset: ChainDataset joins such"
+            )
         self.cumulative_sizes = list(accumulate(map(len, self.datasets)))
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> T:
         n = len(self)
         if index < -n:
             raise ValueError(
@@ -147,7 +213,33 @@ class ConcatDataset(Dataset):
         return self.datasets[number][place - start]
 
 
-class Subset(Dataset):
+class ChainDataset(IterableDataset[T]):
+    """Iterable data sets one after another, which `+` makes of two.
+
+    Raises:
+        AssertionError: if one of them is no `IterableDataset`, when its turn comes.
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = datasets
+
+    def _checked(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise AssertionError(
+                    f"ChainDataset only supports IterableDataset, got {type(dataset).__name__}"
+                )
+            yield dataset
+
+    def __iter__(self) -> Iterator[T]:
+        for dataset in self._checked():
+            yield from dataset
+
+    def __len__(self) -> int:
+        return sum(len(dataset) for dataset in self._checked())
+
+
+class Subset(Dataset[T]):
     """The samples of a data set at the given indices.
 
     Example:

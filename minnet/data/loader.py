@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from minnet import random
 from minnet.data.collate import default_collate, default_convert
-from minnet.data.dataset import takes_batches
-from minnet.data.sampler import BatchSampler, RandomSampler, SequentialSampler
+from minnet.data.dataset import IterableDataset, takes_batches
+from minnet.data.sampler import BatchSampler, RandomSampler, SequentialSampler, lists
+
+T = TypeVar("T", covariant=True)
 
 # As in torch: the samplers are made of them.
-FIXED = {"batch_size", "batch_sampler", "dataset", "drop_last", "sampler"}
+FIXED = {"batch_size", "batch_sampler", "dataset", "drop_last", "persistent_workers", "sampler"}
 
 
-class DataLoader:
+def get_worker_info() -> None:
+    """Return None, as torch does in the process that reads a loader: here there is no other."""
+    return None
+
+
+class DataLoader(Generic[T]):
     """Goes through a data set in batches, in order or shuffled anew each time.
 
     A batch of a data set held in arrays (`TensorDataset`, `MNIST`, `GeneratedDigits`, a `Subset` or
     split of them) is one indexing operation per array, so there is nothing that worker processes
     could speed up: all is loaded in the calling process. `num_workers` above 0 is accepted with a
-    warning and changes nothing, nor do the other arguments about workers and pinned memory.
+    warning and changes nothing, nor do the other arguments about workers and pinned memory; a
+    `worker_init_fn` is never called.
+
+    Who catches the error of a sample can go on with the next batch.
 
     Args:
-        dataset: whatever has `__getitem__` and `__len__`.
+        dataset: an `IterableDataset`, or whatever has `__getitem__` and, unless a sampler is given,
+            `__len__`.
         batch_size: samples in a batch; None gives single samples.
         shuffle: a new random order each time.
         sampler: indices in the order to take them, instead of `shuffle`.
@@ -68,10 +79,13 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ):
-        for method in ("__getitem__", "__len__"):
+        streams = isinstance(dataset, IterableDataset)
+        given = sampler is not None or batch_sampler is not None
+        methods = () if streams else ("__getitem__",) if given else ("__getitem__", "__len__")
+        for method in methods:
             if not hasattr(dataset, method):
                 raise TypeError(
-                    "DataLoader expects a dataset with __getitem__ and __len__, got "
+                    f"DataLoader expects a dataset with {' and '.join(methods)}, got "
                     f"{type(dataset).__name__} without {method}"
                 )
         if num_workers < 0:
@@ -81,6 +95,27 @@ class DataLoader:
             )
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
+        if num_workers == 0 and prefetch_factor is not None:
+            raise ValueError(
+                "prefetch_factor option could only be specified in multiprocessing: let "
+                "num_workers > 0, or prefetch_factor be None"
+            )
+        if num_workers == 0 and persistent_workers:
+            raise ValueError("persistent_workers option needs num_workers > 0")
+        if num_workers == 0 and multiprocessing_context is not None:
+            raise ValueError(
+                "multiprocessing_context can only be used with multi-process loading "
+                f"(num_workers > 0), but got num_workers={num_workers}"
+            )
+        if prefetch_factor is not None and prefetch_factor < 0:
+            raise ValueError("prefetch_factor option should be non-negative")
+        if streams and (shuffle or given):
+            options = {"shuffle": shuffle, "sampler": sampler, "batch_sampler": batch_sampler}
+            name = next(name for name, value in options.items() if value not in (None, False))
+            raise ValueError(
+                f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
+                f"{name}={options[name]}"
+            )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
@@ -90,19 +125,20 @@ class DataLoader:
                     "and drop_last"
                 )
             batch_size = None
-        elif batch_size is None:
-            if drop_last:
-                raise ValueError(
-                    "batch_size=None option disables auto-batching and is mutually exclusive with "
-                    "drop_last"
-                )
+        elif batch_size is None and drop_last:
+            raise ValueError(
+                "batch_size=None option disables auto-batching and is mutually exclusive with "
+                "drop_last"
+            )
         if num_workers > 0:
             warnings.warn(
                 f"num_workers={num_workers} has no effect: minnet loads in the calling process, "
                 "where a batch of a data set held in arrays is one indexing operation",
                 stacklevel=2,
             )
-        if sampler is None:
+        if streams:
+            sampler = dataset  # it says itself what comes when
+        elif sampler is None:
             sequential = SequentialSampler(dataset)
             sampler = RandomSampler(dataset, generator=generator) if shuffle else sequential
         if batch_size is not None:
@@ -116,7 +152,12 @@ class DataLoader:
         self.drop_last = drop_last
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
         self.generator = generator
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
+        self.persistent_workers = persistent_workers
+        self.pin_memory_device = pin_memory_device
+        self.in_order = in_order
         default = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn or default
         self._made = True
@@ -132,17 +173,22 @@ class DataLoader:
     def __len__(self) -> int:
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
-    def __iter__(self) -> Iterator[Any]:
-        random.resolve(self.generator)._engine.pass_seed()  # torch's for workers, with or without
-        # A `map` goes on after a sample that raised, where a generator would have ended.
-        if self.batch_sampler is None:
-            return map(lambda i: self.collate_fn(self.dataset[i]), self.sampler)
+    def __iter__(self) -> Iterator[T]:
         fast = type(self.batch_sampler) is BatchSampler
         batches = self.batch_sampler.batches() if fast else self.batch_sampler
+        order = iter(self.sampler if batches is None else batches)  # may draw, before the seed
+        random.resolve(self.generator)._engine.pass_seed()  # torch's for workers, with or without
+        # A `map` goes on after a sample that raised, where a generator would have ended.
+        if isinstance(self.dataset, IterableDataset):
+            if self.batch_size is not None:
+                order = lists(self.dataset, self.batch_size, self.drop_last)
+            return map(self.collate_fn, order)
+        if batches is None:
+            return map(lambda i: self.collate_fn(self.dataset[i]), order)
         if self.collate_fn is default_collate and takes_batches(self.dataset):
             batch = self.dataset.__getbatch__
-            return map(lambda indices: batch(np.asarray(indices, np.int64)), batches)
-        return map(lambda indices: self.collate_fn(self._samples(indices)), batches)
+            return map(lambda indices: batch(np.asarray(indices, np.int64)), order)
+        return map(lambda indices: self.collate_fn(self._samples(indices)), order)
 
     def _samples(self, indices: Any) -> list[Any]:
         indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from minnet import random
+from minnet import creation, dtypes, functional, random
 
 
-class Sampler:
+T = TypeVar("T", covariant=True)
+
+
+def lists(items: Iterable[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:
+    """Return the items, list by list; where taking one raises, that is no end."""
+    rest = iter(items)
+    found = iter(lambda: list(islice(rest, size)), [])
+    return takewhile(lambda batch: len(batch) == size, found) if drop_last else found
+
+
+class Sampler(Generic[T]):
     """Indices, or lists of them, in the order to take samples in: a subclass defines `__iter__`.
 
     It may define `__len__`, which the length of a `DataLoader` asks for.
     """
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T]:
         raise NotImplementedError("Subclasses of Sampler should implement __iter__.")
 
     # No __len__ here: len() of a subclass without one should be Python's own TypeError.
 
 
-class _Drawn(Sampler):
+class _Drawn(Sampler[int]):
     """A sampler that has its indices in arrays, so that no number of them is a Python object."""
 
     def pieces(self) -> Iterator[np.ndarray]:
@@ -119,7 +129,7 @@ class RandomSampler(_Drawn):
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[int]):
     """The given indices in a new random order each time.
 
     Example:
@@ -140,7 +150,60 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class BatchSampler(Sampler):
+class WeightedRandomSampler(_Drawn):
+    """Indices drawn at random, each as often as its weight says.
+
+    Args:
+        weights: a sequence or a tensor of numbers, which need not sum to 1.
+        num_samples: how many indices.
+        replacement: whether an index may come again.
+        generator: where they come from; the default generator if not given.
+
+    Attributes:
+        weights: a float64 tensor.
+
+    Raises:
+        ValueError: if `num_samples` is not a positive int, `replacement` is not a bool, or
+            `weights` has another number of dimensions than 1.
+        RuntimeError: by drawing, if weights are not finite, negative, or too few above 0.
+
+    Example:
+        >>> import minnet
+        >>> len(minnet.data.WeightedRandomSampler([0.1, 3, 0.4], num_samples=5))
+        5
+    """
+
+    def __init__(
+        self, weights: Any, num_samples: int, replacement: bool = True, generator: Any = None
+    ):
+        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+            raise ValueError(
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
+            )
+        if not isinstance(replacement, bool):
+            raise ValueError(
+                f"replacement should be a boolean value, but got replacement={replacement}"
+            )
+        self.weights = creation.as_tensor(weights, dtype=dtypes.float64)
+        if self.weights.ndim != 1:
+            raise ValueError(
+                "weights should be a 1d sequence but given weights have shape "
+                f"{tuple(self.weights.shape)}"
+            )
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        yield functional.multinomial(
+            self.weights, self.num_samples, self.replacement, generator=self.generator
+        ).numpy()
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler[list[int]]):
     """The indices of another sampler, list by list.
 
     Args:
@@ -172,10 +235,7 @@ class BatchSampler(Sampler):
         """Yield the batches, as arrays where the sampler has its indices in arrays."""
         size, held = self.batch_size, np.empty(0, np.int64)
         if getattr(type(self.sampler), "__iter__", None) is not _Drawn.__iter__:
-            indices = iter(self.sampler)
-            for batch in iter(lambda: list(islice(indices, size)), []):
-                if len(batch) == size or not self.drop_last:
-                    yield batch
+            yield from lists(self.sampler, size, self.drop_last)
             return
         for piece in self.sampler.pieces():  # type: ignore[attr-defined]
             order = np.concatenate([held, piece]) if len(held) else piece
