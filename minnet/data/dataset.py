@@ -15,12 +15,11 @@ from minnet import kernels, random
 from minnet.tensor import Tensor
 from minnet.variable import wrap
 
-
 T = TypeVar("T", covariant=True)
 
 
 class Dataset(Generic[T]):
-    """Samples by index, of the type in `Dataset[...]`. A subclass defines `__getitem__` and `__len__`.
+    """Samples by index. A subclass defines `__getitem__` and `__len__`.
 
     It may also define `__getbatch__(indices)`, from an int64 array to what `default_collate` would
     make of those samples: `DataLoader` then takes a whole batch in one call. That is how the data
@@ -164,8 +163,8 @@ class StackDataset(Dataset[Any]):
         return tuple(dataset[index] for dataset in self.datasets)
 
     def __len__(self) -> int:
-        named = isinstance(self.datasets, dict)
-        return len(next(iter(self.datasets.values() if named else self.datasets)))
+        datasets = self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+        return len(next(iter(datasets)))
 
 
 class ConcatDataset(Dataset[T]):
@@ -256,6 +255,12 @@ class Subset(Dataset[T]):
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        several = getattr(self.dataset, "__getitems__", None)
+        if several is None or type(self).__getitem__ is not Subset.__getitem__:
+            return [self[i] for i in indices]
+        return several([self.indices[i] for i in indices])
 
     def __getbatch__(self, indices: np.ndarray) -> Any:
         return self.dataset.__getbatch__(np.asarray(self.indices, np.int64).take(indices))

@@ -59,7 +59,7 @@ class DataLoader(Generic[T]):
     """
 
     def __init__(
-        self,
+        self: DataLoader[Any],
         dataset: Any,
         batch_size: int | None = 1,
         shuffle: bool | None = None,

@@ -10,7 +10,6 @@ import numpy as np
 
 from minnet import creation, dtypes, functional, random
 
-
 T = TypeVar("T", covariant=True)
 
 

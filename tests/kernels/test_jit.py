@@ -165,7 +165,12 @@ def test_the_number_of_threads_follows_numbas_variable_and_openmps(monkeypatch):
     monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     of_the_machine = threads.available()
-    for text, number in [("1", 1), (" 1 ", 1), ("3,2", 3), *((x, None) for x in ("", "0", "-1", "x"))]:
+    for text, number in [
+        ("1", 1),
+        (" 1 ", 1),
+        ("3,2", 3),
+        *((x, None) for x in ("", "0", "-1", "x")),
+    ]:
         for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
             monkeypatch.setenv(variable, text)
             assert threads.available() == (number or of_the_machine)

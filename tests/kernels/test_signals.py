@@ -1,4 +1,4 @@
-"""`deferred`: a signal waits for the end of a block, and none is lost; a first run survives Ctrl-C."""
+"""`deferred`: signals wait for the end of a block, none is lost; a first run survives Ctrl-C."""
 
 import os
 import signal
