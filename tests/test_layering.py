@@ -39,13 +39,23 @@ LEVELS = [
     ["optim"],
     ["data", "serialization"],
     ["datasets", "transforms", "utils"],
-    ["doctor", "warmup"],
+    ["doctor", "lazy", "warmup"],
     [""],
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
-EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors", "tqdm"}
+EXTRAS = {
+    "PIL",
+    "matplotlib",
+    "ml_dtypes",
+    "mpi4py",
+    "nvmath",
+    "pooch",
+    "requests",
+    "safetensors",
+    "tqdm",
+}
 
 
 def level(module: str) -> int | None:

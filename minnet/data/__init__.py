@@ -13,7 +13,7 @@ from minnet.data.dataset import (
 )
 from minnet.data.digits import GeneratedDigits
 from minnet.data.loader import DataLoader, get_worker_info
-from minnet.data.mnist import MNIST
+from minnet.data.mnist import MNIST, FashionMNIST
 from minnet.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -26,8 +26,8 @@ from minnet.data.transforms import ToFloat
 
 __all__ = [
     "MNIST", "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset",
-    "GeneratedDigits", "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler",
-    "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "ToFloat",
-    "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
+    "FashionMNIST", "GeneratedDigits", "IterableDataset", "RandomSampler", "Sampler",
+    "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset",
+    "ToFloat", "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info",
     "random_split",
 ]  # fmt: skip
