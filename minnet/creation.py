@@ -13,6 +13,7 @@ import numpy as np
 from minnet import dtypes, kernels, random
 from minnet.functional.arithmetic import only_floating
 from minnet.functional.shape import expand
+from minnet.kernels.fused import fused
 from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import ints
 from minnet.variable import Variable, wrap
@@ -110,7 +111,7 @@ def _array(data: Any, dtype: Any) -> np.ndarray:
     if dtype is None:
         dtypes.of(array)
         return array
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         dtype = dtype if isinstance(dtype, np.dtype) else dtypes.numpy_of(dtype)
         return array.astype(dtype, copy=False)
 
@@ -380,7 +381,7 @@ def arange(
     """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
 
     Raises:
-        RuntimeError: if the step is 0 or leads away from `end`.
+        RuntimeError: if the step is 0 or leads away from `end`, or the range has no end.
 
     Example:
         >>> import minnet
@@ -398,15 +399,34 @@ def arange(
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     whole = all(isinstance(v, int) for v in (start, end, step))
     n = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    values = start + np.arange(n, dtype=np.int64 if whole else np.float64) * step
     if dtype is None:
-        dtype = values.dtype if whole else dtypes.get_default_dtype().numpy
-    return np.asarray(values.astype(dtype), like=like)
+        dtype = np.dtype(np.int64) if whole else dtypes.get_default_dtype().numpy
+    if dtype.kind != "f":
+        return np.asarray((start + np.arange(n) * step).astype(dtype), like=like)
+    return np.asarray(_steps(start, step, n, dtype), like=like)
+
+
+def _steps(start: float, step: float, n: int, dtype: np.dtype) -> np.ndarray:
+    """Return n numbers from `start` on, with torch's roundings.
+
+    Torch computes in float64 and writes two vectors of `width` at once: the first number of each
+    is rounded to the dtype before the others are counted from it. The rest is written one by one.
+    """
+    width = 8 if dtype == np.float32 else 4
+    i = np.arange(n)
+    values = fused(step, i, start, np.float64)
+    first = fused(step, i // width * width, start, np.float64).astype(dtype)
+    paired = n // (2 * width) * 2 * width
+    values[:paired] = fused(step, i % width, first, np.float64)[:paired]
+    return values.astype(dtype)
 
 
 @_maker
+@np.errstate(all="ignore")
 def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> Any:
     """Return `steps` numbers from start to end, both included, at equal distances.
 
@@ -420,7 +440,14 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> 
     """
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    return np.asarray(np.linspace(start, end, steps).astype(dtype), like=like)
+    real = dtype.type if dtype.kind == "f" else np.float64
+    first, last = (real(dtype.type(v)) for v in (start, end))
+    step = (last - first) / real(max(steps - 1, 1))
+    i = np.arange(steps)
+    # From the nearer end, as torch.
+    rising = fused(step, i, first, real)
+    values = np.where(i < max(steps // 2, steps == 1), rising, fused(-step, i[::-1], last, real))
+    return np.asarray(values.astype(dtype), like=like)
 
 
 # Random tensors
