@@ -9,7 +9,8 @@ import numpy as np
 from minnet import kernels
 from minnet.data.collate import default_collate
 from minnet.data.dataset import Dataset, rows
-from minnet.variable import Variable, wrap
+from minnet.tensor import Tensor
+from minnet.variable import wrap
 
 
 class LabelledImages(Dataset):
@@ -57,18 +58,19 @@ class LabelledImages(Dataset):
         return image, label
 
     def __getbatch__(self, indices: np.ndarray) -> Any:
-        find_scaling = getattr(self.transform, "scaling", None)
-        scaling = find_scaling() if find_scaling is not None else None
-        plain = self.target_transform is None and (scaling or self.transform is None)
-        held = isinstance(self.data, Variable) and isinstance(self.targets, Variable)
-        if not (plain and held) or (scaling and self.data.array.dtype != np.uint8):
+        transform, data, targets = self.transform, self.data, self.targets
+        scaling = transform.scaling() if hasattr(transform, "scaling") else None
+        plain = (scaling or transform is None) and self.target_transform is None
+        held = type(data) is type(targets) is Tensor
+        if not (plain and held) or (scaling and data.array.dtype != np.uint8):
             return default_collate([self[i] for i in indices.tolist()])
         if scaling is None:
-            return [rows(self.data, indices), rows(self.targets, indices)]
-        images, (mean, std, before) = self.data.array, scaling
+            return [rows(data, indices), rows(targets, indices)]
+        images, (mean, std, before) = data.array, scaling
         batch = kernels.of(images).scaled_rows(images, indices, mean, std)
-        shape = (len(indices), *before, *images.shape[1:])
-        return [wrap(batch.reshape(shape)), rows(self.targets, indices)]
+        if before:
+            batch = batch.reshape(len(indices), *before, *images.shape[1:])
+        return [wrap(batch), rows(targets, indices)]
 
     def _describe(self, source: str) -> str:
         split = "Train" if self.train else "Test"
