@@ -191,7 +191,8 @@ class DataLoader(Generic[T]):
         return map(lambda indices: self.collate_fn(self._samples(indices)), order)
 
     def _samples(self, indices: Any) -> list[Any]:
+        dataset = self.dataset
         indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)
-        if hasattr(self.dataset, "__getitems__"):  # torch's protocol for taking several at once
-            return self.dataset.__getitems__(indices)
-        return [self.dataset[i] for i in indices]
+        if hasattr(dataset, "__getitems__"):  # torch's protocol for taking several at once
+            return dataset.__getitems__(indices)
+        return [dataset[i] for i in indices]
