@@ -39,13 +39,24 @@ LEVELS = [
     ["nn"],
     ["optim"],
     ["data", "serialization"],
-    ["doctor", "warmup"],
+    ["datasets", "transforms", "utils"],
+    ["doctor", "lazy", "warmup"],
     [""],
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
-EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors", "tqdm"}
+EXTRAS = {
+    "PIL",
+    "matplotlib",
+    "ml_dtypes",
+    "mpi4py",
+    "nvmath",
+    "pooch",
+    "requests",
+    "safetensors",
+    "tqdm",
+}
 
 
 def level(module: str) -> int | None:

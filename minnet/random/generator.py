@@ -421,6 +421,15 @@ def resolve(generator: Any) -> Generator:
     return generator
 
 
+def for_pass(generator: Any) -> Generator:
+    """Return what a pass in random order draws from: the given generator, or for None the default.
+
+    Of torch's default generator, only the seed of another is drawn.
+    """
+    seed = None if generator is not None else _default._engine.pass_seed()
+    return resolve(generator) if seed is None else Generator(seed=seed, engine=_default.engine)
+
+
 def manual_seed(seed: int, engine: str = "philox") -> Generator:
     """Set the seed and the engine of the default generator, and return it.
 
