@@ -38,7 +38,7 @@ LEVELS = [
     ["nn.init", "nn.kinds"],
     ["nn"],
     ["optim"],
-    ["data", "serialization"],
+    ["archive", "data", "serialization"],
     ["datasets", "transforms", "utils"],
     ["doctor", "lazy", "warmup"],
     [""],

@@ -90,7 +90,8 @@ def sgd_step(
     if momentum == 0:
         update("sgd", rows, down, decay, sign)
     else:
-        numbers = down, float(momentum), 1.0 - dampening, decay, nesterov, first, sign
+        keep, share = float(momentum), 1.0 - float(dampening)
+        numbers = down, keep, share, decay, bool(nesterov), first, sign
         update("momentum", rows, *numbers)
 
 
@@ -123,7 +124,8 @@ def adam_step(
     """
     if not rows:
         return
-    decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (float(weight_decay), 1.0)
+    lr, beta1, beta2, weight_decay = float(lr), float(beta1), float(beta2), float(weight_decay)
+    decay, shrink = (0.0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1.0)
     root, size = math.sqrt(1 - beta2**step), -lr / (1 - beta1**step)
     sign = -1.0 if maximize else 1.0
     numbers = 1 - beta1, beta2, 1 - beta2, root, float(eps), size, decay, shrink, sign
