@@ -110,8 +110,12 @@ class DataLoader(Generic[T]):
         if prefetch_factor is not None and prefetch_factor < 0:
             raise ValueError("prefetch_factor option should be non-negative")
         if streams and (shuffle or given):
-            options = {"shuffle": shuffle, "sampler": sampler, "batch_sampler": batch_sampler}
-            name = next(name for name, value in options.items() if value not in (None, False))
+            options = {
+                "batch_sampler": batch_sampler,
+                "sampler": sampler,
+                "shuffle": shuffle or None,
+            }
+            name = max(name for name, value in options.items() if value is not None)
             raise ValueError(
                 f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
                 f"{name}={options[name]}"
@@ -174,15 +178,16 @@ class DataLoader(Generic[T]):
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
     def __iter__(self) -> Iterator[T]:
+        streams = isinstance(self.dataset, IterableDataset)
         fast = type(self.batch_sampler) is BatchSampler
         batches = self.batch_sampler.batches() if fast else self.batch_sampler
-        order = iter(self.sampler if batches is None else batches)  # may draw, before the seed
-        random.resolve(self.generator)._engine.pass_seed()  # torch's for workers, with or without
+        order = iter(() if streams else self.sampler if batches is None else batches)
+        # Torch's for workers, with or without any; after the order, before a stream has begun.
+        random.resolve(self.generator)._engine.pass_seed()
         # A `map` goes on after a sample that raised, where a generator would have ended.
-        if isinstance(self.dataset, IterableDataset):
-            if self.batch_size is not None:
-                order = lists(self.dataset, self.batch_size, self.drop_last)
-            return map(self.collate_fn, order)
+        if streams:
+            size, data = self.batch_size, self.dataset
+            return map(self.collate_fn, data if size is None else lists(data, size, self.drop_last))
         if batches is None:
             return map(lambda i: self.collate_fn(self.dataset[i]), order)
         if self.collate_fn is default_collate and takes_batches(self.dataset):

@@ -384,6 +384,33 @@ def test_the_length_of_a_stream_is_that_it_gives():
         len(DataLoader(Stream(5), 2))
 
 
+@pytest.mark.parametrize("size", [3, None])
+@pytest.mark.parametrize("where", ["stream", "sampler", "batch sampler"])
+def test_what_users_draw_comes_when_it_comes_in_torch(where, size):
+    torch = pytest.importorskip("torch")
+
+    def program(library):
+        data = library.utils.data
+
+        class Drawn(data.IterableDataset if where == "stream" else data.Sampler):
+            def __iter__(self):
+                order = library.randperm(10).tolist()
+                return iter([order[:4], order[4:]] if where == "batch sampler" else order)
+
+        if where == "stream":
+            loader = data.DataLoader(Drawn(), size)
+        elif where == "sampler":
+            loader = data.DataLoader(range(10), size, sampler=Drawn())
+        else:
+            loader = data.DataLoader(range(10), batch_sampler=Drawn())
+        batches = [[x] if isinstance(x, int) else x.tolist() for _ in range(2) for x in loader]
+        return batches, library.rand(2).tolist()
+
+    minnet.manual_seed(5, engine="torch")
+    torch.manual_seed(5)
+    assert program(minnet) == program(torch)
+
+
 @pytest.mark.parametrize("option", ["shuffle", "sampler", "batch_sampler"])
 def test_a_stream_has_its_own_order(option):
     with pytest.raises(ValueError, match=f"IterableDataset: expected unspecified {option} option"):
