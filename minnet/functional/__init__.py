@@ -5,9 +5,11 @@ from typing import Any
 from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
+    arrangement,
     convolution,
     distance,
     dropout,
+    elementary,
     embedding,
     linear,
     loss,
@@ -17,6 +19,7 @@ from minnet.functional import (  # each declares its operations
     pooling,
     recurrent,
     reduce,
+    sampling,
     shape,
     slices,
 )
