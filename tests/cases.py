@@ -531,6 +531,28 @@ OTHERS |= {
 }
 OTHERS["geometric_"] = (lambda x: (x * 1).geometric_(0.5) * 0 + x, normal(2, 3))
 
+# Reading and writing at indices
+where_to = minnet.tensor([[0, 2, 0], [1, 0, 0]])
+OTHERS |= {
+    "scatter": (lambda x, y: x.scatter(1, where_to[:, :2], y), normal(2, 3), normal(2, 3)),
+    "scatter_add": (lambda x, y: x.scatter_add(1, where_to, y), normal(2, 3), normal(2, 3)),
+    "index_add": (lambda x, y: x.index_add(0, at, y, alpha=2), normal(3, 2), normal(3, 2)),
+    "index_copy": (lambda x, y: x.index_copy(1, at[:2], y), normal(2, 3), normal(2, 2)),
+    "index_fill": (lambda x, y: x.index_fill(1, at, y), normal(2, 3), normal()),
+    "index_put": (lambda x, y: x.index_put((at, at), y, True), normal(3, 3), normal(3)),
+    "take": (lambda x: x.take(where_to), normal(2, 3)),
+    "put at numbers": (lambda x, y: x.put(at, y), normal(2, 3), normal(3)),
+    "take_along_dim": (lambda x: x.take_along_dim(where_to, 1), normal(1, 3)),
+    "masked_scatter": (lambda x, y: x.masked_scatter(mask, y), normal(2, 3), normal(5)),
+    "select_scatter": (lambda x, y: F.select_scatter(x, y, 1, 2), normal(2, 3), normal(2)),
+}
+for reduction in ("mean", "amax", "amin", "prod"):
+    OTHERS[f"scatter_reduce {reduction}"] = (
+        lambda x, y, how=reduction: x.scatter_reduce(1, where_to, y, how),
+        apart(2, 3),
+        apart(2, 3) + 0.01,
+    )
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.

@@ -817,6 +817,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
         >>> minnet.lerp(minnet.tensor([1.0, 2.0]), minnet.tensor([3.0, 6.0]), 0.5)
         tensor([2., 4.])
     """
+    only_floating(input.array, "lerp_kernel")
     if input.array.dtype != end.array.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     gap = sub(end, input)
