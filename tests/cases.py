@@ -541,7 +541,6 @@ OTHERS |= {
     "index_fill": (lambda x, y: x.index_fill(1, at, y), normal(2, 3), normal()),
     "index_put": (lambda x, y: x.index_put((at, at), y, True), normal(3, 3), normal(3)),
     "take": (lambda x: x.take(where_to), normal(2, 3)),
-    "put at numbers": (lambda x, y: x.put(at, y), normal(2, 3), normal(3)),
     "take_along_dim": (lambda x: x.take_along_dim(where_to, 1), normal(1, 3)),
     "masked_scatter": (lambda x, y: x.masked_scatter(mask, y), normal(2, 3), normal(5)),
     "select_scatter": (lambda x, y: F.select_scatter(x, y, 1, 2), normal(2, 3), normal(2)),

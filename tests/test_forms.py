@@ -24,6 +24,7 @@ torch = pytest.importorskip("torch")
 LEFT_OUT = {
     "layout", "pin_memory", "names", "memory_format", "self", "implicit", "sparse_grad",
     "out_dtype", "_stacklevel", "device", "requires_grad", "scalar", "scalar1", "scalar2",
+    "element", "test_element",
 }  # fmt: skip
 SPELLED = {"from_": "from"}  # in stubs, since it is a word of Python
 
@@ -135,9 +136,9 @@ OUT = {
     **dict.fromkeys("scatter scatter_add".split(), lambda L, x: (x, 0, L.tensor([[0, 0]]), x)),
     **dict.fromkeys("index_add index_copy".split(), lambda L, x: (x, 0, L.tensor([0, 1]), x)),
     "scatter_reduce": lambda L, x: (x, 0, L.tensor([[0, 0]]), x, "amax"),
-    "index_reduce": lambda L, x: (x, 0, L.tensor([0, 1]), x, "amax"),
     "take": lambda L, x: (x, L.tensor([0, 3])),
     "take_along_dim": lambda L, x: (x, L.tensor([[0, 1]]), 0),
+    "slice_scatter": lambda L, x: (x, x[:1], 0, 0, 1),
     "isin": lambda L, x: (x, x),
     "searchsorted": lambda L, x: (x, x),
     "bucketize": lambda L, x: (x, x[0]),
@@ -161,7 +162,7 @@ OUT = {
 WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
-    "multinomial", "normal", "sort", "topk",
+    "index_reduce", "multinomial", "normal", "sort", "topk",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from minnet.functional.shape import (
     clone,
     expand,
     gather,
+    masked_fill,
     parsed,
     places,
     put_,
@@ -195,7 +196,7 @@ def _reduced_at(
 def _winners_at(base: Tensor, src: Tensor, key: tuple[Any, ...], result: np.ndarray) -> Tensor:
     """Return the extremes at a key, with a history: their gradient is shared by equals."""
     kept, taken = base.array == result, src.array == result[key]
-    count = kept.astype(result.dtype)
+    count = np.array(kept, result.dtype)
     np.add.at(count, key, taken)
     winners = added_at(ifelse(wrap(kept), base, 0.0), ifelse(wrap(taken), src, 0.0), key)
     return div(winners, wrap(count))
@@ -204,9 +205,9 @@ def _winners_at(base: Tensor, src: Tensor, key: tuple[Any, ...], result: np.ndar
 def _product_at(base: Tensor, src: Tensor, key: tuple[Any, ...], result: np.ndarray) -> Tensor:
     """Return the products at a key, with a history that is right where factors are 0."""
     nothing, none = base.array == 0, src.array == 0
-    zeros = nothing.astype(result.dtype)
+    zeros = np.array(nothing, result.dtype)
     np.add.at(zeros, key, none)
-    signs = np.where(nothing, 1, np.sign(base.array))
+    signs = np.asarray(np.where(nothing, 1, np.sign(base.array)))
     np.multiply.at(signs, key, np.where(none, 1, np.sign(src.array)))
     sizes = (ifelse(wrap(x.array == 0), 1.0, arithmetic.abs(x)).log() for x in (base, src))
     product = mul(added_at(*sizes, key).exp(), wrap(signs))
@@ -397,21 +398,6 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     return reshape(input, -1)[index]
 
 
-@composite(inplace="Tensor", where="minnet Tensor")
-def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """Return a copy with elements of `source` at indices of the tensor taken as one row.
-
-    Example:
-        >>> import minnet
-        >>> minnet.zeros(2, 2).put(minnet.tensor([3]), minnet.tensor([5.0]))
-        tensor([[0., 0.],
-                [0., 5.]])
-    """
-    row = reshape(input, -1)
-    found = index_put(row, (reshape(index, -1),), reshape(source, -1), accumulate)
-    return reshape(found, input.array.shape)
-
-
 @composite(out="exact")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Return the elements at the indices of a dim; the other dims broadcast. See `gather`.
@@ -497,7 +483,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _replaced(input, lambda x: x.select(dim, index), src)
 
 
-@composite
+@composite(out="exact")
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
     step: int = 1,

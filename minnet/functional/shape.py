@@ -1146,8 +1146,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the elements at the indices of a dim: for dim 1, out[i, j] = input[i, index[i, j]].
 
     Raises:
-        RuntimeError: if `index` is not int32 or int64, has another number of dims than `input` or is larger
-            in another dim, or holds an index out of range.
+        RuntimeError: if `index` is not int32 or int64, has another number of dims than `input` or
+            is larger in another dim, or holds an index out of range.
 
     Example:
         >>> import minnet
