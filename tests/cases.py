@@ -552,6 +552,65 @@ for reduction in ("mean", "amax", "amin", "prod"):
         apart(2, 3) + 0.01,
     )
 
+# Statistics
+OTHERS |= {
+    "nansum": (lambda x: x.nansum(1), normal(2, 3)),
+    "nanmean": (lambda x: x.nanmean(1), normal(2, 3)),
+    "median": (F.median, apart(5)),
+    "median dim": (lambda x: x.median(1).values, apart(2, 4)),
+    "nanmedian": (F.nanmedian, apart(2, 3)),
+    "kthvalue": (lambda x: x.kthvalue(2, 0).values, apart(3, 2)),
+    "mode": (lambda x: x.mode().values, apart(2, 3)),
+    "quantile": (lambda x: x.quantile(0.3, 1), apart(2, 4)),
+    "quantile of several": (F.quantile, apart(4), np.array([0.2, 0.7])),
+    "nanquantile": (lambda x: F.nanquantile(x, 0.6, 0, interpolation="midpoint"), apart(4, 2)),
+    "cummax": (lambda x: x.cummax(1).values, apart(2, 4)),
+    "cummin": (lambda x: x.cummin(0).values, apart(4, 2)),
+    "cumprod": (lambda x: x.cumprod(1), normal(2, 4)),
+    "cumprod with a zero": (lambda x: x.cumprod(0), np.array([2.0, 0.0, 3.0, 4.0])),
+    "diff": (lambda x: x.diff(2), normal(2, 4)),
+    "trapezoid": (F.trapezoid, normal(2, 4), normal(4)),
+    "cov": (F.cov, normal(2, 4)),
+    "corrcoef": (F.corrcoef, normal(2, 4)),
+    "cdist": (F.cdist, normal(2, 3), normal(4, 3)),
+    "cdist 3": (lambda *xs: F.cdist(*xs, p=3), normal(2, 3), normal(2, 3) + 5),
+    "renorm": (lambda x: x.renorm(2, 0, 1.0), normal(2, 3)),
+    "norm 3": (lambda x: x.norm(3, 1), normal(2, 3)),
+    "norm 0": (lambda x: x.norm(0) * x, normal(2, 3)),
+}
+
+# Products of several
+OTHERS |= {
+    f"einsum {equation}": (
+        lambda *xs, e=equation: F.einsum(e, *xs),
+        *map(lambda s: normal(*s), shapes),
+    )
+    for equation, *shapes in (
+        ("ij,jk->ki", (2, 3), (3, 2)),
+        ("bij,bj->bi", (2, 2, 3), (2, 3)),
+        ("ii->i", (3, 3)),
+        ("...i,i", (2, 3), (3,)),
+        ("ab,bc,cd", (2, 3), (3, 2), (2, 2)),
+        ("i,j->", (2,), (3,)),
+    )
+}
+OTHERS |= {
+    "tensordot": (lambda x, y: F.tensordot(x, y, ([0, 1], [1, 0])), normal(2, 3), normal(3, 2)),
+    "baddbmm": (
+        lambda *xs: F.baddbmm(*xs, beta=2, alpha=3),
+        normal(2),
+        normal(1, 3, 2),
+        normal(1, 2, 2),
+    ),
+    "addbmm": (F.addbmm, normal(2), normal(2, 3, 2), normal(2, 2, 2)),
+    "addmv": (F.addmv, normal(1), normal(2, 3), normal(3)),
+    "addr": (F.addr, normal(3), normal(2), normal(3)),
+    "inner": (F.inner, normal(2, 3), normal(3)),
+    "kron": (F.kron, normal(2), normal(2, 3)),
+    "cross": (F.cross, normal(2, 3), normal(1, 3)),
+    "chain_matmul": (F.chain_matmul, normal(2, 3), normal(3, 1), normal(1, 2)),
+}
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.

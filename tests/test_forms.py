@@ -96,7 +96,7 @@ def test_functions_in_place_are_torchs():
     for d in DECLARED.values():
         if d.in_place is not None and "minnet" in d.where and hasattr(torch, f"{d.name}_"):
             assert f"{d.name}_" in IN_TORCH
-    for name in [n for n in IN_TORCH if n != "index_put_"]:
+    for name in [n for n in IN_TORCH if n not in ("index_put_", "addmv_")]:
         x = minnet.tensor([1.5, 0.25])
         if name in ("gcd_", "lcm_"):
             x = x.int()
@@ -139,6 +139,19 @@ OUT = {
     "take": lambda L, x: (x, L.tensor([0, 3])),
     "take_along_dim": lambda L, x: (x, L.tensor([[0, 1]]), 0),
     "slice_scatter": lambda L, x: (x, x[:1], 0, 0, 1),
+    **dict.fromkeys("nansum nanmean cumprod".split(), lambda L, x: (x, 0)),
+    **dict.fromkeys("msort diff".split(), lambda L, x: (x,)),
+    **dict.fromkeys("quantile nanquantile".split(), lambda L, x: (x, 0.5)),
+    "histc": lambda L, x: (x, 4),
+    "renorm": lambda L, x: (x, 2, 0, 1.0),
+    **dict.fromkeys("inner kron".split(), lambda L, x: (x, x)),
+    **dict.fromkeys("baddbmm addbmm".split(), lambda L, x: (x, x[None], x[None])),
+    "tensordot": lambda L, x: (x, x),
+    "mv": lambda L, x: (x, x[0]),
+    "addmv": lambda L, x: (x[0], x, x[0]),
+    "addr": lambda L, x: (x, x[0], x[0]),
+    "vdot": lambda L, x: (x[0], x[0]),
+    "cross": lambda L, x: (x[0].repeat(3)[:3], x[0].repeat(3)[:3]),
     "isin": lambda L, x: (x, x),
     "searchsorted": lambda L, x: (x, x),
     "bucketize": lambda L, x: (x, x[0]),
@@ -162,7 +175,8 @@ OUT = {
 WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
-    "index_reduce", "multinomial", "normal", "sort", "topk",
+    "index_reduce", "multinomial", "normal", "sort", "median", "nanmedian", "kthvalue", "mode", "cummax", "cummin",
+    "aminmax", "histogram", "topk",
 }  # fmt: skip
 
 
@@ -192,7 +206,8 @@ def into(L, name, given, dtype):
 BROADER = {  # where torch refuses and we take the dtype as that of the computation
     ("mean", "int64", "float32"), ("mean", "int64", "float64"), ("arange", "float32", "bool"),
     ("arange", "int64", "bool"), ("linspace", "float32", "bool"), ("linspace", "int64", "bool"),
-    ("round", "int64", "int64"), ("cumsum", "float32", "bool"), ("cumsum", "int64", "bool"),
+    *(("nansum", "float32", d) for d in ("int64", "int32", "uint8", "bool")),
+    ("cumprod", "float32", "bool"), ("cumprod", "int64", "bool"), ("round", "int64", "int64"), ("cumsum", "float32", "bool"), ("cumsum", "int64", "bool"),
 }  # fmt: skip
 
 

@@ -18,12 +18,14 @@ from minnet.functional import (  # each declares its operations
     normalization,
     padding,
     pooling,
+    products,
     properties,
     recurrent,
     reduce,
     sampling,
     shape,
     slices,
+    statistics,
 )
 from minnet.operation import DECLARED
 
