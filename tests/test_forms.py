@@ -146,7 +146,6 @@ OUT = {
     "renorm": lambda L, x: (x, 2, 0, 1.0),
     **dict.fromkeys("inner kron".split(), lambda L, x: (x, x)),
     **dict.fromkeys("baddbmm addbmm".split(), lambda L, x: (x, x[None], x[None])),
-    "tensordot": lambda L, x: (x, x),
     "mv": lambda L, x: (x, x[0]),
     "addmv": lambda L, x: (x[0], x, x[0]),
     "addr": lambda L, x: (x, x[0], x[0]),
@@ -175,8 +174,8 @@ OUT = {
 WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
-    "index_reduce", "multinomial", "normal", "sort", "median", "nanmedian", "kthvalue", "mode", "cummax", "cummin",
-    "aminmax", "histogram", "topk",
+    "sort", "topk", "index_reduce", "multinomial", "normal", "median", "nanmedian", "kthvalue", "mode",
+    "cummax", "cummin", "aminmax", "histogram",
 }  # fmt: skip
 
 
@@ -207,7 +206,8 @@ BROADER = {  # where torch refuses and we take the dtype as that of the computat
     ("mean", "int64", "float32"), ("mean", "int64", "float64"), ("arange", "float32", "bool"),
     ("arange", "int64", "bool"), ("linspace", "float32", "bool"), ("linspace", "int64", "bool"),
     *(("nansum", "float32", d) for d in ("int64", "int32", "uint8", "bool")),
-    ("cumprod", "float32", "bool"), ("cumprod", "int64", "bool"), ("round", "int64", "int64"), ("cumsum", "float32", "bool"), ("cumsum", "int64", "bool"),
+    ("cumprod", "float32", "bool"), ("cumprod", "int64", "bool"), ("round", "int64", "int64"),
+    ("cumsum", "float32", "bool"), ("cumsum", "int64", "bool"),
 }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def _without_repeats(x: Tensor, labels: list[Any]) -> tuple[Tensor, list[Any]]:
 
 def _arranged(x: Tensor, labels: list[Any], *groups: Sequence[Any]) -> Tensor:
     """Return a tensor with a dim for each group of labels, in order."""
-    x = permute(x, *(labels.index(a) for group in groups for a in group))
+    x = permute(x, tuple(labels.index(a) for group in groups for a in group))
     sizes = dict(zip((a for group in groups for a in group), x.array.shape, strict=True))
     return reshape(x, *(math.prod(sizes[a] for a in group) for group in groups))
 
@@ -158,7 +158,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         _same_dtype(x.array, y.array)
         x, xs = _contracted(x, xs, y, ys, set(result).union(*terms[k + 1 :]))
     x, xs = _summed(x, xs, set(result))
-    return permute(x, *(xs.index(a) for a in result)) if xs else x
+    return permute(x, tuple(xs.index(a) for a in result))
 
 
 def _from_lists(*given: Any) -> tuple[str, tuple[Any, ...]]:
@@ -199,10 +199,15 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         raise RuntimeError("both dimension lists should have same length")
     _same_dtype(a.array, b.array)
     for i, j in zip(first, second, strict=True):
-        if a.array.shape[i] != b.array.shape[j]:
+        m, n = a.array.shape[i], b.array.shape[j]
+        if m != n and m == 1:  # a dim of size 1 broadcasts
+            b = sum(b, j, True)
+        elif m != n and n == 1:
+            a = sum(a, i, True)
+        elif m != n:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.array.shape[i]} in "
-                f"dim {i} and second has size {b.array.shape[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {m} in dim {i} and "
+                f"second has size {n} in dim {j}"
             )
     rows = [d for d in range(a.array.ndim) if d not in first]
     columns = [d for d in range(b.array.ndim) if d not in second]

@@ -420,7 +420,7 @@ def cumprod(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     return _converted(_running(_converted(input, dtype), axis(dim, input.ndim), np.cumprod), dtype)
 
 
-@composite(out="exact")
+@composite(out="cast")
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
     append: Tensor | None = None,
