@@ -611,6 +611,38 @@ OTHERS |= {
     "chain_matmul": (F.chain_matmul, normal(2, 3), normal(3, 1), normal(1, 2)),
 }
 
+# Linear algebra
+L = minnet.linalg
+
+
+def definite(x):
+    """Return symmetric positive-definite matrices."""
+    return F.matmul(x, x.mT) + minnet.eye(x.shape[-1], dtype=x.dtype)
+
+
+OTHERS |= {
+    "inv": (lambda x: L.inv(definite(x)), normal(2, 3, 3)),
+    "det": (L.det, normal(2, 3, 3)),
+    "slogdet": (lambda x: L.slogdet(x).logabsdet, normal(3, 3)),
+    "logdet": (lambda x: F.logdet(definite(x)), normal(3, 3)),
+    "cholesky": (lambda x: L.cholesky(definite(x)), normal(2, 3, 3)),
+    "solve": (lambda x, y: L.solve(definite(x), y), normal(2, 3, 3), normal(3, 2)),
+    "solve a vector": (lambda x, y: L.solve(definite(x), y), normal(3, 3), normal(3)),
+    "solve from the right": (
+        lambda x, y: L.solve(definite(x), y, left=False),
+        normal(3, 3),
+        normal(2, 3),
+    ),
+    "solve_triangular": (
+        lambda x, y: L.solve_triangular(definite(x), y, upper=True),
+        normal(3, 3),
+        normal(3, 1),
+    ),
+    "cholesky_solve": (lambda y, x: F.cholesky_solve(y, definite(x)), normal(3, 2), normal(3, 3)),
+    "matrix_power": (lambda x: L.matrix_power(x, 3), normal(2, 2)),
+    "matrix_norm": (lambda x: L.matrix_norm(x, 1), apart(2, 3)),
+}
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.

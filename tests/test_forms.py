@@ -151,6 +151,12 @@ OUT = {
     "addr": lambda L, x: (x, x[0], x[0]),
     "vdot": lambda L, x: (x[0], x[0]),
     "cross": lambda L, x: (x[0].repeat(3)[:3], x[0].repeat(3)[:3]),
+    **dict.fromkeys(
+        "inverse det cholesky cholesky_inverse".split(),
+        lambda L, x: (x * x.new_tensor([[1, 0], [0, 1]]),),
+    ),
+    "cholesky_solve": lambda L, x: (x, x),
+    "matrix_power": lambda L, x: (x, 2),
     "isin": lambda L, x: (x, x),
     "searchsorted": lambda L, x: (x, x),
     "bucketize": lambda L, x: (x, x[0]),
@@ -174,8 +180,8 @@ OUT = {
 WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
-    "sort", "topk", "index_reduce", "multinomial", "normal", "median", "nanmedian", "kthvalue", "mode",
-    "cummax", "cummin", "aminmax", "histogram",
+    "sort", "topk", "index_reduce", "multinomial", "normal", "median", "nanmedian", "kthvalue",
+    "mode", "cummax", "cummin", "aminmax", "histogram",
 }  # fmt: skip
 
 

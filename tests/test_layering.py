@@ -34,7 +34,7 @@ LEVELS = [
     ["methods"],
     ["tensor"],
     ["typed"],
-    ["autograd", "cuda", "functions"],
+    ["autograd", "cuda", "functions", "linalg"],
     ["nn.init"],
     ["nn"],
     ["optim"],

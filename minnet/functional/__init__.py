@@ -7,6 +7,7 @@ from minnet.functional import (  # each declares its operations
     arithmetic,
     arrangement,
     convolution,
+    decompositions,
     distance,
     dropout,
     elementary,
