@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minnet import functional, kernels
+from minnet import functional
 from minnet.functional.decompositions import (
     LinAlgError,
     computed,
     eigen,
     inverted,
-    log_of_determinant,
     matrices,
     orthogonal,
     singular,
@@ -106,10 +105,7 @@ def slogdet(A: Tensor) -> Any:
         >>> minnet.linalg.slogdet(minnet.eye(2)).sign
         tensor(1.)
     """
-    matrices("linalg.slogdet", A.array)
-    size = log_of_determinant(A)
-    sign = wrap(np.linalg.slogdet(kernels.on_host(A.array))[0])
-    return _Slogdet(functional.filled(size, 1) * sign, size)
+    return _Slogdet(*functional.slogdet(A))
 
 
 @_public
@@ -367,7 +363,7 @@ def _with_vectors(name: str, A: Tensor, missing: bool) -> None:
 
 
 @_public
-def qr(A: Tensor, mode: str = "reduced") -> Any:
+def qr(A: Tensor, mode: Any = "reduced") -> Any:
     """Return Q, of orthonormal columns, and R, upper triangular, of A = Q R.
 
     Args:

@@ -62,7 +62,7 @@ PUBLIC = [
     (where, name)
     for where in ("minnet", "Tensor", "F")
     for name in sorted(exported(where))
-    if not name.startswith("__") and torchs(where, name)
+    if not name.startswith("__") and name != "new" and torchs(where, name)
 ]
 
 
@@ -181,7 +181,7 @@ WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
     "sort", "topk", "index_reduce", "multinomial", "normal", "median", "nanmedian", "kthvalue",
-    "mode", "cholesky", "cummax", "cummin", "aminmax", "histogram",
+    "mode", "logspace", "slogdet", "cholesky", "cummax", "cummin", "aminmax", "histogram",
 }  # fmt: skip
 
 

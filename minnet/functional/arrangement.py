@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.functional.arithmetic import check_tensors
+from minnet.functional.arithmetic import check_tensors, pow
 from minnet.functional.reduce import sum
 from minnet.functional.shape import (
     _before,
@@ -142,7 +142,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     return input[wrap(np.array(rows, np.int64).reshape(-1, r))]
 
 
-def _indices(rows: np.ndarray, dtype: Any) -> Tensor:
+def _indices(rows: Any, dtype: Any) -> Tensor:
     found = wrap(np.stack(rows).astype(np.int64))
     return found if dtype is None else found.to(dtype)
 
@@ -177,6 +177,37 @@ def triu_indices(
                 [0, 1, 1]])
     """
     return _indices(np.triu_indices(row, offset, col), dtype).to(device=device)
+
+
+@composite(where="minnet")
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """Return the indices of each dim of elements that are given by their numbers in row order.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Example:
+        >>> import minnet
+        >>> minnet.unravel_index(minnet.tensor([1, 5]), (2, 3))
+        (tensor([0, 1]), tensor([1, 2]))
+    """
+    found = np.unravel_index(indices.array, ints((shape,)))
+    return tuple(wrap(np.asarray(i, np.int64)) for i in found)
+
+
+@composite(where="minnet")
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """Return the matrix of the powers of each element, the highest first unless `increasing`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.vander(minnet.tensor([1, 2, 3]), increasing=True)
+        tensor([[1, 1, 1],
+                [1, 2, 4],
+                [1, 3, 9]])
+    """
+    powers = np.arange(x.array.size if N is None else N)
+    return pow(unsqueeze(x, -1), wrap(powers if increasing else powers[::-1].copy()))
 
 
 @composite(where="minnet")
@@ -532,7 +563,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     d = axis(dim, input.array.ndim)
     n, places = input.array.shape[d], indices_or_sections
     if isinstance(places, Variable):
-        places = places.tolist()
+        places = places.array.tolist()
     if isinstance(places, list | tuple):
         ends = [slice(None, integer(p)).indices(n)[1] for p in places]
         starts = [0, *ends]

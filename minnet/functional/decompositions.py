@@ -5,13 +5,14 @@ Computed by NumPy's LAPACK, so their bits depend on the machine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.functional.arithmetic import filled
+from minnet.functional.arithmetic import add, filled, ifelse, lt, mul
 from minnet.functional.linear import matmul
 from minnet.functional.shape import tril, triu
 from minnet.operation import Tensor, composite, operation
@@ -248,7 +249,32 @@ def det(input: Tensor) -> Tensor:
     return determinant(input)
 
 
-@composite(out=False)
+class slogdet_result(NamedTuple):
+    """A determinant's sign, and the logarithm of its absolute value."""
+
+    sign: Any
+    logabsdet: Any
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.slogdet(\nsign={self.sign!r},\nlogabsdet={self.logabsdet!r})"
+
+
+@composite(out="exact")
+def slogdet(input: Tensor) -> Any:
+    """Return the sign of the determinant, and the logarithm of its absolute value.
+
+    Example:
+        >>> import minnet
+        >>> minnet.slogdet(minnet.eye(2)).logabsdet
+        tensor(0.)
+    """
+    matrices("linalg.slogdet", input.array)
+    size = log_of_determinant(input)
+    sign = wrap(np.linalg.slogdet(kernels.on_host(input.array))[0])
+    return slogdet_result(mul(filled(size, 1), sign), size)
+
+
+@composite
 def logdet(input: Tensor) -> Tensor:
     """Return the logarithm of the determinant: NaN where it is negative.
 
@@ -257,9 +283,8 @@ def logdet(input: Tensor) -> Tensor:
         >>> minnet.logdet(minnet.eye(2))
         tensor(0.)
     """
-    matrices("logdet", input.array)
-    sign, size = np.linalg.slogdet(kernels.on_host(input.array))
-    return log_of_determinant(input) + wrap(np.where(sign < 0, np.nan, 0).astype(size.dtype))
+    sign, size = slogdet(input)
+    return add(size, ifelse(lt(sign, 0), math.nan, 0.0))
 
 
 @composite(out="exact")
@@ -335,4 +360,4 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         return result.clone() if result is input else result
     array = input.array
     eye = np.broadcast_to(np.eye(array.shape[-1], dtype=array.dtype), array.shape)
-    return filled(input, 0) + wrap(eye)
+    return add(filled(input, 0), wrap(eye))
