@@ -486,6 +486,17 @@ def atleast_3d(*tensors: Any) -> Any:
     return _at_least(3, tensors)
 
 
+def _joined(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the tensors that a function joins.
+
+    Raises:
+        RuntimeError: if there are none.
+    """
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tuple(tensors)
+
+
 def _as_columns(x: Tensor) -> Tensor:
     return x if x.array.ndim > 1 else reshape(x, -1, 1)
 
@@ -499,8 +510,8 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
         >>> minnet.hstack([minnet.tensor([1]), minnet.tensor([2, 3])])
         tensor([1, 2, 3])
     """
-    given = _at_least(1, (tuple(tensors),))
-    return cat(given, 0 if given and given[0].array.ndim == 1 else 1)
+    given = _at_least(1, (_joined("hstack", tensors),))
+    return cat(given, 0 if given[0].array.ndim == 1 else 1)
 
 
 @composite(where="minnet", aliases="row_stack", out="cast")
@@ -513,7 +524,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[1, 2],
                 [3, 4]])
     """
-    return cat(_at_least(2, (tuple(tensors),)))
+    return cat(_at_least(2, (_joined("vstack", tensors),)))
 
 
 @composite(where="minnet", out="cast")
@@ -526,7 +537,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[[1, 3],
                  [2, 4]]])
     """
-    return cat(_at_least(3, (tuple(tensors),)), 2)
+    return cat(_at_least(3, (_joined("dstack", tensors),)), 2)
 
 
 @composite(where="minnet", out="cast")
@@ -539,7 +550,7 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[1, 3],
                 [2, 4]])
     """
-    return cat([_as_columns(x) for x in tensors], 1)
+    return cat([_as_columns(x) for x in _joined("column_stack", tensors)], 1)
 
 
 @composite

@@ -23,13 +23,13 @@ class LinAlgError(RuntimeError):
     """What is raised where a matrix has no inverse or no such factors."""
 
 
-def matrices(name: str, array: np.ndarray, square: bool = True) -> None:
-    """Check that an array is of floating point matrices, and square.
+def matrices(name: str, array: np.ndarray, square: bool = True, floats: bool = True) -> None:
+    """Check that an array is of matrices: square, and floating point, unless said.
 
     Raises:
         RuntimeError: if it is not.
     """
-    if array.dtype.kind != "f":
+    if floats and array.dtype.kind != "f":
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got "
             f"{dtypes.of(array).tensor_type}"
@@ -345,8 +345,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         tensor([[1., 3.],
                 [0., 1.]])
     """
-    if n < 0 or input.array.dtype.kind == "f":
-        matrices("linalg.matrix_power", input.array)
+    matrices("linalg.matrix_power", input.array, floats=n < 0)
     if n < 0:
         return matrix_power(inverted(input), -n)
     result, power = None, input

@@ -56,7 +56,7 @@ def _in_double(function: Callable[..., Any], *operands: Operand) -> Any:
     else:
         operands = (floating(x),)
     dtype = np.result_type(*operands)
-    wide = [x.astype(np.float64, copy=False) for x in operands]
+    wide = [kernels.as_array(x).astype(np.float64, copy=False) for x in operands]
     result = arithmetic.apply(function, *wide) if others else function(*wide)
     return kernels.as_array(result).astype(dtype, copy=False)
 
