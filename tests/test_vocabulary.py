@@ -137,8 +137,8 @@ def test_values_and_refusals_are_torchs(call):
 
 # No gradients, or in torch none, or others: of the half of a factor that is not read, say.
 NO_GRADIENT = (
-    "_(", "i.", "i,", "i)", "histog", "msort", "nextafter", "is_", ".is", "linalg.cond", "heaviside",
-    "sgn", "bincount", "cholesky_solve", "vander",
+    "_(", "i.", "i,", "i)", "histog", "msort", "nextafter", "is_", ".is", "linalg.cond",
+    "heaviside", "sgn", "bincount", "cholesky_solve", "vander",
 )  # fmt: skip
 
 

@@ -62,6 +62,11 @@ def _t(V: Any, x: Any) -> Any:
     return V.transpose(x, -1, -2)
 
 
+def _row_order(V: Any, x: Any) -> Any:
+    """Return transposes, laid out in row order."""
+    return V.clone(_t(V, x))
+
+
 def _around(V: Any, left: Any, middle: Any, right: Any) -> Any:
     return V._bmm(V._bmm(left, middle), right)
 
@@ -92,7 +97,7 @@ def solved(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _times_inverse(V: Any, dy: Any, input: Any) -> Any:
-    return V.mul(V.unsqueeze(V.unsqueeze(dy, -1), -1), _t(V, V.inverted(input)))
+    return V.mul(V.unsqueeze(V.unsqueeze(dy, -1), -1), _row_order(V, V.inverted(input)))
 
 
 @operation(
@@ -199,7 +204,7 @@ def _orthogonal_back(V: Any, dy: Any, input: Any) -> Any:
     q, r = V.orthogonal(input)
     inner = V.triu(V.sub(V._bmm(dy[1], _t(V, r)), V._bmm(_t(V, q), dy[0])))
     both = V.add(inner, _t(V, V.triu(inner, 1)))
-    return _t(V, V.solved(r, _t(V, V.add(dy[0], V._bmm(q, both)))))
+    return _row_order(V, V.solved(r, _t(V, V.add(dy[0], V._bmm(q, both)))))
 
 
 @operation(

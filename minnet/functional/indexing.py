@@ -466,7 +466,7 @@ def _replaced(input: Tensor, key_of: Callable[[Any], Any], src: Tensor) -> Tenso
             f"expected src to have a size equal to the slice of self. src size = "
             f"{list(src.array.shape)}, slice size = {list(at.shape)}"
         )
-    flat = _put(reshape(input, -1), (at.reshape(-1),), reshape(src, -1))
+    flat = _put(reshape(input, -1), (at.flatten(),), reshape(src, -1))
     return reshape(flat, input.array.shape)
 
 
