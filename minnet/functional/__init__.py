@@ -5,20 +5,28 @@ from typing import Any
 from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
+    arrangement,
     convolution,
+    decompositions,
     distance,
     dropout,
+    elementary,
     embedding,
+    indexing,
     linear,
     loss,
     mlp,
     normalization,
     padding,
     pooling,
+    products,
+    properties,
     recurrent,
     reduce,
+    sampling,
     shape,
     slices,
+    statistics,
 )
 from minnet.operation import DECLARED
 
