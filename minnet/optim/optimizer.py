@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import defaultdict
+import weakref
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import zip_longest
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
+from minnet.graph import RemovableHandle, register
 from minnet.mode import enable_grad
 from minnet.nn.module import typename
 from minnet.nn.parameter import zero_gradients
@@ -186,6 +188,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state and the groups as torch does: numbers stand for the parameters."""
+        for hook in self._hooks("state_dict_pre").values():
+            hook(self)
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -198,7 +202,11 @@ class Optimizer:
             numbers[id(key)] if isinstance(key, Tensor) else key: value
             for key, value in self.state.items()
         }
-        return {"state": state, "param_groups": groups}
+        state_dict = {"state": state, "param_groups": groups}
+        for hook in self._hooks("state_dict_post").values():
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
+        return state_dict
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load what `state_dict` returned. Tensors are copied, and cast to their parameter's dtype.
@@ -210,6 +218,10 @@ class Optimizer:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        state_dict = {**state_dict}  # which a hook may edit
+        for hook in self._hooks("load_state_dict_pre").values():
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
         if not {"state", "param_groups"} <= state_dict.keys():
             raise ValueError(
                 "expected the state dict of an optimizer, with the keys 'state' and "
@@ -254,6 +266,69 @@ class Optimizer:
             else:
                 state[number] = values
         self.__setstate__({"state": state, "param_groups": saved})
+        for hook in self._hooks("load_state_dict_post").values():
+            hook(self)
+
+    # Hooks
+
+    def _hooks(self, when: str) -> OrderedDict[int, Any]:
+        """Return the hooks of one kind. As torch's, they stay behind where a copy is made."""
+        kinds = vars(self).setdefault("_registered", defaultdict(OrderedDict))
+        return kinds[when]
+
+    def hook_step(self) -> None:
+        """Let `step` call its hooks from now on, and note in `_opt_called` that it was called.
+
+        Only then it is an attribute: a step that has no hooks does not look for any.
+        """
+        own = vars(self)
+        if not isinstance(own.get("step"), HookedStep):
+            own["step"] = HookedStep(self, own.get("step"))
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step.
+
+        `args` begins with the optimizer. What the hook returns, a pair, replaces both.
+        """
+        self.hook_step()
+        return register(self._hooks("step_pre"), hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step.
+
+        Example:
+            >>> import minnet
+            >>> optimizer = minnet.optim.SGD([minnet.nn.Parameter(minnet.ones(1))])
+            >>> with optimizer.register_step_post_hook(lambda *_: print("made a step")):
+            ...     optimizer.step()
+            made a step
+        """
+        self.hook_step()
+        return register(self._hooks("step_post"), hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` before `state_dict` reads the optimizer."""
+        return register(self._hooks("state_dict_pre"), hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after `state_dict`, to edit or replace it."""
+        return register(self._hooks("state_dict_post"), hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before `load_state_dict` reads this shallow copy."""
+        return register(self._hooks("load_state_dict_pre"), hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` after `load_state_dict`."""
+        return register(self._hooks("load_state_dict_post"), hook, prepend)
 
     def _check_state(self, owner: str, values: Mapping[str, Any], p: Tensor) -> None:
         """Check what was saved of a parameter before any of it is taken."""
@@ -282,6 +357,40 @@ class Optimizer:
                     f"size mismatch for {name} of {owner}: the shape in the loaded state dict is "
                     f"{found}, and the optimizer needs {expected}; is it of another model?"
                 )
+
+
+class HookedStep:
+    """The `step` of an optimizer that has hooks: it calls them around the class's own.
+
+    It knows the optimizer weakly, so that an optimizer is free as soon as nobody holds it.
+    """
+
+    def __init__(self, optimizer: Optimizer, overriding: Callable[..., Any] | None):
+        self.optimizer = weakref.ref(optimizer)
+        self.overriding = overriding
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = self.optimizer()
+        if optimizer is None:
+            raise ReferenceError("the optimizer of this step is gone")
+        optimizer._opt_called = True  # type: ignore[attr-defined]
+        args = (optimizer, *args)
+        for hook in tuple(optimizer._hooks("step_pre").values()):
+            replaced = hook(optimizer, args, kwargs)
+            if replaced is not None:
+                if not (isinstance(replaced, tuple) and len(replaced) == 2):
+                    raise RuntimeError(
+                        "a step pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                        f"but got {replaced}."
+                    )
+                args, kwargs = replaced
+        if self.overriding is None:
+            result = type(optimizer).step(*args, **kwargs)
+        else:
+            result = self.overriding(*args[1:], **kwargs)
+        for hook in tuple(optimizer._hooks("step_post").values()):
+            hook(optimizer, args, kwargs)
+        return result
 
 
 def options(given: dict[str, Any]) -> dict[str, Any]:
