@@ -12,14 +12,27 @@ from minnet.optim.sgd import SGD as SGD
 
 if TYPE_CHECKING:
     from minnet.optim import lr_scheduler as lr_scheduler
+    from minnet.optim.adadelta import Adadelta as Adadelta
+    from minnet.optim.adagrad import Adagrad as Adagrad
+    from minnet.optim.adamax import Adamax as Adamax
+    from minnet.optim.asgd import ASGD as ASGD
+    from minnet.optim.nadam import NAdam as NAdam
+    from minnet.optim.radam import RAdam as RAdam
+    from minnet.optim.rmsprop import RMSprop as RMSprop
+    from minnet.optim.rprop import Rprop as Rprop
 
-# Where the names are that are imported on first use.
-_HOMES = {"lr_scheduler": ""}
+_LATER = ("Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop")
+_MODULES = ("lr_scheduler",)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOMES[name]
-    module = import_module(f"{__name__}.{home or name}")
-    return getattr(module, name) if home else module
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _LATER:
+        value = globals()[name] = getattr(import_module(f"{__name__}.{name.lower()}"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_MODULES})

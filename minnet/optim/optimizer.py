@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import kernels
+from minnet import dtypes, kernels
 from minnet.graph import RemovableHandle, register
 from minnet.mode import enable_grad
 from minnet.nn.module import typename
@@ -23,8 +23,6 @@ from minnet.tensor import Tensor
 from minnet.variable import read_only, wrap
 
 Group = dict[str, Any]
-# torch's choices of implementation: there is one here, fused over all parameters of a group.
-IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
 
 class Optimizer:
@@ -45,6 +43,7 @@ class Optimizer:
     # has to be there.
     MOMENTS: tuple[str, ...] = ()
     REQUIRED: tuple[str, ...] = ()
+    COUNTERS: Iterable[str] = ()  # tensors of one number
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -68,6 +67,10 @@ class Optimizer:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        for p, values in state["state"].items():
+            for name in self.COUNTERS if isinstance(p, Tensor) else ():
+                if not isinstance(values.get(name, p), Tensor):
+                    values[name] = counter(float(values[name]))  # a number, in old files
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
@@ -114,12 +117,15 @@ class Optimizer:
         for name, default in self.defaults.items():
             group.setdefault(name, default)
         self.check(group)
-        for name in IMPLEMENTATIONS:
-            if group.get(name):
-                raise NotImplementedError(
-                    f"{name}=True is not supported: minnet has one implementation of each "
-                    f"optimizer, a fused kernel for all parameters; leave {name} out"
-                )
+        # torch's choices of implementation, `foreach`, `fused` and `capturable`, change nothing:
+        # there is one, fused over all parameters of a group.
+        if group.get("differentiable"):
+            raise NotImplementedError(
+                "differentiable=True is not supported: no gradient flows through a step, which "
+                "writes into the parameters; compute p - lr * g with tensors instead"
+            )
+        if group.get("fused") and group.get("foreach"):
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         if len(params) != len(set(params)):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, "
@@ -391,6 +397,11 @@ class HookedStep:
         for hook in tuple(optimizer._hooks("step_post").values()):
             hook(optimizer, args, kwargs)
         return result
+
+
+def counter(value: float) -> Tensor:
+    """Return a number as an optimizer's state has it: a tensor, which Python reads."""
+    return wrap(np.array(value, dtypes.get_default_dtype().numpy))
 
 
 def options(given: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,6 @@ from minnet.optim.lr_scheduler import (
     StepLR,
 )
 
-
 # torch's, too, where a chain in a sequence makes its first step again.
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of")
 
