@@ -12,17 +12,19 @@ from minnet.optim.sgd import SGD as SGD
 
 if TYPE_CHECKING:
     from minnet.optim import lr_scheduler as lr_scheduler
+    from minnet.optim import swa_utils as swa_utils
     from minnet.optim.adadelta import Adadelta as Adadelta
     from minnet.optim.adagrad import Adagrad as Adagrad
     from minnet.optim.adamax import Adamax as Adamax
     from minnet.optim.asgd import ASGD as ASGD
+    from minnet.optim.lbfgs import LBFGS as LBFGS
     from minnet.optim.nadam import NAdam as NAdam
     from minnet.optim.radam import RAdam as RAdam
     from minnet.optim.rmsprop import RMSprop as RMSprop
     from minnet.optim.rprop import Rprop as Rprop
 
-_LATER = ("Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop")
-_MODULES = ("lr_scheduler",)
+_LATER = "Adadelta Adagrad Adamax ASGD LBFGS NAdam RAdam RMSprop Rprop".split()
+_MODULES = "lr_scheduler", "swa_utils"
 
 
 def __getattr__(name: str) -> Any:

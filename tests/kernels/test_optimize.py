@@ -85,7 +85,8 @@ MANY = (1, 0, optimize.BLOCK - 1, optimize.BLOCK, 7, 0, 2 * optimize.BLOCK + 3, 
 def test_all_parameters_in_one_call_have_the_bits_of_each_alone(amsgrad, form, monkeypatch):
     for name in ("sgd", "momentum", "adam", "amsgrad"):
         kernel, _ = optimize.KERNELS[name]
-        monkeypatch.setattr(kernel, "over", lambda work, run=getattr(kernel, form): run)
+        run = getattr(kernel, form)
+        monkeypatch.setattr(kernel, "over", lambda work, run=run: run)
     together = [arrays(np.float32, n, seed) for seed, n in enumerate(MANY)]
     alone = [[x.copy() for x in row] for row in together]
     cpu.sgd_step([row[:2] for row in together], 0.1, weight_decay=0.01)

@@ -276,7 +276,7 @@ def test_a_parameter_without_a_gradient_is_left_alone(make):
     give(p, START)
     optimizer.step()
     np.testing.assert_array_equal(q.array, START)
-    assert q not in optimizer.state
+    assert q not in optimizer.state or optimizer.state[q]["step"].item() == 0  # Adagrad's
     assert (p.array != START).all()
 
 
