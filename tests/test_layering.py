@@ -36,7 +36,7 @@ LEVELS = [
     ["autograd", "cuda", "functions"],
     ["nn.init"],
     ["nn"],
-    ["optim"],
+    ["func", "optim"],
     ["data", "serialization"],
     ["doctor", "warmup"],
     [""],

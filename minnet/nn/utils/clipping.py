@@ -104,7 +104,7 @@ def clip_grads_with_norm_(
         >>> p.grad
         tensor([0.6000, 0.8000])
     """
-    share = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+    share = ((total_norm + 1e-6).reciprocal() * float(max_norm)).clamp(max=1.0)  # torch's bits
     for gradient in _gradients(parameters):
         gradient.mul_(share.to(gradient.device))
 

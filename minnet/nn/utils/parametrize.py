@@ -162,9 +162,8 @@ class ParametrizationList(ModuleList):
             )
         for i, (tensor, original) in enumerate(zip(new, originals, strict=True)):
             if not isinstance(tensor, Tensor):
-                raise ValueError(
-                    f"`right_inverse` should return a tensor. Got {type(tensor).__name__}"
-                )
+                kind = type(tensor).__name__
+                raise ValueError(f"`right_inverse` should return a tensor. Got {kind}")
             if tensor.dtype != original.dtype:
                 raise ValueError(
                     f"The tensor {i} returned by `right_inverse` has dtype {tensor.dtype} while "
