@@ -74,6 +74,7 @@ def functional_call(
     """
     given = _merged(parameter_and_buffer_dicts)
     places: dict[str, tuple[dict[str, Any], str]] = {}
+    registry: dict[str, Any]
     for path, inner in module.named_modules(remove_duplicate=False):
         for registry in (inner._parameters, inner._buffers):
             for name, member in registry.items():
@@ -92,11 +93,11 @@ def functional_call(
     finally:
         for (registry, name, path), member in zip(swapped, own, strict=True):
             if path in given and registry[name] is not new[path]:
-                given[path] = registry[name]  # type: ignore[index]
+                given[path] = registry[name]
             registry[name] = member
 
 
-def _merged(given: Any) -> dict[str, Tensor]:
+def _merged(given: Any) -> Any:
     """Return one dict of all tensors: the given one itself, or all of several together."""
     if isinstance(given, Sequence) and not isinstance(given, str):
         if not all(isinstance(each, Mapping) for each in given):
@@ -119,7 +120,7 @@ def _merged(given: Any) -> dict[str, Tensor]:
     for name, value in given.items():
         if not isinstance(value, Tensor):
             raise TypeError(f"expected a tensor for {name!r}, but got {typename(value)}")
-    return given  # type: ignore[return-value]
+    return given
 
 
 def _tied(given: Mapping[str, Tensor], places: Mapping[str, Any]) -> dict[str, Tensor]:

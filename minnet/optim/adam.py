@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Adam(Optimizer):
 
     MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     REQUIRED = ("step", "exp_avg", "exp_avg_sq")
-    COUNTERS = ("step",)
+    COUNTERS: ClassVar = ("step",)
 
     def __init__(
         self,

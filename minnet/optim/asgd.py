@@ -48,7 +48,7 @@ class ASGD(Counted):
         tensor([0.8000, 1.6000])
     """
 
-    COUNTERS: ClassVar = {"step": 0.0, "eta": 0.0, "mu": 1.0}
+    COUNTERS: ClassVar[dict[str, float]] = {"step": 0.0, "eta": 0.0, "mu": 1.0}
     MOMENTS = ("ax",)
     REQUIRED = ("step", "eta", "mu", "ax")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 from minnet.functional.shape import cat
@@ -117,7 +118,7 @@ class LBFGS(Optimizer):
             if search:
                 start = [p.clone() for p in group["params"]]
                 point, new = _strong_wolfe(
-                    lambda t, d=d, start=start: self._at(closure, t, d, start),
+                    partial(self._at, closure, d, start),
                     Point(0.0, loss, gradient, slope),
                     *(t, _largest(d), group["tolerance_change"], group["max_eval"] - evals),
                 )
@@ -176,7 +177,7 @@ class LBFGS(Optimizer):
             p.add_(d[offset : offset + p.numel()].reshape(p.shape), alpha=t)
             offset += p.numel()
 
-    def _at(self, closure: Callable[[], Any], t: float, d: Tensor, start: list[Tensor]) -> Point:
+    def _at(self, closure: Callable[[], Any], d: Tensor, start: list[Tensor], t: float) -> Point:
         """Return a point of the line, and go back to where it starts."""
         self._add(t, d)
         _, loss, gradient = self._evaluate(closure)
@@ -252,7 +253,7 @@ def _strong_wolfe(
         least, largest = sorted(point.t for point in ends)
         if (largest - least) * size < tolerance:
             break
-        t, margin = _cubic(*ends), 0.1 * (largest - least)
+        t, margin = _cubic(ends[0], ends[1]), 0.1 * (largest - least)
         near = min(largest - t, t - least) < margin
         if near and (stuck or not least < t < largest):
             t = largest - margin if abs(t - largest) < abs(t - least) else least + margin

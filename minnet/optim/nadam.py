@@ -49,7 +49,7 @@ class NAdam(Counted):
         tensor([0.8839, 1.8839])
     """
 
-    COUNTERS: ClassVar = {"step": 0.0, "mu_product": 1.0}
+    COUNTERS: ClassVar[dict[str, float]] = {"step": 0.0, "mu_product": 1.0}
     MOMENTS = ("exp_avg", "exp_avg_sq")
     REQUIRED = ("step", "mu_product", "exp_avg", "exp_avg_sq")
 

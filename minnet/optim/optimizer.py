@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import zip_longest
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Optimizer:
     # has to be there.
     MOMENTS: tuple[str, ...] = ()
     REQUIRED: tuple[str, ...] = ()
-    COUNTERS: Iterable[str] = ()  # tensors of one number
+    COUNTERS: ClassVar[Iterable[str]] = ()  # tensors of one number
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -417,7 +417,8 @@ def finite(options: dict[str, Any], least: float = 0.0, end: float = math.inf) -
         ValueError: if one is out of range.
     """
     for name, value in options.items():
-        number = value.item() if isinstance(value, Tensor) and value.nelement() == 1 else value
+        single = isinstance(value, Tensor) and value.nelement() == 1
+        number: Any = value.item() if single else value
         if not isinstance(number, Real):
             raise TypeError(f"the {name} should be a number, but got {value!r}")
         if not (least <= number < end and -math.inf < number):

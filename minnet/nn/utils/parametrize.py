@@ -181,12 +181,12 @@ class ParametrizationList(ModuleList):
         return x
 
 
-class _Parametrized:
+class _Parametrized(Module):
     """What the class of a parametrized module has besides that of the module."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         copy = memo[id(self)] = type(self).__new__(type(self))
-        copy.__setstate__(deepcopy(Module.__getstate__(self), memo))  # type: ignore[arg-type]
+        copy.__setstate__(deepcopy(super().__getstate__(), memo))
         return copy
 
     def __getstate__(self) -> Any:

@@ -13,7 +13,7 @@ ORDERS = [2, 1, math.inf, -math.inf, 0, 3, 0.5, "inf"]
 
 def parameters(library, scale=1.0):
     rng = np.random.default_rng(0)
-    made = [library.nn.Parameter(library.zeros(*shape)) for shape in ((3, 4), (5,), (2,), ())]
+    made = [library.nn.Parameter(library.zeros(shape)) for shape in ((3, 4), (5,), (2,), ())]
     for p in (made[0], made[1], made[3]):  # one has none
         values = scale * rng.standard_normal(tuple(p.shape))
         p.grad = library.tensor(np.asarray(values, np.float32))
