@@ -1,6 +1,6 @@
 """minnet: a small neural-network framework on NumPy and Numba, with torch's names."""
 
-from minnet import autograd, cuda, data, doctor, nn, optim, random
+from minnet import autograd, cuda, data, datasets, doctor, nn, optim, random, utils
 from minnet.autograd import (
     enable_grad,
     inference_mode,
@@ -32,6 +32,7 @@ from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
 from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads
+from minnet.lazy import __getattr__ as __getattr__
 from minnet.printing import set_printoptions
 from minnet.random import (
     Generator,
@@ -50,10 +51,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Generator", "OutOfMemoryError", "Size", "Tensor", "__version__", "autograd", "bool", "cuda",
-    "data", "device", "doctor", "double", "dtype", "enable_grad", "float", "float32", "float64",
-    "get_default_dtype", "get_matmul", "get_num_threads", "get_rng_state", "inference_mode",
-    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
-    "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nn", "no_grad",
-    "optim", "random", "save", "seed", "set_default_dtype", "set_grad_enabled", "set_matmul",
-    "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "warmup", *_functions,
+    "data", "datasets", "device", "doctor", "double", "dtype", "enable_grad", "float", "float32",
+    "float64", "get_default_dtype", "get_matmul", "get_num_threads", "get_rng_state",
+    "inference_mode", "initial_seed", "int", "int16", "int32", "int64", "int8",
+    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "load", "long",
+    "manual_seed", "nn", "no_grad", "optim", "random", "save", "seed", "set_default_dtype",
+    "set_grad_enabled", "set_matmul", "set_num_threads", "set_printoptions", "set_rng_state",
+    "uint8", "utils", "warmup", *_functions,
 ]  # fmt: skip

@@ -321,6 +321,8 @@ def group_norm(
     """
     _checked("group_norm", "GroupNormKernelImpl", input, ("weight", "bias"), weight, bias)
     shape = input.array.shape
+    if num_groups <= 0:
+        raise RuntimeError(f"Expected num_groups to be greater than 0, got {num_groups}")
     if len(shape) < 2:
         raise RuntimeError(
             f"Expected at least 2 dimensions for input tensor but received {len(shape)}"

@@ -9,7 +9,7 @@ from types import GeneratorType
 from typing import Any
 
 from minnet.creation import tensor
-from minnet.functional.shape import stack
+from minnet.functional.shape import cat
 from minnet.mode import no_grad
 from minnet.tensor import Tensor
 from minnet.variable import read_only
@@ -28,16 +28,6 @@ def _gradients(parameters: Any) -> list[Tensor]:
     return gradients
 
 
-def _norm(x: Tensor, p: float) -> Tensor:
-    if p in (1, 2, math.inf):
-        return x.norm(p)
-    if p == -math.inf:
-        return x.abs().min()
-    if p == 0:
-        return (x != 0).sum().to(x.dtype)
-    return (x.abs() ** p).sum() ** (1 / p)
-
-
 @no_grad()
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
@@ -45,7 +35,7 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Return the norm of all tensors together, as of one vector: the norm of their norms.
+    """Return the norm of all tensors together, as of one vector.
 
     Args:
         tensors: one or several.
@@ -68,7 +58,7 @@ def get_total_norm(
     if not listed:
         return tensor(0.0)
     device = listed[0].device
-    total = _norm(stack([_norm(x, p).to(device) for x in listed]), p)
+    total = cat([x.to(device).reshape(-1) for x in listed]).norm(p)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {p} for gradients from `parameters` is non-finite, so it "
