@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from types import GeneratorType
 from typing import Any
 
+import numpy as np
+
+from minnet import kernels, vocabulary
 from minnet.creation import tensor
-from minnet.functional.shape import cat
 from minnet.mode import no_grad
 from minnet.tensor import Tensor
-from minnet.variable import read_only
+from minnet.variable import read_only, wrap
 
 
 def _listed(tensors: Any) -> list[Tensor]:
@@ -28,7 +30,7 @@ def _gradients(parameters: Any) -> list[Tensor]:
     return gradients
 
 
-@no_grad()
+@np.errstate(all="ignore")
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -58,7 +60,10 @@ def get_total_norm(
     if not listed:
         return tensor(0.0)
     device = listed[0].device
-    total = cat([x.to(device).reshape(-1) for x in listed]).norm(p)
+    if p == 0:  # as torch: the norm of the norms, which is that of one vector for all other orders
+        listed = [x.norm(0) for x in listed]
+    flat = np.concatenate([kernels.moved(x.array, device).ravel() for x in listed])
+    total = wrap(vocabulary.arrays.vector_norm(flat, None, False, p))
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {p} for gradients from `parameters` is non-finite, so it "
@@ -68,7 +73,7 @@ def get_total_norm(
     return total
 
 
-@no_grad()
+@np.errstate(all="ignore")
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -94,9 +99,13 @@ def clip_grads_with_norm_(
         >>> p.grad
         tensor([0.6000, 0.8000])
     """
-    share = ((total_norm + 1e-6).reciprocal() * float(max_norm)).clamp(max=1.0)  # torch's bits
-    for gradient in _gradients(parameters):
-        gradient.mul_(share.to(gradient.device))
+    total = total_norm.array
+    share = np.minimum(1 / (total + total.dtype.type(1e-6)) * total.dtype.type(max_norm), 1)
+    for gradient in _gradients(parameters):  # arrays, as `mul_` would take five times as long
+        array = gradient.array
+        own = kernels.moved(np.asarray(share), gradient.device).astype(array.dtype)
+        np.multiply(array, own, out=array)
+        gradient.bump()
 
 
 def clip_grad_norm_(
