@@ -43,7 +43,7 @@ class Adadelta(Counted):
         >>> (p * p).sum().backward()
         >>> optimizer.step()
         >>> p.detach()
-        tensor([0.6877, 1.6851])
+        tensor([0.6877, 1.6848])
     """
 
     MOMENTS = ("square_avg", "acc_delta")

@@ -58,7 +58,7 @@ class LBFGS(Optimizer):
         >>> optimizer.step(closure).item()
         13.0
         >>> p.detach()
-        tensor([ 3., -1.])
+        tensor([ 3.0000, -1.0000])
     """
 
     def __init__(

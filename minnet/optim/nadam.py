@@ -46,7 +46,7 @@ class NAdam(Counted):
         >>> (p * p).sum().backward()
         >>> optimizer.step()
         >>> p.detach()
-        tensor([0.8839, 1.8839])
+        tensor([0.8944, 1.8944])
     """
 
     COUNTERS: ClassVar[dict[str, float]] = {"step": 0.0, "mu_product": 1.0}

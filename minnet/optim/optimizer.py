@@ -421,7 +421,7 @@ def finite(options: dict[str, Any], least: float = 0.0, end: float = math.inf) -
         number: Any = value.item() if single else value
         if not isinstance(number, Real):
             raise TypeError(f"the {name} should be a number, but got {value!r}")
-        if not (least <= number < end and -math.inf < number):
+        if not (least <= float(number) < end and -math.inf < float(number)):
             raise ValueError(f"Invalid {name}: {value}")
 
 

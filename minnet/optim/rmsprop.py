@@ -42,11 +42,11 @@ class RMSprop(Counted):
     Example:
         >>> import minnet
         >>> p = minnet.nn.Parameter(minnet.tensor([1.0, 2.0]))
-        >>> optimizer = minnet.optim.RMSprop([p], lr=0.1)
+        >>> optimizer = minnet.optim.RMSprop([p], lr=0.05)
         >>> (p * p).sum().backward()
         >>> optimizer.step()
         >>> p.detach()
-        tensor([0.0000, 1.0000])
+        tensor([0.5000, 1.5000])
     """
 
     MOMENTS = ("square_avg", "grad_avg", "momentum_buffer")
