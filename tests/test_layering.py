@@ -39,7 +39,7 @@ LEVELS = [
     ["autograd", "cuda", "functions", "linalg"],
     ["nn.init", "nn.kinds"],
     ["nn"],
-    ["optim"],
+    ["func", "optim"],
     ["archive", "data", "serialization"],
     ["datasets", "transforms", "utils"],
     ["doctor", "warmup"],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from minnet.nn import activation, functional, init, modules
 from minnet.nn.activation import *  # noqa: F403
 from minnet.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -80,6 +83,9 @@ from minnet.nn.recurrent import (
     RNNCell,
 )
 
+if TYPE_CHECKING:
+    from minnet.nn import utils as utils
+
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AlphaDropout", "AvgPool1d", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
@@ -94,3 +100,9 @@ __all__ = [
     "Sequential", "SmoothL1Loss", "Unflatten", "Unfold", "Upsample", "ZeroPad1d", "ZeroPad2d",
     "functional", "init", "modules", *activation.__all__,
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "utils":  # imported on first use
+        return import_module("minnet.nn.utils")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

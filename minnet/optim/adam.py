@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from minnet import dtypes, kernels
-from minnet.optim.optimizer import Group, Optimizer, finite, flags, options, row, trained, written
+from minnet import kernels
+from minnet.optim.optimizer import (
+    Group,
+    Optimizer,
+    counter,
+    finite,
+    flags,
+    options,
+    row,
+    trained,
+    written,
+)
 from minnet.tensor import Tensor
-from minnet.variable import read_only, wrap
+from minnet.variable import read_only
 
 
 class Adam(Optimizer):
@@ -36,7 +46,8 @@ class Adam(Optimizer):
         amsgrad: divide by the largest v so far.
         maximize: ascend.
         decoupled_weight_decay: decay the parameter itself, as `AdamW`.
-        foreach, capturable, differentiable, fused: accepted for torch's sake, as their defaults.
+        foreach, capturable, fused: change nothing.
+        differentiable: False.
 
     Raises:
         TypeError: if an option is of a wrong type.
@@ -54,6 +65,7 @@ class Adam(Optimizer):
 
     MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     REQUIRED = ("step", "exp_avg", "exp_avg_sq")
+    COUNTERS: ClassVar = ("step",)
 
     def __init__(
         self,
@@ -82,12 +94,6 @@ class Adam(Optimizer):
         finite({"weight_decay value": group["weight_decay"]})
         flags(group, "amsgrad", "maximize", "decoupled_weight_decay")
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for p, values in state["state"].items():
-            if isinstance(p, Tensor) and not isinstance(values.get("step", p), Tensor):
-                values["step"] = _counter(float(values["step"]))  # a number, in old files
-        super().__setstate__(state)
-
     def update(self, group: Group) -> Iterator[None]:
         (beta1, beta2), decoupled = group["betas"], group["decoupled_weight_decay"]
         lr, eps, decay = group["lr"], group["eps"], group["weight_decay"]
@@ -99,7 +105,7 @@ class Adam(Optimizer):
         rows: defaultdict[tuple[type, np.dtype, float], list[Any]] = defaultdict(list)
         steps = []
         for p, w, g in found:
-            state = self.state.get(p) or fresh.setdefault(p, {"step": _counter(0.0)})
+            state = self.state.get(p) or fresh.setdefault(p, {"step": counter(0.0)})
             step = state["step"].array
             if not step.flags.writeable:
                 raise read_only("the step of a parameter")
@@ -157,7 +163,3 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:  # whatever was loaded, as torch
             group["decoupled_weight_decay"] = True
-
-
-def _counter(value: float) -> Tensor:
-    return wrap(np.array(value, dtypes.get_default_dtype().numpy))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import defaultdict
+import weakref
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import zip_longest
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from minnet import kernels
+from minnet import dtypes, kernels
+from minnet.graph import RemovableHandle, register
 from minnet.mode import enable_grad
 from minnet.nn.module import typename
 from minnet.nn.parameter import zero_gradients
@@ -21,8 +23,6 @@ from minnet.tensor import Tensor
 from minnet.variable import read_only, wrap
 
 Group = dict[str, Any]
-# torch's choices of implementation: there is one here, fused over all parameters of a group.
-IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
 
 class Optimizer:
@@ -43,6 +43,7 @@ class Optimizer:
     # has to be there.
     MOMENTS: tuple[str, ...] = ()
     REQUIRED: tuple[str, ...] = ()
+    COUNTERS: ClassVar[Iterable[str]] = ()  # tensors of one number
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, Tensor):
@@ -66,6 +67,10 @@ class Optimizer:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        for p, values in state["state"].items():
+            for name in self.COUNTERS if isinstance(p, Tensor) else ():
+                if not isinstance(values.get(name, p), Tensor):
+                    values[name] = counter(float(values[name]))  # a number, in old files
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
@@ -112,12 +117,15 @@ class Optimizer:
         for name, default in self.defaults.items():
             group.setdefault(name, default)
         self.check(group)
-        for name in IMPLEMENTATIONS:
-            if group.get(name):
-                raise NotImplementedError(
-                    f"{name}=True is not supported: minnet has one implementation of each "
-                    f"optimizer, a fused kernel for all parameters; leave {name} out"
-                )
+        # torch's choices of implementation, `foreach`, `fused` and `capturable`, change nothing:
+        # there is one, fused over all parameters of a group.
+        if group.get("differentiable"):
+            raise NotImplementedError(
+                "differentiable=True is not supported: no gradient flows through a step, which "
+                "writes into the parameters; compute p - lr * g with tensors instead"
+            )
+        if group.get("fused") and group.get("foreach"):
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         if len(params) != len(set(params)):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters; in future, "
@@ -186,6 +194,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state and the groups as torch does: numbers stand for the parameters."""
+        for hook in self._hooks("state_dict_pre").values():
+            hook(self)
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -198,7 +208,11 @@ class Optimizer:
             numbers[id(key)] if isinstance(key, Tensor) else key: value
             for key, value in self.state.items()
         }
-        return {"state": state, "param_groups": groups}
+        state_dict = {"state": state, "param_groups": groups}
+        for hook in self._hooks("state_dict_post").values():
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
+        return state_dict
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load what `state_dict` returned. Tensors are copied, and cast to their parameter's dtype.
@@ -210,6 +224,10 @@ class Optimizer:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        state_dict = {**state_dict}  # which a hook may edit
+        for hook in self._hooks("load_state_dict_pre").values():
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
         if not {"state", "param_groups"} <= state_dict.keys():
             raise ValueError(
                 "expected the state dict of an optimizer, with the keys 'state' and "
@@ -254,6 +272,69 @@ class Optimizer:
             else:
                 state[number] = values
         self.__setstate__({"state": state, "param_groups": saved})
+        for hook in self._hooks("load_state_dict_post").values():
+            hook(self)
+
+    # Hooks
+
+    def _hooks(self, when: str) -> OrderedDict[int, Any]:
+        """Return the hooks of one kind. As torch's, they stay behind where a copy is made."""
+        kinds = vars(self).setdefault("_registered", defaultdict(OrderedDict))
+        return kinds[when]
+
+    def hook_step(self) -> None:
+        """Let `step` call its hooks from now on, and note in `_opt_called` that it was called.
+
+        Only then it is an attribute: a step that has no hooks does not look for any.
+        """
+        own = vars(self)
+        if not isinstance(own.get("step"), HookedStep):
+            own["step"] = HookedStep(self, own.get("step"))
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step.
+
+        `args` begins with the optimizer. What the hook returns, a pair, replaces both.
+        """
+        self.hook_step()
+        return register(self._hooks("step_pre"), hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step.
+
+        Example:
+            >>> import minnet
+            >>> optimizer = minnet.optim.SGD([minnet.nn.Parameter(minnet.ones(1))])
+            >>> with optimizer.register_step_post_hook(lambda *_: print("made a step")):
+            ...     optimizer.step()
+            made a step
+        """
+        self.hook_step()
+        return register(self._hooks("step_post"), hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` before `state_dict` reads the optimizer."""
+        return register(self._hooks("state_dict_pre"), hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after `state_dict`, to edit or replace it."""
+        return register(self._hooks("state_dict_post"), hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before `load_state_dict` reads this shallow copy."""
+        return register(self._hooks("load_state_dict_pre"), hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` after `load_state_dict`."""
+        return register(self._hooks("load_state_dict_post"), hook, prepend)
 
     def _check_state(self, owner: str, values: Mapping[str, Any], p: Tensor) -> None:
         """Check what was saved of a parameter before any of it is taken."""
@@ -284,6 +365,45 @@ class Optimizer:
                 )
 
 
+class HookedStep:
+    """The `step` of an optimizer that has hooks: it calls them around the class's own.
+
+    It knows the optimizer weakly, so that an optimizer is free as soon as nobody holds it.
+    """
+
+    def __init__(self, optimizer: Optimizer, overriding: Callable[..., Any] | None):
+        self.optimizer = weakref.ref(optimizer)
+        self.overriding = overriding
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = self.optimizer()
+        if optimizer is None:
+            raise ReferenceError("the optimizer of this step is gone")
+        optimizer._opt_called = True  # type: ignore[attr-defined]
+        args = (optimizer, *args)
+        for hook in tuple(optimizer._hooks("step_pre").values()):
+            replaced = hook(optimizer, args, kwargs)
+            if replaced is not None:
+                if not (isinstance(replaced, tuple) and len(replaced) == 2):
+                    raise RuntimeError(
+                        "a step pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                        f"but got {replaced}."
+                    )
+                args, kwargs = replaced
+        if self.overriding is None:
+            result = type(optimizer).step(*args, **kwargs)
+        else:
+            result = self.overriding(*args[1:], **kwargs)
+        for hook in tuple(optimizer._hooks("step_post").values()):
+            hook(optimizer, args, kwargs)
+        return result
+
+
+def counter(value: float) -> Tensor:
+    """Return a number as an optimizer's state has it: a tensor, which Python reads."""
+    return wrap(np.array(value, dtypes.get_default_dtype().numpy))
+
+
 def options(given: dict[str, Any]) -> dict[str, Any]:
     """Return of what an optimizer's `__init__` was given, its `locals()`, a group's options."""
     return {k: v for k, v in given.items() if k not in ("self", "params", "__class__")}
@@ -297,10 +417,11 @@ def finite(options: dict[str, Any], least: float = 0.0, end: float = math.inf) -
         ValueError: if one is out of range.
     """
     for name, value in options.items():
-        number = value.item() if isinstance(value, Tensor) and value.nelement() == 1 else value
+        single = isinstance(value, Tensor) and value.nelement() == 1
+        number: Any = value.item() if single else value
         if not isinstance(number, Real):
             raise TypeError(f"the {name} should be a number, but got {value!r}")
-        if not (least <= number < end and -math.inf < number):  # type: ignore[operator]
+        if not (least <= float(number) < end and -math.inf < float(number)):
             raise ValueError(f"Invalid {name}: {value}")
 
 

@@ -37,7 +37,8 @@ class SGD(Optimizer):
         weight_decay: the factor of the L2 penalty's gradient.
         nesterov: take Nesterov's momentum.
         maximize: ascend.
-        foreach, differentiable, fused: accepted for torch's sake, as their defaults.
+        foreach, fused: change nothing.
+        differentiable: False.
 
     Raises:
         TypeError: if an option is of a wrong type.
