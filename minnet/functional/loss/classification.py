@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes, kernels
-from minnet.functional.arithmetic import only_floating
+from minnet.functional.arithmetic import check_tensors, only_floating
+from minnet.functional.linear import linear
 from minnet.functional.loss.reduction import checked, in_dtype, reduced, scalar_type
 from minnet.functional.shape import reshape
 from minnet.functional.softmax import _log_softmax  # noqa: F401 - V has it
@@ -396,6 +397,62 @@ def cross_entropy(
         )
     declared = cross_entropy_loss.operation
     return apply(declared, (input, target, weight), ((ignore_index, reduction),))
+
+
+@composite(where="F")
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Tensor:
+    """Return the cross-entropy of the logits linear(input, linear_weight, linear_bias).
+
+    Args:
+        input: (N, D) or (D,).
+        linear_weight: (C, D), or (C, d1, ..., D) for logits (N, C, d1, ...).
+        target: as in `cross_entropy`.
+        options: None; there is no computation in chunks.
+
+    Raises:
+        RuntimeError: if the shapes do not fit together.
+
+    Example:
+        >>> import minnet
+        >>> x, w = minnet.ones(2, 3), minnet.zeros(4, 3)
+        >>> minnet.nn.functional.linear_cross_entropy(x, w, minnet.tensor([0, 3]))
+        tensor(1.3863)
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy does not compute in chunks: options=None")
+    check_tensors("linear_cross_entropy", input=input, linear_weight=linear_weight)
+    x, w = input.array.shape, linear_weight.array.shape
+    if len(x) not in (1, 2) or len(w) < 2 or x[-1] != w[-1] or (len(w) > 2 and len(x) < 2):
+        raise RuntimeError(
+            "expected an input (N, D) or (D,), and linear_weight (C, D), or for the former (C, d1, "
+            f"..., D); got {list(x)} and {list(w)}"
+        )
+    if linear_bias is not None:
+        if linear_bias.array.shape != w[:-1]:
+            raise RuntimeError(
+                f"expected linear_bias shape {w[:-1]}, got {linear_bias.array.shape}"
+            )
+        linear_bias = reshape(linear_bias, -1)
+    logits = linear(input, reshape(linear_weight, -1, w[-1]), linear_bias)
+    return cross_entropy(
+        reshape(logits, *x[:-1], *w[:-1]),
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 @composite(where="F")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import check_tensors
+from minnet.functional.reduce import mean, sum
 from minnet.functional.shape import cast
+from minnet.operation import operation
+from minnet.vocabulary import arrays
 
 
 def by_flags(size_average: Any, reduce: Any, reduction: str, stacklevel: int = 3) -> str:
@@ -33,22 +37,22 @@ def checked(
     reduction: str,
     size_average: Any = None,
     reduce: Any = None,
-    optional: str = "weight pos_weight",
+    stacklevel: int = 3,
     **inputs: Any,
 ) -> str:
     """Return the reduction of a function that its user calls.
 
     Raises:
-        TypeError: if an input is no tensor; those that are `optional` may be None.
+        TypeError: if an input is no tensor; a weight may be None.
         ValueError: if there is no such reduction.
     """
-    check_tensors(function, optional, **inputs)
+    check_tensors(function, "weight pos_weight", **inputs)
     if size_average is not None or reduce is not None:
-        reduction = by_flags(size_average, reduce, reduction, 4)
+        reduction = by_flags(size_average, reduce, reduction, stacklevel + 1)
     if reduction == "elementwise_mean":
         warnings.warn(
             "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
         return "mean"
     if reduction not in ("none", "mean", "sum"):
@@ -82,3 +86,40 @@ def shape_reduced(shapes: Sequence[tuple[int, ...]], reduction: str) -> tuple[in
 
 def in_dtype(x: Any, dtype: np.dtype) -> Any:
     return x if x is None or x.array.dtype == dtype else cast(x, dtype)
+
+
+def reduce_losses(losses: Any, reduction: str) -> Any:
+    """Return losses, or their sum or mean, in a composition."""
+    if reduction == "none":
+        return losses
+    return sum(losses) if reduction == "sum" else mean(losses)
+
+
+def one_node(
+    node: str, tensors: int, shape: Any = shape_reduced
+) -> Callable[[Callable[..., Any]], Any]:
+    """Declare an operation by a formula (V, tensors, constants) that gives losses.
+
+    Its value is the formula on arrays, reduced as a last constant says, and its gradients are those
+    of the formula on tensors.
+    """
+
+    def declare(formula: Callable[..., Any]) -> Any:
+        def fused(V: Any, *given: Any) -> Any:
+            losses = formula(V, *given[:-1])
+            if given[-1] == "none":
+                return losses
+            return V.sum(losses) if given[-1] == "sum" else V.mean(losses)
+
+        def value(*given: Any) -> Any:
+            return kernels.as_array(fused(arrays, *given))
+
+        value.__name__, value.__module__ = formula.__name__, formula.__module__
+        _, *parameters = inspect.signature(formula).parameters.values()
+        last = inspect.Parameter("reduction", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        value.__signature__ = inspect.Signature([*parameters, last])  # type: ignore[attr-defined]
+        return operation(node, fused=fused, tensors=tensors, numbers=False, where="", shape=shape)(
+            value
+        )
+
+    return declare

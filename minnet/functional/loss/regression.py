@@ -86,7 +86,7 @@ def _checked_pair(
     name: str, input: Any, target: Any, reduction: str, size_average: Any = None, reduce: Any = None
 ) -> str:
     """Return the checked reduction; warn if the shapes differ."""
-    reduction = checked(name, reduction, size_average, reduce, input=input, target=target)
+    reduction = checked(name, reduction, size_average, reduce, 4, input=input, target=target)
     x, t = input.array, target.array
     if x.shape != t.shape:
         warnings.warn(
