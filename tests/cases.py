@@ -488,6 +488,57 @@ OTHERS["over time, without bias"] = (
     normal(2, 2),
 )
 
+signs = minnet.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0]])
+OTHERS |= {
+    "binary_cross_entropy": (
+        F.binary_cross_entropy,
+        positive(2, 3) / 4,
+        positive(2, 3) / 4,
+        positive(3),
+    ),
+    "kl_div": (lambda x, t: F.kl_div(x, t, reduction="sum"), normal(2, 3), positive(2, 3)),
+    "poisson_nll_loss": (lambda x, t: F.poisson_nll_loss(x, t, full=True), normal(2), positive(2)),
+    "gaussian_nll_loss": (F.gaussian_nll_loss, normal(2, 3), normal(3), positive(2, 3)),
+    "soft_margin_loss": (F.soft_margin_loss, normal(2, 3), normal(3)),
+    "hinge_embedding_loss": (lambda x: F.hinge_embedding_loss(x, signs), apart(2, 3)),
+    "multilabel_soft_margin_loss": (
+        F.multilabel_soft_margin_loss,
+        normal(2, 3),
+        positive(2, 3),
+        positive(3),
+    ),
+    "multi_margin_loss": (
+        lambda x: F.multi_margin_loss(x, minnet.tensor([0, 2]), 2, 5.0),
+        apart(2, 3),
+    ),
+    "multilabel_margin_loss": (
+        lambda x: F.multilabel_margin_loss(x, minnet.tensor([[1, 0, -1], [2, -1, 0]])),
+        apart(2, 3),
+    ),
+    "margin_ranking_loss": (
+        lambda x, y: F.margin_ranking_loss(x, y, signs, 0.05),
+        apart(2, 3),
+        0.01 * normal(2, 3),
+    ),
+    "cosine_embedding_loss": (
+        lambda x, y: F.cosine_embedding_loss(x, y, signs[0, :2], -2.0),
+        normal(2, 3),
+        normal(2, 3),
+    ),
+    "triplet_margin_loss": (
+        lambda x, y, z: F.triplet_margin_loss(x, y, z, 9.0),
+        normal(2, 3),
+        normal(2, 3),
+        normal(2, 3),
+    ),
+    "linear_cross_entropy": (
+        lambda x, w, b: F.linear_cross_entropy(x, w, minnet.tensor([0, 2]), linear_bias=b),
+        normal(2, 2),
+        normal(3, 2),
+        normal(3),
+    ),
+}
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.

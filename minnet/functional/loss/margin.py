@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from minnet.functional.arithmetic import (
 from minnet.functional.distance import pairwise_distance
 from minnet.functional.loss.reduction import checked, one_node, reduce_losses, scalar_type
 from minnet.functional.reduce import sum
+from minnet.functional.shape import reshape
 from minnet.operation import Tensor, composite
 from minnet.size import Size
 from minnet.variable import wrap
@@ -141,8 +142,8 @@ def multilabel_soft_margin_loss(
 # Between the scores of classes
 
 
-def _shape_of_rows(shapes: Sequence[tuple[int, ...]], reduction: str) -> tuple[int, ...]:
-    return shapes[0][:-1] if reduction == "none" else ()
+def _rows(shape: tuple[int, ...], reduction: str) -> tuple[int, ...]:
+    return shape[:-1] if reduction == "none" else ()
 
 
 def _batch(name: str, input: Any) -> tuple[int, int]:
@@ -166,7 +167,7 @@ def _long(target: np.ndarray) -> None:
         raise RuntimeError(f"expected scalar type Long but found {scalar_type(target)}")
 
 
-@one_node("MultiMarginLossBackward0", 4, _shape_of_rows)
+@one_node("MultiMarginLossBackward0", 4, lambda shapes, reduction: _rows(shapes[3], reduction))
 def multi_margin(
     V: Any, input: Tensor, target: Tensor, weight: Any, own: Tensor, p: int, margin: float
 ) -> Any:
@@ -174,8 +175,7 @@ def multi_margin(
     short = V.sub(V.add(rows, margin), V.gathered(rows, target, 1))
     short = V.ifelse(own, 0.0, V.clamp(short, 0, None))
     short = V.mul(short, short) if p == 2 else short
-    loss = V.div(V.sum(V.mul(short, weight), 1), own.shape[1])
-    return V.reshape(loss, input.shape[:-1])
+    return V.div(V.sum(V.mul(short, weight), 1), own.shape[1])
 
 
 @composite(where="F")
@@ -229,7 +229,7 @@ def multi_margin_loss(
             f"shape {list(input.array.shape)}."
         )
     _long(y)
-    y = y.reshape(n, 1)
+    shape, y = y.shape, y.reshape(n, 1)
     if ((y < 0) | (y >= classes)).any():
         raise RuntimeError(f"target out of range: expected classes from 0 to {classes - 1}")
     factors = np.ones(1, input.array.dtype, like=input.array)
@@ -245,10 +245,12 @@ def multi_margin_loss(
             )
         factors = weight.array[y]
     own = y == np.arange(classes, like=y)
-    return multi_margin(input, wrap(y), wrap(factors), wrap(own), p, float(margin), reduction)
+    given = wrap(y), wrap(factors), wrap(own)
+    loss = multi_margin(input, *given, p, float(margin), reduction)
+    return reshape(loss, shape) if reduction == "none" and shape != (n,) else loss
 
 
-@one_node("MultilabelMarginLossBackward0", 4, _shape_of_rows)
+@one_node("MultilabelMarginLossBackward0", 4, lambda shapes, reduction: _rows(shapes[0], reduction))
 def multilabel_margin(V: Any, input: Tensor, places: Tensor, labels: Tensor, own: Tensor) -> Any:
     rows = V.reshape(input, own.shape)
     scores = V.unsqueeze(V.gathered(rows, places, 1), 2)
