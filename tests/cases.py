@@ -539,6 +539,49 @@ OTHERS |= {
     ),
 }
 
+# Further elementary functions
+inner = lambda *s: RNG.uniform(-0.8, 0.8, s)  # noqa: E731
+for name in "tan asin acos atan sinh cosh asinh atanh exp2 erfc erfinv sinc frac deg2rad".split():
+    OTHERS[name] = (getattr(F, name), inner(2, 3))
+for name in "acosh log2 log10 lgamma digamma rad2deg".split():
+    OTHERS[name] = (getattr(F, name), 1 + positive(2, 3))
+for name in "atan2 hypot logaddexp logaddexp2 xlogy fmod fmax fmin copysign heaviside".split():
+    OTHERS[name] = (getattr(F, name), positive(2, 3), 3 + positive(3))
+OTHERS |= {
+    "polygamma": (lambda x: F.polygamma(2, x), positive(3)),
+    "logit": (lambda x: F.logit(x, 0.1), 0.5 + inner(3) / 2),
+    "ldexp": (F.ldexp, normal(2, 3), normal(3)),
+    "clamp_min": (lambda x: F.clamp_min(x, 0.1) + F.clamp_max(x, -0.1), apart(2, 3)),
+    "nan_to_num": (F.nan_to_num, normal(2, 3)),
+    "lerp": (F.lerp, normal(2, 3), normal(2, 3), inner(3)),
+    "lerp by a number": (lambda x, y: x.lerp(y, 0.7), normal(2, 3), normal(2, 3)),
+    "addcmul": (lambda *xs: F.addcmul(*xs, value=2), normal(2, 3), normal(3), normal(2, 1)),
+    "addcdiv": (F.addcdiv, normal(2, 3), normal(3), positive(2, 1)),
+}
+
+# Arrangements
+OTHERS |= {
+    "meshgrid": (lambda *xs: minnet.stack(F.meshgrid(*xs, indexing="xy")), normal(2), normal(3)),
+    "cartesian_prod": (F.cartesian_prod, normal(2), normal(3)),
+    "roll": (lambda x: x.roll((1, -1), (0, 1)), normal(2, 3)),
+    "rot90": (lambda x: x.rot90(3), normal(2, 3)),
+    "movedim": (lambda x: x.movedim((0, 1), (2, 0)) * 2, normal(2, 3, 2)),
+    "tile": (lambda x: x.tile(2), normal(2, 3)),
+    "repeat_interleave": (lambda x: x.repeat_interleave(2, 1), normal(2, 3)),
+    "column_stack": (lambda *xs: F.column_stack(xs), normal(2), normal(2, 3)),
+    "tensor_split": (lambda x: x.tensor_split(2, 1)[0], normal(2, 3)),
+    "windows along a dim": (lambda x: x.unfold(1, 2, 1), normal(2, 4)),
+    "diagonal": (lambda x: x.diagonal(1, 0, 2) * 2, normal(3, 2, 3)),
+    "diag_embed": (lambda x: x.diag_embed(-1), normal(2, 3)),
+    "trace": (F.trace, normal(3, 2)),
+    "block_diag": (F.block_diag, normal(2, 1), normal(1, 2)),
+    "sum_to_size": (lambda x: x.sum_to_size(1, 3), normal(2, 3)),
+}
+OTHERS |= {
+    name: (lambda x, name=name: drawn(x, name), normal(2, 3)) for name in ("cauchy_", "log_normal_")
+}
+OTHERS["geometric_"] = (lambda x: (x * 1).geometric_(0.5) * 0 + x, normal(2, 3))
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.

@@ -17,7 +17,6 @@ from minnet.functional.arithmetic import (
     add,
     check_tensors,
     div,
-    eq,
     le,
     mul,
     only_floating,
@@ -25,6 +24,7 @@ from minnet.functional.arithmetic import (
     square,
     sub,
 )
+from minnet.functional.elementary import xlogy
 from minnet.functional.loss.reduction import (
     checked,
     each,
@@ -420,7 +420,6 @@ def kl_div(
     if log_target:
         loss = mul(exp(target), sub(target, input))
     else:
-        own = mul(target, log(masked_fill(target, eq(target, 0), 1)))
-        loss = sub(own, mul(target, input))
+        loss = sub(xlogy(target, target), mul(target, input))
     found = reduce_losses(loss, reduction)
     return div(found, input.array.shape[0]) if batch and input.array.ndim else found
