@@ -57,3 +57,12 @@ __all__ = [
     "optim", "random", "save", "seed", "set_default_dtype", "set_grad_enabled", "set_matmul",
     "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "warmup", *_functions,
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """Import a package on its first use."""
+    if name == "distributions":
+        from importlib import import_module
+
+        return import_module(f"minnet.{name}")
+    raise AttributeError(f"module 'minnet' has no attribute '{name}'", name=name)
