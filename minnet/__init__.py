@@ -32,6 +32,7 @@ from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
 from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads
+from minnet.lazy import __getattr__ as __getattr__
 from minnet.printing import set_printoptions
 from minnet.random import (
     Generator,
@@ -57,12 +58,3 @@ __all__ = [
     "optim", "random", "save", "seed", "set_default_dtype", "set_grad_enabled", "set_matmul",
     "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "warmup", *_functions,
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> object:
-    """Import a package on its first use."""
-    if name == "distributions":
-        from importlib import import_module
-
-        return import_module(f"minnet.{name}")
-    raise AttributeError(f"module 'minnet' has no attribute '{name}'", name=name)

@@ -37,8 +37,8 @@ LEVELS = [
     ["nn.init"],
     ["nn"],
     ["optim"],
-    ["data", "serialization"],
-    ["doctor", "warmup"],
+    ["data", "distributions", "serialization"],
+    ["doctor", "lazy", "warmup"],
     [""],
 ]
 CORE = {"numpy"}

@@ -48,15 +48,15 @@ class Independent(Distribution):
         super().__init__(batch[:cut], event, validate_args)
 
     @property
-    def has_rsample(self) -> bool:  # type: ignore[override]
+    def has_rsample(self) -> bool:
         return self.base_dist.has_rsample
 
     @property
-    def has_enumerate_support(self) -> bool:  # type: ignore[override]
+    def has_enumerate_support(self) -> bool:
         return not self.reinterpreted_batch_ndims and self.base_dist.has_enumerate_support
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         n, support = self.reinterpreted_batch_ndims, self.base_dist.support
         return constraints.independent(support, n) if n else support
 
@@ -137,7 +137,7 @@ class MixtureSameFamily(Distribution):
         super().__init__(theirs[:-1], component_distribution.event_shape, validate_args)
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         return constraints.of_components(self.component_distribution.support)
 
     def _average(self, values: Any) -> Any:
@@ -234,11 +234,11 @@ class TransformedDistribution(Distribution):
         super().__init__(after[:cut], after[cut:], validate_args)
 
     @property
-    def has_rsample(self) -> bool:  # type: ignore[override]
+    def has_rsample(self) -> bool:
         return self.base_dist.has_rsample
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         if not self.transforms:
             return self.base_dist.support
         support = self.transforms[-1].codomain

@@ -43,7 +43,7 @@ class Constraint:
 class _Dependent(Constraint):
     """A set that depends on the other parameters, so that it is not checked."""
 
-    def __call__(self, **_: Any) -> _Dependent:
+    def __call__(self, *_: Any, **__: Any) -> Any:
         return self
 
     def check(self, value: Any) -> Any:
@@ -56,7 +56,7 @@ class dependent_property(property, _Dependent):
     def __init__(self, function: Any = None, *, is_discrete: Any = None, event_dim: Any = None):
         property.__init__(self, function)
 
-    def __call__(self, function: Any) -> dependent_property:  # type: ignore[override]
+    def __call__(self, function: Any) -> Any:  # type: ignore[override]
         return dependent_property(function)
 
 
@@ -109,6 +109,8 @@ class _Real(Constraint):
 
 
 class _GreaterThan(Constraint):
+    lower_bound: Any
+
     def __init__(self, lower_bound: Any):
         super().__init__(lower_bound=lower_bound)
 
@@ -122,6 +124,8 @@ class _GreaterThanEq(_GreaterThan):
 
 
 class _LessThan(Constraint):
+    upper_bound: Any
+
     def __init__(self, upper_bound: Any):
         super().__init__(upper_bound=upper_bound)
 
@@ -130,6 +134,9 @@ class _LessThan(Constraint):
 
 
 class _Interval(Constraint):
+    lower_bound: Any
+    upper_bound: Any
+
     def __init__(self, lower_bound: Any, upper_bound: Any):
         super().__init__(lower_bound=lower_bound, upper_bound=upper_bound)
 
@@ -182,6 +189,7 @@ class _Simplex(Constraint):
 
 class _Multinomial(Constraint):
     is_discrete, event_dim = True, 1
+    upper_bound: Any
 
     def __init__(self, upper_bound: Any):
         super().__init__(upper_bound=upper_bound)

@@ -17,6 +17,8 @@ class _LocScale(Distribution):
     arg_constraints: ClassVar[Any] = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
     has_rsample = True
+    loc: Any
+    scale: Any
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None):
         self._take(validate_args, loc=loc, scale=scale)
@@ -103,19 +105,21 @@ class Uniform(Distribution):
     """1 / (high - low), from low to high."""
 
     has_rsample = True
+    low: Any
+    high: Any
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None):
         self._take(validate_args, low=low, high=high)
 
     @property
-    def arg_constraints(self) -> Any:  # type: ignore[override]
+    def arg_constraints(self) -> Any:
         return {
             "low": constraints.less_than(self.high),
             "high": constraints.greater_than(self.low),
         }
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         return constraints.interval(self.low, self.high)
 
     @property
@@ -160,6 +164,7 @@ class Exponential(Distribution):
     arg_constraints: ClassVar[Any] = {"rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
+    rate: Any
 
     def __init__(self, rate: Any, validate_args: bool | None = None):
         self._take(validate_args, rate=rate)
@@ -199,13 +204,15 @@ class Exponential(Distribution):
 
 
 class Gamma(Distribution):
-    """rate^a x^(a - 1) exp(-rate x) / Γ(a), from 0; a is the concentration. It is not drawn from."""
+    """rate^a x^(a - 1) exp(-rate x) / Γ(a), from 0; a is the concentration. There are no draws."""
 
     arg_constraints: ClassVar[Any] = {
         "concentration": constraints.positive,
         "rate": constraints.positive,
     }
     support = constraints.nonnegative
+    concentration: Any
+    rate: Any
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None):
         self._take(validate_args, concentration=concentration, rate=rate)
@@ -233,13 +240,15 @@ class Gamma(Distribution):
 
 
 class Beta(Distribution):
-    """x^(a - 1) (1 - x)^(b - 1) Γ(a + b) / (Γ(a) Γ(b)), from 0 to 1. It is not drawn from."""
+    """x^(a - 1) (1 - x)^(b - 1) Γ(a + b) / (Γ(a) Γ(b)), from 0 to 1. There are no draws."""
 
     arg_constraints: ClassVar[Any] = {
         "concentration1": constraints.positive,
         "concentration0": constraints.positive,
     }
     support = constraints.unit_interval
+    concentration1: Any
+    concentration0: Any
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None):
         self._take(validate_args, concentration1=concentration1, concentration0=concentration0)

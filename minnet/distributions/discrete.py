@@ -109,7 +109,7 @@ class Bernoulli(_Chances):
 class Binomial(_Chances):
     """The number of successes in `total_count` trials, each with the chance `probs`.
 
-    It is not drawn from.
+    There are no draws.
     """
 
     arg_constraints: ClassVar[Any] = {
@@ -117,6 +117,7 @@ class Binomial(_Chances):
         "probs": constraints.unit_interval,
         "logits": constraints.real,
     }
+    total_count: Any
 
     def __init__(
         self,
@@ -130,7 +131,7 @@ class Binomial(_Chances):
         self._take(validate_args, total_count=total_count.to(value.dtype), **{name: value})
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         return constraints.integer_interval(0, self.total_count)
 
     @property
@@ -169,6 +170,7 @@ class Poisson(Distribution):
 
     arg_constraints: ClassVar[Any] = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer
+    rate: Any
 
     def __init__(self, rate: Any, validate_args: bool | None = None):
         self._take(validate_args, rate=rate)
@@ -237,7 +239,7 @@ class Categorical(_Chances):
         return softmax(self.logits, -1)
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         return constraints.integer_interval(0, self._num_events - 1)
 
     @property

@@ -29,7 +29,7 @@ def broadcast_all(*values: Any) -> tuple[Any, ...]:
             "Input arguments must all be instances of Number or torch.Tensor, got "
             + ", ".join(type(x).__name__ for x in values)
         )
-    like = next((x for x in values if isinstance(x, Variable)), None)
+    like: Any = next((x for x in values if isinstance(x, Variable)), None)
     if like is None:
         options: Any = {"dtype": get_default_dtype()}
     else:
@@ -135,6 +135,7 @@ class Distribution:
         """Return the distribution with its batch dims expanded, as tensors are by `expand`."""
         shape, known = Size(batch_shape), len(self._batch_shape)
         new = copy.copy(self)
+        value: Any
         for name, value in vars(self).items():
             if isinstance(value, Variable):
                 vars(new)[name] = value.expand(*shape, *value.shape[known:])
@@ -231,7 +232,8 @@ class Distribution:
             return
         if not isinstance(value, Variable):
             raise ValueError("The value argument to log_prob must be a Tensor")
-        shape, event = value.shape, self._event_shape
+        shape: Any = value.shape
+        event = self._event_shape
         if shape[len(shape) - len(event) :] != event:
             raise ValueError(
                 "The right-most size of value must match event_shape: "

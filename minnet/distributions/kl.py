@@ -180,9 +180,8 @@ for _kind in (Beta, Exponential, Gamma, Laplace, Uniform):
     @register_kl(_kind, Normal)
     def _to_normal(p: Any, q: Any) -> Any:
         away = p.variance + (p.mean - q.loc).pow(2)
-        return (
-            q.scale.log() + 0.5 * math.log(2 * math.pi) + away / (2 * q.scale.pow(2)) - p.entropy()
-        )
+        size = q.scale.log() + 0.5 * math.log(2 * math.pi)
+        return size + away / (2 * q.scale.pow(2)) - p.entropy()
 
 
 for _kind in (Beta, Gamma, Uniform):
@@ -190,7 +189,9 @@ for _kind in (Beta, Gamma, Uniform):
     @register_kl(_kind, Exponential)
     def _to_exponential(p: Any, q: Any) -> Any:
         found = q.rate * p.mean - q.rate.log() - p.entropy()
-        return where(p.low < 0, math.inf, found) if isinstance(p, Uniform) else found
+        return (
+            found if type(p).support is not Uniform.support else where(p.low < 0, math.inf, found)
+        )
 
 
 @register_kl(Beta, Uniform)
@@ -253,12 +254,12 @@ def _infinite(p: Any, q: Any) -> Any:
     return full_like(p.mean + q.mean, math.inf)
 
 
-for _kind, _others in {
+for kind, others in {
     Exponential: (Beta, Uniform),
     Gamma: (Beta, Uniform),
     Laplace: (Beta, Exponential, Gamma, Uniform),
     Normal: (Beta, Exponential, Gamma, Uniform),
     Poisson: (Bernoulli, Binomial),
 }.items():
-    for _other in _others:
-        register_kl(_kind, _other)(_infinite)
+    for other in others:
+        register_kl(kind, other)(_infinite)

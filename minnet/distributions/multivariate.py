@@ -74,6 +74,7 @@ class MultivariateNormal(Distribution):
     }
     support = constraints.real_vector
     has_rsample = True
+    loc: Any
 
     def __init__(
         self,
@@ -97,7 +98,6 @@ class MultivariateNormal(Distribution):
                 "specified."
             )
         ((name, matrix),) = given.items()
-        self.arg_constraints = {k: self.arg_constraints[k] for k in ("loc", name)}
         if matrix.dim() < 2:
             raise ValueError(
                 f"{name} must be at least two-dimensional, with optional leading batch dimensions"
@@ -106,13 +106,14 @@ class MultivariateNormal(Distribution):
         self.loc = loc.expand(*batch, -1)
         vars(self)[name] = matrix.expand(*batch, -1, -1)
         super().__init__(batch, loc.shape[-1:], validate_args)
-        if name != "scale_tril":
-            if name == "precision_matrix":  # its root from the last row on; the inverse is lower
-                root = flip(cholesky(flip(matrix, (-2, -1))), (-2, -1))
-                L = _inverse(root.transpose(-2, -1))
-            else:
-                L = cholesky(matrix)
-            self.scale_tril = L.expand(*batch, -1, -1)
+
+    @lazy_property
+    def scale_tril(self) -> Any:
+        if "covariance_matrix" in vars(self):
+            return cholesky(self.covariance_matrix)
+        # The precision's root from its last row on, so that the inverse is lower triangular.
+        root = flip(cholesky(flip(self.precision_matrix, (-2, -1))), (-2, -1))
+        return _inverse(root.transpose(-2, -1))
 
     @lazy_property
     def covariance_matrix(self) -> Any:

@@ -81,11 +81,11 @@ for _registry in (biject_to, transform_to):
             of(constraint.base_constraint), constraint.reinterpreted_batch_ndims
         ),
     )
-    for _kind in (c.greater_than, c.greater_than_eq):
-        _registry.register(_kind, _of_zero)
+    _registry.register(c.greater_than, _of_zero)
+    _registry.register(c.greater_than_eq, _of_zero)
     _registry.register(c.less_than, _below)
-    for _kind in (c.interval, c.half_open_interval):
-        _registry.register(_kind, _between)
+    _registry.register(c.interval, _between)
+    _registry.register(c.half_open_interval, _between)
 biject_to.register(c.simplex, lambda _: t.StickBreakingTransform())
 transform_to.register(c.simplex, lambda _: t.SoftmaxTransform())
 transform_to.register(c.lower_cholesky, lambda _: t.LowerCholeskyTransform())

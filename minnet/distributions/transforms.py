@@ -178,7 +178,7 @@ class ComposeTransform(Transform):
         return isinstance(other, ComposeTransform) and self.parts == other.parts
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         if not self.parts:
             return constraints.real
         dims = self.parts[-1].codomain.event_dim
@@ -188,7 +188,7 @@ class ComposeTransform(Transform):
         return _widened(self.parts[0].domain, dims)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         if not self.parts:
             return constraints.real
         dims = self.parts[0].domain.event_dim
@@ -261,11 +261,11 @@ class IndependentTransform(Transform):
     sign = property(lambda self: self.base_transform.sign)
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
     def _call(self, x: Any) -> Any:
@@ -470,7 +470,7 @@ class AffineTransform(Transform):
         super().__init__(cache_size)
         self.loc, self.scale, self._event_dim = loc, scale, event_dim
 
-    event_dim = property(lambda self: self._event_dim)  # type: ignore[assignment]
+    event_dim = property(lambda self: self._event_dim)
     domain = property(lambda self: _widened(constraints.real, self._event_dim))
     codomain = domain
 
@@ -478,13 +478,12 @@ class AffineTransform(Transform):
         if not isinstance(other, AffineTransform):
             return False
         pairs = (self.loc == other.loc), (self.scale == other.scale)
-        return all(bool(x.all()) if isinstance(x, Variable) else x for x in pairs)
+        return all(x if isinstance(x, bool) else bool(x.all()) for x in pairs)
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
-        if isinstance(self.scale, Variable):
-            return self.scale.sign()
-        return (self.scale > 0) - (self.scale < 0)
+    def sign(self) -> Any:
+        scale: Any = self.scale
+        return scale.sign() if isinstance(scale, Variable) else (scale > 0) - (scale < 0)
 
     def _call(self, x: Any) -> Any:
         return self.loc + self.scale * x
@@ -493,10 +492,11 @@ class AffineTransform(Transform):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        if isinstance(self.scale, Variable):
-            found = self.scale.abs().log().expand(x.shape)
+        scale: Any = self.scale
+        if isinstance(scale, Variable):
+            found = scale.abs().log().expand(x.shape)
         else:
-            found = full_like(x, math.log(abs(self.scale)))
+            found = full_like(x, math.log(abs(scale)))
         return sum_rightmost(found, self._event_dim)
 
     def forward_shape(self, shape: Any) -> Any:

@@ -320,7 +320,7 @@ class GaussianNLLLoss(_Loss, function="gaussian_nll_loss", inputs=3):
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"):
         self._set((full, eps, reduction), {})
 
-    def forward(self, input: Any, target: Any, var: Any) -> Any:
+    def forward(self, input: Any, target: Any, var: Any) -> Any:  # type: ignore[override]
         return self._of_three(input, target, var)
 
 
@@ -411,7 +411,7 @@ class MarginRankingLoss(_Loss, function="margin_ranking_loss", inputs=3):
         tensor(1.)
     """
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:  # type: ignore[override]
         return self._of_three(input1, input2, target)
 
 
@@ -425,7 +425,7 @@ class CosineEmbeddingLoss(_Loss, function="cosine_embedding_loss", inputs=3):
         tensor(0.4000)
     """
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:  # type: ignore[override]
         return self._of_three(input1, input2, target)
 
 
@@ -465,7 +465,7 @@ class TripletMarginLoss(_Loss, function="triplet_margin_loss", inputs=3):
             )
         self._set((margin, p, eps, swap, size_average, reduce, reduction), {})
 
-    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:  # type: ignore[override]
         return self._of_three(anchor, positive, negative)
 
 
@@ -505,5 +505,5 @@ class TripletMarginWithDistanceLoss(_Loss, function="triplet_margin_with_distanc
         options = dict(distance_function=distance_function, margin=margin)
         self._set((), options | dict(swap=swap, reduction=reduction))
 
-    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:  # type: ignore[override]
         return self._of_three(anchor, positive, negative)
