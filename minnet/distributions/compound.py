@@ -125,7 +125,7 @@ class MixtureSameFamily(Distribution):
                 f"`mixture_distribution.batch_shape` ({own}) is not compatible with "
                 f"`component_distribution.batch_shape`({Size(theirs[:-1])})"
             )
-        k = mixture_distribution.param_shape[-1]
+        k = mixture_distribution.logits.shape[-1]
         if k != theirs[-1]:
             raise ValueError(
                 f"`mixture_distribution component` ({k}) does not equal "

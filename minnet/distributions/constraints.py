@@ -56,7 +56,7 @@ class dependent_property(property, _Dependent):
     def __init__(self, function: Any = None, *, is_discrete: Any = None, event_dim: Any = None):
         property.__init__(self, function)
 
-    def __call__(self, function: Any) -> Any:  # type: ignore[override]
+    def __call__(self, function: Any) -> Any:
         return dependent_property(function)
 
 

@@ -38,6 +38,11 @@ def broadcast_all(*values: Any) -> tuple[Any, ...]:
     return broadcast_tensors(*given)
 
 
+def is_tensor(x: Any) -> bool:
+    """Return whether it is a tensor."""
+    return isinstance(x, Variable)
+
+
 def empty_as(like: Any, shape: Any) -> Any:
     """Return an empty tensor of a dtype and a device."""
     return empty(shape, dtype=like.dtype, device=like.device)
@@ -137,7 +142,7 @@ class Distribution:
         new = copy.copy(self)
         value: Any
         for name, value in vars(self).items():
-            if isinstance(value, Variable):
+            if is_tensor(value):
                 vars(new)[name] = value.expand(*shape, *value.shape[known:])
             elif isinstance(value, Distribution):
                 vars(new)[name] = value.expand((*shape, *value.batch_shape[known:]))
@@ -230,7 +235,7 @@ class Distribution:
         """
         if not self._validate_args:
             return
-        if not isinstance(value, Variable):
+        if not is_tensor(value):
             raise ValueError("The value argument to log_prob must be a Tensor")
         shape: Any = value.shape
         event = self._event_shape

@@ -68,11 +68,6 @@ def _between(constraint: Any) -> Any:
     return t.ComposeTransform([t.SigmoidTransform(), t.AffineTransform(low, high - low)])
 
 
-def _of_zero(constraint: Any) -> Any:
-    is_zero = type(constraint.lower_bound) is float and constraint.lower_bound == 0.0
-    return t.ExpTransform() if is_zero else _above(constraint)
-
-
 for _registry in (biject_to, transform_to):
     _registry.register(c.real, lambda _: t.identity_transform)
     _registry.register(
@@ -81,8 +76,8 @@ for _registry in (biject_to, transform_to):
             of(constraint.base_constraint), constraint.reinterpreted_batch_ndims
         ),
     )
-    _registry.register(c.greater_than, _of_zero)
-    _registry.register(c.greater_than_eq, _of_zero)
+    _registry.register(c.greater_than, _above)
+    _registry.register(c.greater_than_eq, _above)
     _registry.register(c.less_than, _below)
     _registry.register(c.interval, _between)
     _registry.register(c.half_open_interval, _between)

@@ -14,13 +14,13 @@ from minnet.distributions.distribution import (
     Distribution,
     broadcast_all,
     finfo,
+    is_tensor,
     lazy_property,
     sum_rightmost,
 )
 from minnet.functions import atanh, broadcast_shapes, cat, full_like, ones_like, zeros_like
 from minnet.nn.functional import logsigmoid, softplus
 from minnet.size import Size
-from minnet.variable import Variable
 
 __all__ = [
     "AbsTransform", "AffineTransform", "ComposeTransform", "CumulativeDistributionTransform",
@@ -46,7 +46,6 @@ class Transform:
     bijective: Any = False
     domain: Any
     codomain: Any
-    sign: Any
 
     def __init__(self, cache_size: int = 0):
         if cache_size not in (0, 1):
@@ -68,6 +67,11 @@ class Transform:
         if self._inv is None:
             self._inv = _InverseTransform(self)
         return self._inv
+
+    @property
+    def sign(self) -> Any:
+        """1 where y rises with x, -1 where it falls."""
+        raise NotImplementedError(f"{type(self).__name__} neither rises nor falls everywhere")
 
     def with_cache(self, cache_size: int = 1) -> Any:
         """Return the transform, or one alike, with a `cache_size`."""
@@ -483,7 +487,7 @@ class AffineTransform(Transform):
     @property
     def sign(self) -> Any:
         scale: Any = self.scale
-        return scale.sign() if isinstance(scale, Variable) else (scale > 0) - (scale < 0)
+        return scale.sign() if is_tensor(scale) else (scale > 0) - (scale < 0)
 
     def _call(self, x: Any) -> Any:
         return self.loc + self.scale * x
@@ -493,7 +497,7 @@ class AffineTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
         scale: Any = self.scale
-        if isinstance(scale, Variable):
+        if is_tensor(scale):
             found = scale.abs().log().expand(x.shape)
         else:
             found = full_like(x, math.log(abs(scale)))
