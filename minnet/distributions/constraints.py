@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.functions import from_numpy, full, isclose
+from minnet.variable import wrap
 
 __all__ = [
     "Constraint", "boolean", "dependent", "dependent_property", "greater_than", "greater_than_eq",
@@ -33,11 +33,23 @@ class Constraint:
 
     def check(self, value: Any) -> Any:
         """Return a bool tensor: whether each value, of the last `event_dim` dims, is in the set."""
-        raise NotImplementedError
+        with np.errstate(all="ignore"):
+            return wrap(np.asanyarray(self._has(value.array)))
+
+    def _has(self, value: Any) -> Any:
+        """Return what `check` does, on arrays, which takes a tenth of the time."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `check`")
 
     def __repr__(self) -> str:
         bounds = ", ".join(f"{name}={value}" for name, value in vars(self).items())
         return f"{type(self).__name__.lstrip('_')}({bounds})"
+
+
+def has(constraint: Constraint, value: Any) -> Any:
+    """Return what a constraint's `check` says of an array, as an array."""
+    if type(constraint).check is Constraint.check:
+        return constraint._has(value)
+    return constraint.check(wrap(value)).array
 
 
 class _Dependent(Constraint):
@@ -65,6 +77,10 @@ def is_dependent(constraint: Any) -> bool:
     return isinstance(constraint, _Dependent)
 
 
+def _array(bound: Any) -> Any:
+    return getattr(bound, "array", bound)
+
+
 class independent(Constraint):
     """The last `reinterpreted_batch_ndims` dims of another set's values belong together."""
 
@@ -74,11 +90,11 @@ class independent(Constraint):
         self.is_discrete = base_constraint.is_discrete
         self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
 
-    def check(self, value: Any) -> Any:
-        if value.dim() < self.event_dim:
-            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
-        found = self.base_constraint.check(value)
-        n = found.dim() - self.reinterpreted_batch_ndims
+    def _has(self, value: Any) -> Any:
+        if value.ndim < self.event_dim:
+            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.ndim}")
+        found = np.asanyarray(has(self.base_constraint, value))
+        n = found.ndim - self.reinterpreted_batch_ndims
         return found.reshape(*found.shape[:n], -1).all(-1)
 
     def __repr__(self) -> str:
@@ -92,9 +108,9 @@ class of_components(Constraint):
         self.base_constraint = base_constraint
         self.is_discrete, self.event_dim = base_constraint.is_discrete, base_constraint.event_dim
 
-    def check(self, value: Any) -> Any:
-        found = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
-        return found.reshape(*value.shape[: value.dim() - self.event_dim], -1).all(-1)
+    def _has(self, value: Any) -> Any:
+        found = has(self.base_constraint, np.expand_dims(value, -1 - self.event_dim))
+        return found.reshape(*value.shape[: value.ndim - self.event_dim], -1).all(-1)
 
     def __repr__(self) -> str:
         return f"MixtureSameFamilyConstraint({self.base_constraint!r})"
@@ -104,7 +120,7 @@ class of_components(Constraint):
 
 
 class _Real(Constraint):
-    def check(self, value: Any) -> Any:
+    def _has(self, value: Any) -> Any:
         return value == value
 
 
@@ -114,13 +130,13 @@ class _GreaterThan(Constraint):
     def __init__(self, lower_bound: Any):
         super().__init__(lower_bound=lower_bound)
 
-    def check(self, value: Any) -> Any:
-        return self.lower_bound < value
+    def _has(self, value: Any) -> Any:
+        return _array(self.lower_bound) < value
 
 
 class _GreaterThanEq(_GreaterThan):
-    def check(self, value: Any) -> Any:
-        return self.lower_bound <= value
+    def _has(self, value: Any) -> Any:
+        return _array(self.lower_bound) <= value
 
 
 class _LessThan(Constraint):
@@ -129,8 +145,8 @@ class _LessThan(Constraint):
     def __init__(self, upper_bound: Any):
         super().__init__(upper_bound=upper_bound)
 
-    def check(self, value: Any) -> Any:
-        return value < self.upper_bound
+    def _has(self, value: Any) -> Any:
+        return value < _array(self.upper_bound)
 
 
 class _Interval(Constraint):
@@ -140,34 +156,34 @@ class _Interval(Constraint):
     def __init__(self, lower_bound: Any, upper_bound: Any):
         super().__init__(lower_bound=lower_bound, upper_bound=upper_bound)
 
-    def check(self, value: Any) -> Any:
-        return (self.lower_bound <= value) & (value <= self.upper_bound)
+    def _has(self, value: Any) -> Any:
+        return (_array(self.lower_bound) <= value) & (value <= _array(self.upper_bound))
 
 
 class _HalfOpenInterval(_Interval):
-    def check(self, value: Any) -> Any:
-        return (self.lower_bound <= value) & (value < self.upper_bound)
+    def _has(self, value: Any) -> Any:
+        return (_array(self.lower_bound) <= value) & (value < _array(self.upper_bound))
 
 
 class _Boolean(Constraint):
     is_discrete = True
 
-    def check(self, value: Any) -> Any:
+    def _has(self, value: Any) -> Any:
         return (value == 0) | (value == 1)
 
 
 class _IntegerInterval(_Interval):
     is_discrete = True
 
-    def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & super().check(value)
+    def _has(self, value: Any) -> Any:
+        return (value % 1 == 0) & super()._has(value)
 
 
 class _IntegerGreaterThan(_GreaterThanEq):
     is_discrete = True
 
-    def check(self, value: Any) -> Any:
-        return (value % 1 == 0) & super().check(value)
+    def _has(self, value: Any) -> Any:
+        return (value % 1 == 0) & super()._has(value)
 
 
 # Vectors
@@ -176,15 +192,15 @@ class _IntegerGreaterThan(_GreaterThanEq):
 class _OneHot(Constraint):
     is_discrete, event_dim = True, 1
 
-    def check(self, value: Any) -> Any:
-        return _Boolean().check(value).all(-1) & (value.sum(-1) == 1)
+    def _has(self, value: Any) -> Any:
+        return _Boolean()._has(value).all(-1) & (value.sum(-1) == 1)
 
 
 class _Simplex(Constraint):
     event_dim = 1
 
-    def check(self, value: Any) -> Any:
-        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+    def _has(self, value: Any) -> Any:
+        return (value >= 0).all(-1) & (abs(value.sum(-1) - 1) < 1e-6)
 
 
 class _Multinomial(Constraint):
@@ -194,8 +210,8 @@ class _Multinomial(Constraint):
     def __init__(self, upper_bound: Any):
         super().__init__(upper_bound=upper_bound)
 
-    def check(self, value: Any) -> Any:
-        return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
+    def _has(self, value: Any) -> Any:
+        return (value >= 0).all(-1) & (value.sum(-1) <= _array(self.upper_bound))
 
 
 # Matrices
@@ -204,34 +220,38 @@ class _Multinomial(Constraint):
 class _LowerTriangular(Constraint):
     event_dim = 2
 
-    def check(self, value: Any) -> Any:
-        return (value.tril() == value).reshape(*value.shape[:-2], -1).all(-1)
+    def _has(self, value: Any) -> Any:
+        return (np.tril(value) == value).reshape(*value.shape[:-2], -1).all(-1)
 
 
 class _LowerCholesky(_LowerTriangular):
-    def check(self, value: Any) -> Any:
-        return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
+    def _has(self, value: Any) -> Any:
+        return super()._has(value) & (value.diagonal(0, -2, -1) > 0).all(-1)
 
 
 class _Square(Constraint):
     event_dim = 2
 
-    def check(self, value: Any) -> Any:
-        return full(value.shape[:-2], value.shape[-2] == value.shape[-1])
+    def _has(self, value: Any) -> Any:
+        return np.full(value.shape[:-2], value.shape[-2] == value.shape[-1])
 
 
 class _Symmetric(_Square):
-    def check(self, value: Any) -> Any:
-        square = super().check(value)
+    def _has(self, value: Any) -> Any:
+        square = super()._has(value)
         if not square.all():
             return square
-        return isclose(value, value.transpose(-2, -1), atol=1e-6).all(-2).all(-1)
+        return np.isclose(value, value.swapaxes(-2, -1), 1e-5, 1e-6).all((-2, -1))
 
 
 class _PositiveDefinite(_Symmetric):
-    def check(self, value: Any) -> Any:
-        symmetric = super().check(value)
-        return symmetric & self._above_zero(_eigenvalues(value)) if symmetric.all() else symmetric
+    def _has(self, value: Any) -> Any:
+        symmetric = super()._has(value)
+        return (
+            symmetric & self._above_zero(np.linalg.eigvalsh(value))
+            if symmetric.all()
+            else symmetric
+        )
 
     def _above_zero(self, eigenvalues: Any) -> Any:
         return (eigenvalues > 0).all(-1)
@@ -240,10 +260,6 @@ class _PositiveDefinite(_Symmetric):
 class _PositiveSemidefinite(_PositiveDefinite):
     def _above_zero(self, eigenvalues: Any) -> Any:
         return (eigenvalues >= 0).all(-1)
-
-
-def _eigenvalues(value: Any) -> Any:
-    return from_numpy(np.linalg.eigvalsh(value.detach().numpy()))
 
 
 dependent = _Dependent()

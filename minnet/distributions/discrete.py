@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
 from minnet.autograd import no_grad
 from minnet.distributions import constraints
 from minnet.distributions.distribution import Distribution, broadcast_all, finfo, lazy_property
@@ -22,6 +24,7 @@ from minnet.functions import (
     where,
 )
 from minnet.nn.functional import binary_cross_entropy_with_logits, one_hot, softplus
+from minnet.variable import wrap
 
 
 def _one_of(probs: Any, logits: Any) -> tuple[str, Any]:
@@ -255,14 +258,17 @@ class Categorical(_Chances):
         return self.mean
 
     def sample(self, sample_shape: Any = ()) -> Any:
-        rows = self.probs.detach().reshape(-1, self._num_events)
-        drawn = multinomial(rows, math.prod(sample_shape), True)
-        return drawn.t().reshape(self._extended_shape(sample_shape))
+        rows = wrap(self.probs.array.reshape(-1, self._num_events))
+        drawn = multinomial(rows, math.prod(sample_shape), True).array.T
+        return wrap(drawn.reshape(self._extended_shape(sample_shape)).copy())
 
     def log_prob(self, value: Any) -> Any:
         self._validate_sample(value)
-        value, logits = broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return logits.gather(-1, value[..., :1]).squeeze(-1)
+        value, logits = value.long().unsqueeze(-1), self.logits
+        if value.shape[:-1] != logits.shape[:-1]:
+            value, logits = broadcast_tensors(value, logits)
+            value = value[..., :1]
+        return logits.gather(-1, value).squeeze(-1)
 
     def entropy(self) -> Any:
         logits = self.logits.clamp(min=float(finfo(self.logits).min))

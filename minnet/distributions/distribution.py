@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minnet.autograd import enable_grad, no_grad
-from minnet.distributions.constraints import Constraint, is_dependent
+from minnet.distributions.constraints import Constraint, has, is_dependent
 from minnet.dtypes import get_default_dtype
 from minnet.functions import broadcast_tensors, empty, tensor
 from minnet.size import Size
@@ -126,7 +126,9 @@ class Distribution:
         Distribution.__init__(self, getattr(self, next(iter(parameters))).shape, (), validate_args)
 
     def _check(self, what: str, value: Any, constraint: Constraint) -> None:
-        if not constraint.check(value).all():
+        with np.errstate(all="ignore"):
+            fits = has(constraint, value.array).all()
+        if not fits:
             kind = f"({type(value).__name__} of shape {tuple(value.shape)})"
             if what.startswith("parameter"):
                 said = f"{what} {kind} of distribution {self!r} to satisfy the constraint "
@@ -237,21 +239,20 @@ class Distribution:
             return
         if not is_tensor(value):
             raise ValueError("The value argument to log_prob must be a Tensor")
-        shape: Any = value.shape
-        event = self._event_shape
-        if shape[len(shape) - len(event) :] != event:
-            raise ValueError(
-                "The right-most size of value must match event_shape: "
-                f"{Size(shape)} vs {Size(event)}."
-            )
-        expected = Size((*self._batch_shape, *event))
-        if any(
-            1 not in (i, j) and i != j for i, j in zip(shape[::-1], expected[::-1], strict=False)
-        ):
-            raise ValueError(
-                "Value is not broadcastable with batch_shape+event_shape: "
-                f"{Size(shape)} vs {expected}."
-            )
+        shape, event = value.array.shape, tuple(self._event_shape)
+        expected = (*self._batch_shape, *event)
+        if shape != expected:
+            if shape[len(shape) - len(event) :] != event:
+                raise ValueError(
+                    "The right-most size of value must match event_shape: "
+                    f"{Size(shape)} vs {Size(event)}."
+                )
+            pairs = zip(shape[::-1], expected[::-1], strict=False)
+            if any(1 not in pair and pair[0] != pair[1] for pair in pairs):
+                raise ValueError(
+                    "Value is not broadcastable with batch_shape+event_shape: "
+                    f"{Size(shape)} vs {Size(expected)}."
+                )
         support = self.support
         if support is not None:
             self._check("value argument", value, support)
