@@ -138,7 +138,8 @@ class Tensor(Methods, Variable):
     def type(self, dtype: Any = None) -> Any:
         """Return torch's name for the tensor's type; given a dtype, the tensor in that dtype."""
         if dtype is not None:
-            return self.to(dtype)
+            named = {f"torch.{d.tensor_type}Tensor": d for d in dtypes.ALL}
+            return self.to(named.get(dtype, getattr(dtype, "dtype", dtype)))
         return f"torch.{'cuda.' if self.is_cuda else ''}{self.dtype.tensor_type}Tensor"
 
     def __repr__(self) -> str:

@@ -582,6 +582,118 @@ OTHERS |= {
 }
 OTHERS["geometric_"] = (lambda x: (x * 1).geometric_(0.5) * 0 + x, normal(2, 3))
 
+# Reading and writing at indices
+where_to = minnet.tensor([[0, 2, 0], [1, 0, 0]])
+OTHERS |= {
+    "scatter": (lambda x, y: x.scatter(1, where_to[:, :2], y), normal(2, 3), normal(2, 3)),
+    "scatter_add": (lambda x, y: x.scatter_add(1, where_to, y), normal(2, 3), normal(2, 3)),
+    "index_add": (lambda x, y: x.index_add(0, at, y, alpha=2), normal(3, 2), normal(3, 2)),
+    "index_copy": (lambda x, y: x.index_copy(1, at[:2], y), normal(2, 3), normal(2, 2)),
+    "index_fill": (lambda x, y: x.index_fill(1, at, y), normal(2, 3), normal()),
+    "index_put": (lambda x, y: x.index_put((at, at), y, True), normal(3, 3), normal(3)),
+    "take": (lambda x: x.take(where_to), normal(2, 3)),
+    "take_along_dim": (lambda x: x.take_along_dim(where_to, 1), normal(1, 3)),
+    "masked_scatter": (lambda x, y: x.masked_scatter(mask, y), normal(2, 3), normal(5)),
+    "select_scatter": (lambda x, y: F.select_scatter(x, y, 1, 2), normal(2, 3), normal(2)),
+}
+for reduction in ("mean", "amax", "amin", "prod"):
+    OTHERS[f"scatter_reduce {reduction}"] = (
+        lambda x, y, how=reduction: x.scatter_reduce(1, where_to, y, how),
+        apart(2, 3),
+        apart(2, 3) + 0.01,
+    )
+
+# Statistics
+OTHERS |= {
+    "nansum": (lambda x: x.nansum(1), normal(2, 3)),
+    "nanmean": (lambda x: x.nanmean(1), normal(2, 3)),
+    "median": (F.median, apart(5)),
+    "median dim": (lambda x: x.median(1).values, apart(2, 4)),
+    "nanmedian": (F.nanmedian, apart(2, 3)),
+    "kthvalue": (lambda x: x.kthvalue(2, 0).values, apart(3, 2)),
+    "mode": (lambda x: x.mode().values, apart(2, 3)),
+    "quantile": (lambda x: x.quantile(0.3, 1), apart(2, 4)),
+    "quantile of several": (F.quantile, apart(4), np.array([0.2, 0.7])),
+    "nanquantile": (lambda x: F.nanquantile(x, 0.6, 0, interpolation="midpoint"), apart(4, 2)),
+    "cummax": (lambda x: x.cummax(1).values, apart(2, 4)),
+    "cummin": (lambda x: x.cummin(0).values, apart(4, 2)),
+    "cumprod": (lambda x: x.cumprod(1), normal(2, 4)),
+    "cumprod with a zero": (lambda x: x.cumprod(0), np.array([2.0, 0.0, 3.0, 4.0])),
+    "diff": (lambda x: x.diff(2), normal(2, 4)),
+    "trapezoid": (F.trapezoid, normal(2, 4), normal(4)),
+    "cov": (F.cov, normal(2, 4)),
+    "corrcoef": (F.corrcoef, normal(2, 4)),
+    "cdist": (F.cdist, normal(2, 3), normal(4, 3)),
+    "cdist 3": (lambda *xs: F.cdist(*xs, p=3), normal(2, 3), normal(2, 3) + 5),
+    "renorm": (lambda x: x.renorm(2, 0, 1.0), normal(2, 3)),
+    "norm 3": (lambda x: x.norm(3, 1), normal(2, 3)),
+    "norm 0": (lambda x: x.norm(0) * x, normal(2, 3)),
+}
+
+# Products of several
+OTHERS |= {
+    f"einsum {equation}": (
+        lambda *xs, e=equation: F.einsum(e, *xs),
+        *map(lambda s: normal(*s), shapes),
+    )
+    for equation, *shapes in (
+        ("ij,jk->ki", (2, 3), (3, 2)),
+        ("bij,bj->bi", (2, 2, 3), (2, 3)),
+        ("ii->i", (3, 3)),
+        ("...i,i", (2, 3), (3,)),
+        ("ab,bc,cd", (2, 3), (3, 2), (2, 2)),
+        ("i,j->", (2,), (3,)),
+    )
+}
+OTHERS |= {
+    "tensordot": (lambda x, y: F.tensordot(x, y, ([0, 1], [1, 0])), normal(2, 3), normal(3, 2)),
+    "baddbmm": (
+        lambda *xs: F.baddbmm(*xs, beta=2, alpha=3),
+        normal(2),
+        normal(1, 3, 2),
+        normal(1, 2, 2),
+    ),
+    "addbmm": (F.addbmm, normal(2), normal(2, 3, 2), normal(2, 2, 2)),
+    "addmv": (F.addmv, normal(1), normal(2, 3), normal(3)),
+    "addr": (F.addr, normal(3), normal(2), normal(3)),
+    "inner": (F.inner, normal(2, 3), normal(3)),
+    "kron": (F.kron, normal(2), normal(2, 3)),
+    "cross": (F.cross, normal(2, 3), normal(1, 3)),
+    "chain_matmul": (F.chain_matmul, normal(2, 3), normal(3, 1), normal(1, 2)),
+}
+
+# Linear algebra
+L = minnet.linalg
+
+
+def definite(x):
+    """Return symmetric positive-definite matrices."""
+    return F.matmul(x, x.mT) + minnet.eye(x.shape[-1], dtype=x.dtype)
+
+
+OTHERS |= {
+    "inv": (lambda x: L.inv(definite(x)), normal(2, 3, 3)),
+    "det": (L.det, normal(2, 3, 3)),
+    "slogdet": (lambda x: L.slogdet(x).logabsdet, normal(3, 3)),
+    "logdet": (lambda x: F.logdet(definite(x)), normal(3, 3)),
+    "cholesky": (lambda x: L.cholesky(definite(x)), normal(2, 3, 3)),
+    "solve": (lambda x, y: L.solve(definite(x), y), normal(2, 3, 3), normal(3, 2)),
+    "solve a vector": (lambda x, y: L.solve(definite(x), y), normal(3, 3), normal(3)),
+    "solve from the right": (
+        lambda x, y: L.solve(definite(x), y, left=False),
+        normal(3, 3),
+        normal(2, 3),
+    ),
+    "solve_triangular": (
+        lambda x, y: L.solve_triangular(definite(x), y, upper=True),
+        normal(3, 3),
+        normal(3, 1),
+    ),
+    "cholesky_solve": (lambda y, x: F.cholesky_solve(y, definite(x)), normal(3, 2), normal(3, 3)),
+    "matrix_power": (lambda x: L.matrix_power(x, 3), normal(2, 2)),
+    "matrix_norm": (lambda x: L.matrix_norm(x, 1), apart(2, 3)),
+}
+
 CASES = POSSIBLE | OTHERS
 
 # Not differentiable twice, as in torch.

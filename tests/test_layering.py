@@ -20,7 +20,7 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["atomic", "devices", "dtypes", "printing", "size"],
+    ["atomic", "devices", "dtypes", "missing", "printing", "size"],
     ["kernels"],
     ["mode"],
     ["variable", "vocabulary"],
@@ -33,12 +33,13 @@ LEVELS = [
     ["creation"],
     ["methods"],
     ["tensor"],
-    ["autograd", "cuda", "functions"],
+    ["typed"],
+    ["autograd", "cuda", "functions", "linalg"],
     ["nn.init"],
     ["nn"],
     ["optim"],
     ["data", "distributions", "serialization"],
-    ["doctor", "lazy", "warmup"],
+    ["doctor", "warmup"],
     [""],
 ]
 CORE = {"numpy"}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
 from minnet.autograd import no_grad
 from minnet.distributions import constraints
 from minnet.distributions.distribution import Distribution, broadcast_all, finfo, lazy_property

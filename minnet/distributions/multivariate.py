@@ -5,40 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+from minnet import linalg
 from minnet.distributions import constraints
 from minnet.distributions.distribution import Distribution, empty_as, lazy_property
-from minnet.functions import broadcast_shapes, cat, eye, flip, stack, zeros_like
-
-
-def cholesky(matrix: Any) -> Any:
-    """Return L, lower triangular, with L Lᵀ = the matrix, which is positive definite.
-
-    Column by column, so derivatives of any order come from the operations.
-    """
-    columns: list[Any] = []
-    for j in range(matrix.shape[-1]):
-        rest = matrix[..., j:, j]
-        if columns:
-            known = stack([column[..., j:] for column in columns], -1)
-            rest = rest - (known * known[..., :1, :]).sum(-1)
-        column = rest / rest[..., :1].sqrt()
-        columns.append(cat([zeros_like(matrix[..., :j, j]), column], -1))
-    return stack(columns, -1)
+from minnet.functions import broadcast_shapes, eye, flip
 
 
 def solve_lower(L: Any, right: Any) -> Any:
-    """Return X with L X = the right side, for lower triangular L, row by row."""
-    rows: list[Any] = []
-    for i in range(L.shape[-1]):
-        rest = right[..., i : i + 1, :]
-        if rows:
-            rest = rest - L[..., i : i + 1, :i] @ cat(rows, -2)
-        rows.append(rest / L[..., i : i + 1, i : i + 1])
-    return cat(rows, -2)
-
-
-def _inverse(L: Any) -> Any:
-    return solve_lower(L, eye(L.shape[-1], dtype=L.dtype).expand(L.shape))
+    """Return X with L X = the right side, for lower triangular L."""
+    return linalg.solve_triangular(L, right, upper=False)
 
 
 def half_log_det(L: Any) -> Any:
@@ -110,10 +85,10 @@ class MultivariateNormal(Distribution):
     @lazy_property
     def scale_tril(self) -> Any:
         if "covariance_matrix" in vars(self):
-            return cholesky(self.covariance_matrix)
+            return linalg.cholesky(self.covariance_matrix)
         # The precision's root from its last row on, so that the inverse is lower triangular.
-        root = flip(cholesky(flip(self.precision_matrix, (-2, -1))), (-2, -1))
-        return _inverse(root.transpose(-2, -1))
+        root = flip(linalg.cholesky(flip(self.precision_matrix, (-2, -1))), (-2, -1))
+        return solve_lower(root.transpose(-2, -1), eye(root.shape[-1], dtype=root.dtype))
 
     @lazy_property
     def covariance_matrix(self) -> Any:
@@ -121,8 +96,7 @@ class MultivariateNormal(Distribution):
 
     @lazy_property
     def precision_matrix(self) -> Any:
-        inverse = _inverse(self.scale_tril)
-        return inverse.transpose(-2, -1) @ inverse
+        return linalg.inv(self.covariance_matrix)
 
     mean = property(lambda self: self.loc)
     mode = property(lambda self: self.loc)

@@ -555,7 +555,7 @@ def softsign(input: Tensor) -> Tensor:
     lambda V, dy, input, threshold: V.ifelse(V.le(input, threshold), 0.0, dy),
     where="minnet F",
     inplace="minnet F",
-    out=False,
+    out="cast",
 )
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """Return each element that is greater than `threshold`, and `value` for the others.

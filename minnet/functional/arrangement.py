@@ -40,7 +40,8 @@ from minnet.size import Size, axis, integer, ints
 from minnet.variable import Variable, wrap, writable
 
 # Torch's names where it has an overload for each kind.
-SPELLINGS.update(indices="indices_or_sections", sections="indices_or_sections")
+for _name in ("indices", "sections", "tensor_indices_or_sections"):
+    SPELLINGS[_name] = "indices_or_sections"
 
 
 def _sequence(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -669,7 +670,7 @@ def on_diagonal(input: Tensor, offset: int, dim1: int, dim2: int, shape: tuple[i
     return result
 
 
-@composite(out="exact")
+@composite
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Return matrices, of two new dims, with the last dim on a diagonal and zeros elsewhere.
 

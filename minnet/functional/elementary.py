@@ -66,6 +66,12 @@ def _square(V: Any, x: Any) -> Any:
     return V.mul(x, x)
 
 
+def _of_floats(name: str, function: Callable[..., Any], x: Operand, y: Operand) -> Any:
+    x, y = promoted(x, y)
+    only_floating(x, name)
+    return _in_double(function, x, y)
+
+
 # Trigonometric functions
 
 
@@ -169,7 +175,7 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
         >>> minnet.hypot(minnet.tensor([3.0]), minnet.tensor([4.0]))
         tensor([5.])
     """
-    return _in_double(np.hypot, input, other)
+    return _of_floats("hypot_cpu", np.hypot, input, other)
 
 
 @composite(inplace=True, out="cast")
@@ -347,7 +353,7 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
         >>> minnet.logaddexp(minnet.tensor([1000.0]), minnet.tensor([1000.0]))
         tensor([1000.6932])
     """
-    return _in_double(np.logaddexp, input, other)
+    return _of_floats("logaddexp_cpu", np.logaddexp, input, other)
 
 
 @operation("Logaddexp2Backward0", *_shares(2), numbers=False, out="cast")
@@ -359,7 +365,7 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
         >>> minnet.logaddexp2(minnet.tensor([1000.0]), minnet.tensor([1000.0]))
         tensor([1001.])
     """
-    return _in_double(np.logaddexp2, input, other)
+    return _of_floats("logaddexp2_cpu", np.logaddexp2, input, other)
 
 
 def _xlogy(x: Operand, y: Operand) -> Any:
@@ -608,11 +614,15 @@ def fmod(input: Tensor, other: Tensor | Number) -> Tensor:
 def frac(input: Tensor) -> Tensor:
     """Return the fraction of each element, with its sign.
 
+    Raises:
+        NotImplementedError: if the dtype is not floating point.
+
     Example:
         >>> import minnet
         >>> minnet.frac(minnet.tensor([1.5, -2.25]))
         tensor([ 0.5000, -0.2500])
     """
+    only_floating(input.array, "frac")
     return sub(input, trunc(input))
 
 
@@ -779,7 +789,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     return arithmetic.apply(np.heaviside, *wide).astype(input.dtype)
 
 
-@operation("NextafterBackward0", tensors=2, inplace="Tensor", numbers=False, out="exact")
+@operation("NextafterBackward0", tensors=2, inplace="Tensor", numbers=False, out="cast")
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """Return the next floating point number after `input` on the way to `other`.
 
@@ -795,7 +805,7 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
 # Interpolation
 
 
-@composite(inplace="Tensor", out="exact")
+@composite(inplace="Tensor", out="cast")
 def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
     """Return `input + weight * (end - input)`: `end`, to the bit, where the weight is 1.
 
@@ -807,6 +817,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
         >>> minnet.lerp(minnet.tensor([1.0, 2.0]), minnet.tensor([3.0, 6.0]), 0.5)
         tensor([2., 4.])
     """
+    only_floating(input.array, "lerp_kernel")
     if input.array.dtype != end.array.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     gap = sub(end, input)

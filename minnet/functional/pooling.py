@@ -455,6 +455,7 @@ def interpolate(
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """Return an input of another size, each element the nearest of the old ones.
 
@@ -466,9 +467,10 @@ def interpolate(
         align_corners: None; it belongs to other modes.
         recompute_scale_factor: whether elements are found by the sizes' quotient, and not by
             `scale_factor`.
+        antialias: False; it belongs to other modes.
 
     Raises:
-        ValueError: unless one of `size` and `scale_factor` is given.
+        ValueError: unless one of `size` and `scale_factor` is given, or for options of other modes.
         NotImplementedError: for another mode or number of dims.
 
     Example:
@@ -487,6 +489,8 @@ def interpolate(
             "align_corners option can only be set with the interpolating modes: linear | bilinear "
             "| bicubic | trilinear"
         )
+    if antialias:
+        raise ValueError("Anti-alias option is only supported for bilinear and bicubic modes")
     if (size is None) == (scale_factor is None):
         given = "only one of" if size is not None else "either"
         raise ValueError(f"{given} size or scale_factor should be defined")

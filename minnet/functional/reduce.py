@@ -600,13 +600,19 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: An
     return kernels.contiguous(np.prod(rows, axes, dtype=kind, keepdims=keepdim))
 
 
-def _running(input: np.ndarray, dim: int) -> np.ndarray:
+def _running(input: np.ndarray, dim: int, accumulate: Any = np.cumsum) -> np.ndarray:
     dtype = np.float64 if input.dtype.kind == "f" else np.int64
-    total = np.cumsum(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
+    total = accumulate(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
     return kernels.contiguous(total.astype(input.dtype) if dtype is np.float64 else total)
 
 
-@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim), named="dtype", out="cast")
+@operation(
+    "CumsumBackward0",
+    lambda V, dy, dim: V.cumsum_back(dy, dim),
+    named="dtype",
+    inplace="Tensor",
+    out="cast",
+)
 def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Return the running sums along a dim. Those of integers and bools are int64.
 
@@ -649,10 +655,13 @@ def length(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
 
 @composite(out=True)
 def norm(input: Tensor, p: float | str = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Return the p-norm of all elements, or over the given dims: p = 1, 2 ("fro") or inf.
+    """Return the p-norm of all elements, or over the given dims: (sum |x|^p)^(1/p).
+
+    p = 2 is "fro", too; inf and -inf are the largest and the smallest |x|, and 0 counts what is not
+    0. Where the norm is 0, so is its gradient.
 
     Raises:
-        NotImplementedError: for another p.
+        NotImplementedError: for another p in words; `linalg.norm` has the norms of matrices.
         RuntimeError: if the dtype is not floating point.
 
     Example:
@@ -667,11 +676,22 @@ def norm(input: Tensor, p: float | str = 2, dim: Any = None, keepdim: bool = Fal
         )
     if p in (2, "fro", None):
         return length(input, dim, keepdim)
+    if isinstance(p, str):
+        raise NotImplementedError(
+            f"norm supports numbers and 'fro', got {p!r}; linalg.matrix_norm has 'nuc'"
+        )
+    size = arithmetic.abs(input)
     if p == 1:
-        return sum(arithmetic.abs(input), dim, keepdim)
-    if p == float("inf"):
-        return amax(arithmetic.abs(input), () if dim is None else dim, keepdim)
-    raise NotImplementedError(f"norm supports p = 1, 2, 'fro' and inf, got {p!r}")
+        return sum(size, dim, keepdim)
+    if p == 0:
+        count = arithmetic.ifelse(arithmetic.eq(input, 0), 0.0, arithmetic.filled(input, 1))
+        return sum(count, dim, keepdim)
+    if p in (math.inf, -math.inf):
+        return (amax if p > 0 else amin)(size, () if dim is None else dim, keepdim)
+    total = sum(arithmetic.pow(size, p), dim, keepdim)
+    none = arithmetic.eq(total, 0)  # a root of 0 has no slope
+    root = arithmetic.pow(arithmetic.ifelse(none, 1.0, total), 1 / p)
+    return arithmetic.ifelse(none, 0.0, root)
 
 
 # Order
