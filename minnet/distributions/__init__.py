@@ -10,7 +10,6 @@ from minnet.distributions import (
     distribution,
     kl,
     multivariate,
-    registry,
     transforms,
 )
 from minnet.distributions.compound import (
@@ -31,14 +30,13 @@ from minnet.distributions.discrete import (
 from minnet.distributions.distribution import Distribution
 from minnet.distributions.kl import kl_divergence, register_kl
 from minnet.distributions.multivariate import MultivariateNormal
-from minnet.distributions.registry import biject_to, transform_to
 from minnet.distributions.transforms import *  # noqa: F403
 
 __all__ = [
     "Bernoulli", "Beta", "Binomial", "Categorical", "Distribution", "Exponential", "Gamma",
     "Independent", "Laplace", "LogNormal", "MixtureSameFamily", "MultivariateNormal", "Normal",
     "OneHotCategorical", "OneHotCategoricalStraightThrough", "Poisson", "TransformedDistribution",
-    "Uniform", "biject_to", "constraints", "kl", "kl_divergence", "register_kl", "transform_to",
+    "Uniform", "constraints", "kl", "kl_divergence", "register_kl",
     "transforms", *transforms.__all__,
 ]  # fmt: skip
 
@@ -48,9 +46,12 @@ _MODULES = {
     continuous: "beta exponential gamma laplace normal uniform",
     discrete: "bernoulli binomial categorical one_hot_categorical poisson",
     multivariate: "multivariate_normal",
-    registry: "constraint_registry",
     distribution: "utils",
 }
 for _module, _names in _MODULES.items():
     for _name in _names.split():
         globals()[_name] = sys.modules[f"{__name__}.{_name}"] = _module
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(f"minnet.distributions has no {name!r}; it has {', '.join(__all__)}")

@@ -285,7 +285,13 @@ class TransformedDistribution(Distribution):
 
 
 class LogNormal(TransformedDistribution):
-    """exp(x), where x is normal."""
+    """exp(x), where x is normal.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.LogNormal(0.0, 1.0).mean
+        tensor(1.6487)
+    """
 
     arg_constraints = Normal.arg_constraints
     support = constraints.positive

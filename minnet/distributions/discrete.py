@@ -66,7 +66,13 @@ class _Chances(Distribution):
 
 
 class Bernoulli(_Chances):
-    """1 with the chance `probs`, else 0."""
+    """1 with the chance `probs`, else 0.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.Bernoulli(0.25).log_prob(minnet.tensor(1.0)).exp()
+        tensor(0.2500)
+    """
 
     arg_constraints: ClassVar[Any] = {
         "probs": constraints.unit_interval,
@@ -111,6 +117,11 @@ class Binomial(_Chances):
     """The number of successes in `total_count` trials, each with the chance `probs`.
 
     There are no draws.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.Binomial(3, minnet.tensor(0.5)).log_prob(minnet.tensor(1.0)).exp()
+        tensor(0.3750)
     """
 
     arg_constraints: ClassVar[Any] = {
@@ -167,7 +178,13 @@ class Binomial(_Chances):
 
 
 class Poisson(Distribution):
-    """rate^k exp(-rate) / k!."""
+    """rate^k exp(-rate) / k!.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.Poisson(2.0).log_prob(minnet.tensor(0.0))
+        tensor(-2.)
+    """
 
     arg_constraints: ClassVar[Any] = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer
@@ -277,7 +294,13 @@ class Categorical(_Chances):
 
 
 class OneHotCategorical(Distribution):
-    """A class with chances `probs`, as 1 among zeros; see `Categorical`."""
+    """A class with chances `probs`, as 1 among zeros; see `Categorical`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.OneHotCategorical(minnet.tensor([0.0, 1.0])).sample()
+        tensor([0., 1.])
+    """
 
     arg_constraints = Categorical.arg_constraints
     support = constraints.one_hot
@@ -339,6 +362,12 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
 
     Bengio, Léonard, Courville (2013), "Estimating or propagating gradients through stochastic
     neurons for conditional computation".
+
+    Example:
+        >>> import minnet
+        >>> from minnet.distributions import OneHotCategoricalStraightThrough
+        >>> OneHotCategoricalStraightThrough(minnet.tensor([0.0, 1.0])).rsample()
+        tensor([0., 1.])
     """
 
     has_rsample = True

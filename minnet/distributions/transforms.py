@@ -301,6 +301,11 @@ class ReshapeTransform(Transform):
 
     Raises:
         ValueError: if the two shapes have different numbers of elements.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.ReshapeTransform((4,), (2, 2))(minnet.zeros(4)).shape
+        torch.Size([2, 2])
     """
 
     bijective = True
@@ -350,7 +355,13 @@ class _Plain(Transform):
 
 
 class ExpTransform(_Plain):
-    """y = exp(x)."""
+    """y = exp(x).
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.ExpTransform()(minnet.zeros(1))
+        tensor([1.])
+    """
 
     domain, codomain, bijective, sign = constraints.real, constraints.positive, True, 1
 
@@ -365,7 +376,13 @@ class ExpTransform(_Plain):
 
 
 class PowerTransform(Transform):
-    """y = x^exponent, for positive x."""
+    """y = x^exponent, for positive x.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.PowerTransform(2.0)(minnet.tensor([3.0]))
+        tensor([9.])
+    """
 
     domain, codomain, bijective = constraints.positive, constraints.positive, True
 
@@ -401,7 +418,13 @@ def _clipped_sigmoid(x: Any) -> Any:
 
 
 class SigmoidTransform(_Plain):
-    """y = 1 / (1 + exp(-x)), kept away from 0 and 1."""
+    """y = 1 / (1 + exp(-x)), kept away from 0 and 1.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.SigmoidTransform()(minnet.zeros(1))
+        tensor([0.5000])
+    """
 
     domain, codomain, bijective, sign = constraints.real, constraints.unit_interval, True, 1
 
@@ -418,7 +441,13 @@ class SigmoidTransform(_Plain):
 
 
 class SoftplusTransform(_Plain):
-    """y = log(1 + exp(x)), or x above 20."""
+    """y = log(1 + exp(x)), or x above 20.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.SoftplusTransform()(minnet.zeros(1))
+        tensor([0.6931])
+    """
 
     domain, codomain, bijective, sign = constraints.real, constraints.positive, True, 1
 
@@ -433,7 +462,13 @@ class SoftplusTransform(_Plain):
 
 
 class TanhTransform(_Plain):
-    """y = tanh(x)."""
+    """y = tanh(x).
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.TanhTransform().inv(minnet.zeros(1))
+        tensor([0.])
+    """
 
     domain, codomain, bijective, sign = constraints.real, constraints.interval(-1.0, 1.0), True, 1
 
@@ -448,7 +483,13 @@ class TanhTransform(_Plain):
 
 
 class AbsTransform(_Plain):
-    """y = |x|. The inverse takes the positive one."""
+    """y = |x|. The inverse takes the positive one.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.AbsTransform()(minnet.tensor([-1.0]))
+        tensor([1.])
+    """
 
     domain, codomain = constraints.real, constraints.positive
 
@@ -466,6 +507,11 @@ class AffineTransform(Transform):
         loc: a number or a tensor.
         scale: the same, not 0.
         event_dim: how many of the last dims belong together.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.AffineTransform(1.0, 2.0)(minnet.tensor([3.0]))
+        tensor([7.])
     """
 
     bijective = True
@@ -550,7 +596,13 @@ class _OfVectors(_Plain):
 
 
 class SoftmaxTransform(_OfVectors):
-    """y = softmax(x). It is no bijection: x may be moved."""
+    """y = softmax(x). It is no bijection: x may be moved.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.SoftmaxTransform()(minnet.zeros(2))
+        tensor([0.5000, 0.5000])
+    """
 
     def _call(self, x: Any) -> Any:
         return x.softmax(-1)
@@ -560,7 +612,13 @@ class SoftmaxTransform(_OfVectors):
 
 
 class StickBreakingTransform(_OfVectors):
-    """Chances of one more element than x: each takes its share, a sigmoid, of what is left."""
+    """Chances of one more element than x: each takes its share, a sigmoid, of what is left.
+
+    Example:
+        >>> import minnet
+        >>> minnet.distributions.transforms.StickBreakingTransform()(minnet.zeros(2))
+        tensor([0.3333, 0.3333, 0.3333])
+    """
 
     bijective, more = True, 1
 

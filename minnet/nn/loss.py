@@ -446,7 +446,7 @@ class TripletMarginLoss(_Loss, function="triplet_margin_loss", inputs=3):
         >>> import minnet
         >>> a, p, n = minnet.zeros(1, 2), minnet.tensor([[3.0, 4.0]]), minnet.tensor([[0.0, 2.0]])
         >>> minnet.nn.TripletMarginLoss()(a, p, n)
-        tensor(4.)
+        tensor(4.0000)
     """
 
     def __init__(

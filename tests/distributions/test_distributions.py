@@ -318,6 +318,8 @@ def test_the_package_is_imported_on_first_use():
     subprocess.run([sys.executable, "-c", program], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         minnet.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no 'Wishart'; it has Bernoulli, Beta"):
+        D.Wishart  # noqa: B018
 
 
 def test_what_a_distribution_does_not_have_is_named():

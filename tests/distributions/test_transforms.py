@@ -121,26 +121,6 @@ def test_constraints_are_torchs():
         c.independent(c.real, 2).check(minnet.zeros(1))
 
 
-def test_registries_are_torchs():
-    torch = pytest.importorskip("torch")
-    makes = [
-        lambda c: c.real, lambda c: c.positive, lambda c: c.unit_interval,
-        lambda c: c.interval(-1.0, 3.0), lambda c: c.greater_than(2.0), lambda c: c.less_than(2.0),
-        lambda c: c.simplex, lambda c: c.real_vector, lambda c: c.independent(c.positive, 1),
-    ]  # fmt: skip
-    for make, name in itertools.product(makes, ("biject_to", "transform_to")):
-        found = []
-        for L in (minnet, torch):
-            f = getattr(L.distributions, name)(make(L.distributions.constraints))
-            found.append((f(t(L, A)), repr(f).replace("\n", "")))
-        same(found[0][0], found[1][0])
-        assert found[0][1] == found[1][1]
-    with pytest.raises(NotImplementedError, match="Cannot transform _Boolean"):
-        D.biject_to(D.constraints.boolean)
-    with pytest.raises(TypeError, match="Constraint subclass or instance"):
-        D.biject_to.register(1, 2)
-
-
 # Divergences
 
 PAIRED = [

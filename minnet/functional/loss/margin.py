@@ -462,7 +462,7 @@ def triplet_margin_loss(
         >>> import minnet
         >>> a, b, c = minnet.zeros(1, 2), minnet.tensor([[3.0, 4.0]]), minnet.tensor([[0.0, 2.0]])
         >>> minnet.nn.functional.triplet_margin_loss(a, b, c)
-        tensor(4.)
+        tensor(4.0000)
     """
     reduction = checked(
         "triplet_margin_loss",
