@@ -12,10 +12,9 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.functional.arithmetic import check_tensors
-from minnet.functional.reduce import mean, sum
 from minnet.functional.shape import cast
 from minnet.operation import operation
-from minnet.vocabulary import arrays
+from minnet.vocabulary import arrays, tensors
 
 
 def by_flags(size_average: Any, reduce: Any, reduction: str, stacklevel: int = 3) -> str:
@@ -88,15 +87,15 @@ def in_dtype(x: Any, dtype: np.dtype) -> Any:
     return x if x is None or x.array.dtype == dtype else cast(x, dtype)
 
 
-def reduce_losses(losses: Any, reduction: str) -> Any:
+def reduce_losses(losses: Any, reduction: str, V: Any = tensors) -> Any:
     """Return losses, or their sum or mean, in a composition."""
     if reduction == "none":
         return losses
-    return sum(losses) if reduction == "sum" else mean(losses)
+    return V.sum(losses) if reduction == "sum" else V.mean(losses)
 
 
 def one_node(
-    node: str, tensors: int, shape: Any = shape_reduced
+    node: str, inputs: int, shape: Any = shape_reduced
 ) -> Callable[[Callable[..., Any]], Any]:
     """Declare an operation by a formula (V, tensors, constants) that gives losses.
 
@@ -106,10 +105,7 @@ def one_node(
 
     def declare(formula: Callable[..., Any]) -> Any:
         def fused(V: Any, *given: Any) -> Any:
-            losses = formula(V, *given[:-1])
-            if given[-1] == "none":
-                return losses
-            return V.sum(losses) if given[-1] == "sum" else V.mean(losses)
+            return reduce_losses(formula(V, *given[:-1]), given[-1], V)
 
         def value(*given: Any) -> Any:
             return kernels.as_array(fused(arrays, *given))
@@ -118,7 +114,7 @@ def one_node(
         _, *parameters = inspect.signature(formula).parameters.values()
         last = inspect.Parameter("reduction", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         value.__signature__ = inspect.Signature([*parameters, last])  # type: ignore[attr-defined]
-        return operation(node, fused=fused, tensors=tensors, numbers=False, where="", shape=shape)(
+        return operation(node, fused=fused, tensors=inputs, numbers=False, where="", shape=shape)(
             value
         )
 
