@@ -74,8 +74,8 @@ __all__ = [
     "enable_grad", "finfo", "float", "float32", "float64", "get_default_dtype", "get_matmul",
     "get_num_threads", "get_rng_state", "iinfo", "inf", "inference_mode", "initial_seed", "int",
     "int16", "int32", "int64", "int8", "is_anomaly_enabled", "is_grad_enabled",
-    "is_inference_mode_enabled", "linalg", "load", "long", "manual_seed", "nan", "nn", "no_grad", "optim",
-    "pi", "promote_types", "random", "save", "seed", "set_default_dtype", "set_default_tensor_type",
-    "set_grad_enabled", "set_matmul", "set_num_threads", "set_printoptions", "set_rng_state",
-    "short", "uint8", "warmup", *_functions,
+    "is_inference_mode_enabled", "linalg", "load", "long", "manual_seed", "nan", "nn", "no_grad",
+    "optim", "pi", "promote_types", "random", "save", "seed", "set_default_dtype",
+    "set_default_tensor_type", "set_grad_enabled", "set_matmul", "set_num_threads",
+    "set_printoptions", "set_rng_state", "short", "uint8", "warmup", *_functions,
 ]  # fmt: skip

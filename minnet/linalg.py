@@ -1,6 +1,6 @@
 """Linear algebra, with torch's names: by NumPy's LAPACK, whose bits depend on the machine.
 
-`norm`, `solve`, `inv`, `det`, `slogdet` and `cholesky` have derivatives of any order.
+All have derivatives of any order, but `matrix_rank`, which has none.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minnet import functional, kernels
+from minnet import functional
 from minnet.functional.decompositions import (
     LinAlgError,
     computed,
+    eigen,
     inverted,
-    log_of_determinant,
     matrices,
+    orthogonal,
+    singular,
     solved,
-    without_derivative,
 )
 from minnet.operation import _into, _target
 from minnet.tensor import Tensor
@@ -67,16 +68,6 @@ _SVD = _results("linalg_svd", "U", "S", "Vh")
 _Lstsq = _results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
 
 
-def _array(name: str, A: Tensor, square: bool = True) -> np.ndarray:
-    """Return the array of a tensor of matrices that no gradient flows to."""
-    matrices(f"linalg.{name}", A.array, square)
-    without_derivative(f"linalg.{name}", A)
-    return kernels.on_host(A.array)
-
-
-# With derivatives
-
-
 @_public
 def inv(A: Tensor) -> Tensor:
     """Return the inverse of a square matrix, or of each of many.
@@ -114,8 +105,7 @@ def slogdet(A: Tensor) -> Any:
         >>> minnet.linalg.slogdet(minnet.eye(2)).sign
         tensor(1.)
     """
-    matrices("linalg.slogdet", A.array)
-    return _Slogdet(wrap(np.linalg.slogdet(kernels.on_host(A.array))[0]), log_of_determinant(A))
+    return _Slogdet(*functional.slogdet(A))
 
 
 @_public
@@ -222,7 +212,7 @@ def matrix_norm(
     Args:
         ord: "fro", the root of the sum of squares; 1 and inf, the largest sum of |x| of a column
             and of a row; 2 and "nuc", the largest singular value and the sum of all; -1, -inf and
-            -2, the smallest instead. 2, -2 and "nuc" have no derivative.
+            -2, the smallest instead.
 
     Raises:
         RuntimeError: for another `ord`, or if there are less than two dims.
@@ -361,15 +351,24 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return functional.diagonal(A, offset, dim1, dim2)
 
 
-# Without
+# Factors
+
+
+def _with_vectors(name: str, A: Tensor, missing: bool) -> None:
+    if missing and A.requires_grad:
+        raise RuntimeError(
+            f"linalg.{name}: the derivative needs the reduced factors, and for qr a matrix that is "
+            "at least as high as wide; detach() the input, or ask for these"
+        )
 
 
 @_public
-def qr(A: Tensor, mode: str = "reduced") -> Any:
+def qr(A: Tensor, mode: Any = "reduced") -> Any:
     """Return Q, of orthonormal columns, and R, upper triangular, of A = Q R.
 
     Args:
-        mode: "reduced", "complete", or "r", which leaves Q empty.
+        mode: "reduced", "complete", or "r", which leaves Q empty; the first has a derivative, if A
+            is at least as high as wide.
 
     Example:
         >>> import minnet
@@ -377,15 +376,23 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    matrices("linalg.qr", A.array, square=False)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced', 'r', or "
             "'complete'"
         )
-    array = _array("qr", A, square=False)
-    found = computed("linalg.qr", lambda a: np.linalg.qr(a, mode), array)
-    q, r = (np.empty(0, array.dtype), found) if mode == "r" else found
-    return _QR(wrap(q), wrap(r))
+    m, n = A.array.shape[-2:]
+    _with_vectors("qr", A, mode == "r" or m < n or (mode == "complete" and m > n))
+    if mode == "reduced":
+        return _QR(*orthogonal(A))
+    found = computed("linalg.qr", lambda a: np.linalg.qr(a, mode), A.array)
+    return _QR(*map(wrap, found)) if mode != "r" else _QR(wrap(A.array[:0, ..., :0]), wrap(found))
+
+
+def _triangle(A: Tensor, UPLO: str) -> Tensor:
+    matrices("linalg.eigh", A.array)
+    return A.mT if UPLO.upper() == "U" else A  # LAPACK reads the lower triangle
 
 
 @_public
@@ -400,8 +407,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
         >>> minnet.linalg.eigh(minnet.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
         tensor([1., 2.])
     """
-    return _Eigh(*map(wrap, computed("linalg.eigh", lambda a: np.linalg.eigh(a, UPLO),
-                                     _array("eigh", A))))  # fmt: skip
+    return _Eigh(*eigen(_triangle(A, UPLO)))
 
 
 @_public
@@ -413,22 +419,26 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
         >>> minnet.linalg.eigvalsh(minnet.tensor([[2.0, 0.0], [0.0, 1.0]]))
         tensor([1., 2.])
     """
-    array = _array("eigvalsh", A)
-    return wrap(computed("linalg.eigvalsh", lambda a: np.linalg.eigvalsh(a, UPLO), array))
+    return eigen(_triangle(A, UPLO))[0]
 
 
 @_public
 def svd(A: Tensor, full_matrices: bool = True, *, driver: Any = None) -> Any:
     """Return U, S and Vᴴ of A = U diag(S) Vᴴ.
 
+    Args:
+        full_matrices: whether U and Vᴴ are square; they have no derivative then, unless A is.
+
     Example:
         >>> import minnet
         >>> minnet.linalg.svd(minnet.tensor([[2.0, 0.0], [0.0, 1.0]])).S
         tensor([2., 1.])
     """
-    array = _array("svd", A, square=False)
+    matrices("linalg.svd", A.array, square=False)
+    full = full_matrices and A.array.shape[-1] != A.array.shape[-2]
+    _with_vectors("svd", A, full)
     return _SVD(
-        *map(wrap, computed("linalg.svd", lambda a: np.linalg.svd(a, full_matrices), array))
+        *(map(wrap, computed("linalg.svd", np.linalg.svd, A.array)) if full else singular(A))
     )
 
 
@@ -441,15 +451,23 @@ def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
         >>> minnet.linalg.svdvals(minnet.tensor([[1.0, 0.0], [0.0, 2.0]]))
         tensor([2., 1.])
     """
-    array = _array("svdvals", A, square=False)
-    return wrap(computed("linalg.svdvals", lambda a: np.linalg.svd(a, compute_uv=False), array))
+    matrices("linalg.svdvals", A.array, square=False)
+    return singular(A)[1]
+
+
+def _least(s: np.ndarray, A: Tensor, atol: Any, rtol: Any) -> np.ndarray:
+    """Return the singular values above max(atol, rtol * largest), as a mask."""
+    if rtol is None:
+        rtol = max(A.array.shape[-2:]) * float(np.finfo(s.dtype).eps) if atol is None else 0.0
+    given = (0.0 if atol is None else atol, rtol)
+    atol, rtol = (np.asarray(getattr(x, "array", x))[..., None] for x in given)
+    return s > np.maximum(atol, rtol * s.max(-1, keepdims=True, initial=0))
 
 
 @_public
 def pinv(
-    A: Tensor, *, rcond: Any = None, atol: float = 0.0, rtol: float | None = None,
-    hermitian: bool = False,
-) -> Tensor:  # fmt: skip
+    A: Tensor, *, rcond: Any = None, atol: Any = None, rtol: Any = None, hermitian: bool = False
+) -> Tensor:
     """Return the pseudo-inverse: singular values up to `max(atol, rtol * largest)` count as 0.
 
     Example:
@@ -457,21 +475,18 @@ def pinv(
         >>> minnet.linalg.pinv(minnet.tensor([[2.0], [0.0]]))
         tensor([[0.5000, 0.0000]])
     """
-    array = _array("pinv", A, square=False)
-    u, s, vh = computed("linalg.pinv", lambda a: np.linalg.svd(a, False), array)
-    if rtol is None:
-        rtol = rcond if rcond is not None else max(array.shape[-2:]) * np.finfo(array.dtype).eps
-    least = np.maximum(atol, rtol * s.max(-1, keepdims=True, initial=0))
-    with np.errstate(all="ignore"):
-        scale = np.where(s > least, 1 / s, 0).astype(array.dtype)
-    return wrap(np.swapaxes(vh, -1, -2) @ (scale[..., None] * np.swapaxes(u, -1, -2)))
+    matrices("linalg.pinv", A.array, square=False)
+    A = A.tril() + A.tril(-1).mT if hermitian else A
+    u, s, vh = singular(A)
+    there = wrap(_least(s.array, A, atol, rcond if rtol is None else rtol))
+    inverse = functional.where(there, 1 / functional.where(there, s, 1.0), 0.0)
+    return functional.matmul(vh.mT * inverse.unsqueeze(-2), u.mT)
 
 
 @_public
 def matrix_rank(
-    A: Tensor, *, tol: Any = None, atol: float | None = None, rtol: float | None = None,
-    hermitian: bool = False,
-) -> Tensor:  # fmt: skip
+    A: Tensor, *, tol: Any = None, atol: Any = None, rtol: Any = None, hermitian: bool = False
+) -> Tensor:
     """Return how many singular values are above `max(atol, rtol * largest)`.
 
     Example:
@@ -481,11 +496,7 @@ def matrix_rank(
     """
     matrices("linalg.matrix_rank", A.array, square=False)
     s = svdvals(A.detach()).array
-    atol = tol if tol is not None else atol
-    if rtol is None:
-        rtol = max(A.array.shape[-2:]) * float(np.finfo(s.dtype).eps) if atol is None else 0.0
-    least = np.maximum(atol or 0.0, rtol * s.max(-1, keepdims=True, initial=0))
-    return wrap(np.asarray((s > least).sum(-1), np.int64))
+    return wrap(np.asarray(_least(s, A, tol if atol is None else atol, rtol).sum(-1), np.int64))
 
 
 @_public
@@ -505,33 +516,30 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
 
 @_public
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
-    """Return X that makes the sum of squares of A X - B smallest, and what is known of it.
+    """Return X that makes the sum of squares of A X - B smallest, by the pseudo-inverse.
+
+    Returns:
+        `solution`, `residuals` (the sums of squares, where A is higher than wide and of full rank),
+        `rank` and `singular_values` (empty).
 
     Example:
         >>> import minnet
         >>> A = minnet.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
-        >>> minnet.linalg.lstsq(A, minnet.tensor([[1.0], [3.0], [5.0]])).solution
-        tensor([[1.0000],
-                [2.0000]])
+        >>> minnet.linalg.lstsq(A, minnet.tensor([[1.0], [3.0], [5.0]])).solution.round()
+        tensor([[1.],
+                [2.]])
     """
-    a = _array("lstsq", A, square=False)
-    without_derivative("linalg.lstsq", B)
-    b = kernels.on_host(B.array)
-    vector = b.ndim == a.ndim - 1
-    b = b[..., None] if vector else b
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    a, b = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
-    x = np.empty((*batch, a.shape[-1], b.shape[-1]), a.dtype)
-    rank = np.empty(batch, np.int64)
-    for i in np.ndindex(*batch):
-        x[i], _, rank[i], _ = computed(
-            "linalg.lstsq", lambda m, n: np.linalg.lstsq(m, n, rcond), a[i], b[i]
-        )
-    residuals = np.empty(0, a.dtype)
-    if a.shape[-2] > a.shape[-1] and (rank == a.shape[-1]).all():
-        residuals = ((a @ x - b) ** 2).sum(-2)
-    return _Lstsq(wrap(x[..., 0] if vector else x), wrap(residuals), wrap(rank),
-                  wrap(np.empty(0, a.dtype)))  # fmt: skip
+    matrices("linalg.lstsq", A.array, square=False)
+    vector = B.array.ndim == A.array.ndim - 1
+    b = B.unsqueeze(-1) if vector else B
+    x = functional.matmul(pinv(A, rtol=rcond), b)
+    rank = matrix_rank(A, rtol=rcond)
+    m, n = A.array.shape[-2:]
+    residuals = wrap(np.empty(0, A.array.dtype))
+    if m > n and (rank.array == n).all():
+        residuals = ((functional.matmul(A, x) - b) ** 2).sum(-2)
+    nothing = wrap(np.empty(0, A.array.dtype))
+    return _Lstsq(x.squeeze(-1) if vector else x, residuals, rank, nothing)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from minnet import creation, functional, kernels  # noqa: F401 - declare them
+from minnet import creation, functional, kernels, ranges  # noqa: F401 - declare them
 from minnet.functional.arithmetic import OPERANDS
 from minnet.missing import of_tensor
 from minnet.operation import exported

@@ -19,7 +19,7 @@ INSTEAD = {
     r"jit|ScriptModule|ScriptFunction|export|fx|compile.*": "call the function itself",
     r"fft|stft|istft": "numpy.fft computes on x.numpy()",
     r"svd_lowrank|pca_lowrank|lobpcg": "minnet.linalg.svd, or minnet.linalg.eigh",
-    r"cholesky|qr|eig|symeig|svd|lstsq|solve|lu|matrix_rank|pinverse": "minnet.linalg has it",
+    r"qr|eig|symeig|svd|lstsq|solve|lu|matrix_rank|pinverse|matrix_exp": "minnet.linalg has it",
     r"bfloat16|half|float16": "minnet computes in float32: .float()",
     r"mps|xpu|mtia|hip|distributed|ao|quantization|onnx": "there is only the CPU, and CUDA",
 }

@@ -70,7 +70,8 @@ def set_default_tensor_type(t: Any) -> None:
         >>> minnet.set_default_tensor_type(minnet.FloatTensor)
     """
     named = {f"torch.{d.tensor_type}Tensor": d for d in dtypes.ALL}
-    dtypes.set_default_dtype(named.get(t) if isinstance(t, str) else getattr(t, "dtype", t))
+    found: Any = named.get(t) if isinstance(t, str) else getattr(t, "dtype", t)
+    dtypes.set_default_dtype(found)
 
 
 class _OfAllTensors(type):

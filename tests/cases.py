@@ -691,6 +691,18 @@ OTHERS |= {
     ),
     "cholesky_solve": (lambda y, x: F.cholesky_solve(y, definite(x)), normal(3, 2), normal(3, 3)),
     "matrix_power": (lambda x: L.matrix_power(x, 3), normal(2, 2)),
+    "eigh": (
+        lambda x: L.eigh(definite(x)).eigenvectors.abs() + L.eigvalsh(definite(x)),
+        apart(3, 3),
+    ),
+    "svd": (
+        lambda x: L.svd(x, False).U.abs().sum() + L.svd(x, False).Vh.abs() + L.svdvals(x).sum(),
+        normal(3, 2),
+    ),
+    "svd of a wide matrix": (lambda x: L.svd(x, False).Vh.abs(), normal(2, 3)),
+    "qr": (lambda x: L.qr(x).Q.abs() @ L.qr(x).R.abs(), normal(3, 2)),
+    "pinv": (L.pinv, normal(3, 2)),
+    "matrix_norm 2": (lambda x: L.matrix_norm(x, 2) + L.matrix_norm(x, "nuc"), normal(2, 3)),
     "matrix_norm": (lambda x: L.matrix_norm(x, 1), apart(2, 3)),
 }
 

@@ -62,7 +62,7 @@ PUBLIC = [
     (where, name)
     for where in ("minnet", "Tensor", "F")
     for name in sorted(exported(where))
-    if not name.startswith("__") and torchs(where, name)
+    if not name.startswith("__") and name != "new" and torchs(where, name)
 ]
 
 
@@ -152,7 +152,7 @@ OUT = {
     "vdot": lambda L, x: (x[0], x[0]),
     "cross": lambda L, x: (x[0].repeat(3)[:3], x[0].repeat(3)[:3]),
     **dict.fromkeys(
-        "inverse det cholesky cholesky_inverse".split(),
+        "inverse cholesky_inverse".split(),
         lambda L, x: (x * x.new_tensor([[1, 0], [0, 1]]),),
     ),
     "cholesky_solve": lambda L, x: (x, x),
@@ -181,7 +181,7 @@ WITHOUT = {  # draws, several results, or torch's own rules
     "all", "any", "argsort", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "empty", "max", "min", "rand", "randint", "randn", "randperm",
     "sort", "topk", "index_reduce", "multinomial", "normal", "median", "nanmedian", "kthvalue",
-    "mode", "cummax", "cummin", "aminmax", "histogram",
+    "mode", "logspace", "slogdet", "cholesky", "cummax", "cummin", "aminmax", "histogram",
 }  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def test_the_dtype_of_out_is_taken_or_refused_as_by_torch(name):
             if isinstance(want, str) or isinstance(got, str):
                 assert isinstance(want, str) and isinstance(got, str), (given, dtype, want, got)
             else:
-                np.testing.assert_allclose(got, want, rtol=1e-6)
+                np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-12)
 
 
 def test_out_of_an_inference_tensor_or_of_no_tensor_is_refused():

@@ -31,6 +31,7 @@ LEVELS = [
     ["random"],
     ["functional"],
     ["creation"],
+    ["ranges"],
     ["methods"],
     ["tensor"],
     ["typed"],

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.functional.arithmetic import check_tensors
+from minnet.functional.arithmetic import check_tensors, pow
 from minnet.functional.reduce import sum
 from minnet.functional.shape import (
     _before,
@@ -142,7 +142,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     return input[wrap(np.array(rows, np.int64).reshape(-1, r))]
 
 
-def _indices(rows: np.ndarray, dtype: Any) -> Tensor:
+def _indices(rows: Any, dtype: Any) -> Tensor:
     found = wrap(np.stack(rows).astype(np.int64))
     return found if dtype is None else found.to(dtype)
 
@@ -177,6 +177,37 @@ def triu_indices(
                 [0, 1, 1]])
     """
     return _indices(np.triu_indices(row, offset, col), dtype).to(device=device)
+
+
+@composite(where="minnet")
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """Return the indices of each dim of elements that are given by their numbers in row order.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Example:
+        >>> import minnet
+        >>> minnet.unravel_index(minnet.tensor([1, 5]), (2, 3))
+        (tensor([0, 1]), tensor([1, 2]))
+    """
+    found = np.unravel_index(indices.array, ints((shape,)))
+    return tuple(wrap(np.asarray(i, np.int64)) for i in found)
+
+
+@composite(where="minnet")
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """Return the matrix of the powers of each element, the highest first unless `increasing`.
+
+    Example:
+        >>> import minnet
+        >>> minnet.vander(minnet.tensor([1, 2, 3]), increasing=True)
+        tensor([[1, 1, 1],
+                [1, 2, 4],
+                [1, 3, 9]])
+    """
+    powers = np.arange(x.array.size if N is None else N)
+    return pow(unsqueeze(x, -1), wrap(powers if increasing else powers[::-1].copy()))
 
 
 @composite(where="minnet")
@@ -455,6 +486,17 @@ def atleast_3d(*tensors: Any) -> Any:
     return _at_least(3, tensors)
 
 
+def _joined(name: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the tensors that a function joins.
+
+    Raises:
+        RuntimeError: if there are none.
+    """
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tuple(tensors)
+
+
 def _as_columns(x: Tensor) -> Tensor:
     return x if x.array.ndim > 1 else reshape(x, -1, 1)
 
@@ -468,8 +510,8 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
         >>> minnet.hstack([minnet.tensor([1]), minnet.tensor([2, 3])])
         tensor([1, 2, 3])
     """
-    given = _at_least(1, (tuple(tensors),))
-    return cat(given, 0 if given and given[0].array.ndim == 1 else 1)
+    given = _at_least(1, (_joined("hstack", tensors),))
+    return cat(given, 0 if given[0].array.ndim == 1 else 1)
 
 
 @composite(where="minnet", aliases="row_stack", out="cast")
@@ -482,7 +524,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[1, 2],
                 [3, 4]])
     """
-    return cat(_at_least(2, (tuple(tensors),)))
+    return cat(_at_least(2, (_joined("vstack", tensors),)))
 
 
 @composite(where="minnet", out="cast")
@@ -495,7 +537,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[[1, 3],
                  [2, 4]]])
     """
-    return cat(_at_least(3, (tuple(tensors),)), 2)
+    return cat(_at_least(3, (_joined("dstack", tensors),)), 2)
 
 
 @composite(where="minnet", out="cast")
@@ -508,7 +550,7 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
         tensor([[1, 3],
                 [2, 4]])
     """
-    return cat([_as_columns(x) for x in tensors], 1)
+    return cat([_as_columns(x) for x in _joined("column_stack", tensors)], 1)
 
 
 @composite
@@ -532,7 +574,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     d = axis(dim, input.array.ndim)
     n, places = input.array.shape[d], indices_or_sections
     if isinstance(places, Variable):
-        places = places.tolist()
+        places = places.array.tolist()
     if isinstance(places, list | tuple):
         ends = [slice(None, integer(p)).indices(n)[1] for p in places]
         starts = [0, *ends]

@@ -5,15 +5,16 @@ Computed by NumPy's LAPACK, so their bits depend on the machine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minnet import dtypes, kernels
+from minnet.functional.arithmetic import add, filled, ifelse, lt, mul
 from minnet.functional.linear import matmul
 from minnet.functional.shape import tril, triu
-from minnet.mode import mode
 from minnet.operation import Tensor, composite, operation
 from minnet.variable import wrap
 
@@ -22,13 +23,13 @@ class LinAlgError(RuntimeError):
     """What is raised where a matrix has no inverse or no such factors."""
 
 
-def matrices(name: str, array: np.ndarray, square: bool = True) -> None:
-    """Check that an array is of floating point matrices, and square.
+def matrices(name: str, array: np.ndarray, square: bool = True, floats: bool = True) -> None:
+    """Check that an array is of matrices: square, and floating point, unless said.
 
     Raises:
         RuntimeError: if it is not.
     """
-    if array.dtype.kind != "f":
+    if floats and array.dtype.kind != "f":
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got "
             f"{dtypes.of(array).tensor_type}"
@@ -57,21 +58,13 @@ def computed(name: str, function: Callable[..., Any], *arrays: np.ndarray) -> An
         ) from None
 
 
-def without_derivative(name: str, x: Any) -> None:
-    """Refuse a tensor that gradients would have to flow to.
-
-    Raises:
-        NotImplementedError: if they would.
-    """
-    if mode.enabled and x.requires_grad:
-        raise NotImplementedError(
-            f"{name} has no derivative here: detach() its input, or use solve, inv, det, slogdet, "
-            "cholesky or norm, which have"
-        )
-
-
 def _t(V: Any, x: Any) -> Any:
     return V.transpose(x, -1, -2)
+
+
+def _row_order(V: Any, x: Any) -> Any:
+    """Return transposes, laid out in row order."""
+    return V.clone(_t(V, x))
 
 
 def _around(V: Any, left: Any, middle: Any, right: Any) -> Any:
@@ -104,7 +97,7 @@ def solved(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _times_inverse(V: Any, dy: Any, input: Any) -> Any:
-    return V.mul(V.unsqueeze(V.unsqueeze(dy, -1), -1), _t(V, V.inverted(input)))
+    return V.mul(V.unsqueeze(V.unsqueeze(dy, -1), -1), _row_order(V, V.inverted(input)))
 
 
 @operation(
@@ -139,6 +132,93 @@ def lower_factor(input: Tensor) -> Tensor:
     return computed("linalg.cholesky", np.linalg.cholesky, input)
 
 
+def _spread(V: Any, x: Any) -> tuple[Any, Any]:
+    """Return a vector as a row and as a column."""
+    return V.unsqueeze(x, -2), V.unsqueeze(x, -1)
+
+
+def _over(V: Any, x: Any, divisor: Any) -> Any:
+    """Return a quotient, and 0 where the divisor is 0."""
+    none = V.eq(divisor, 0)
+    return V.ifelse(none, 0.0, V.div(x, V.ifelse(none, 1.0, divisor)))
+
+
+def _between(V: Any, x: Any, row: Any, column: Any) -> Any:
+    return _over(V, x, V.sub(row, column))
+
+
+# The derivatives compute the factors again: what an operation of several results has returned is
+# not kept for them. Where values are equal, the vectors are not differentiable; what is beside the
+# quotient is left then.
+
+
+def _eigen_back(V: Any, dy: Any, input: Any, shapes: Any) -> Any:
+    values, vectors = V.eigen(input)
+    turned = _between(V, V._bmm(_t(V, vectors), dy[1]), *_spread(V, values))
+    middle = V.add(turned, V.on_diagonal(dy[0], 0, -2, -1, shapes[0]))
+    return _around(V, vectors, middle, _t(V, vectors))
+
+
+@operation(
+    "LinalgEighBackward0",
+    _eigen_back,
+    where="",
+    several=True,
+    shape=lambda shapes: (shapes[0][:-1], shapes[0]),
+)
+def eigen(input: Tensor) -> Any:
+    """Return the eigenvalues, in rising order, and eigenvectors of symmetric matrices."""
+    return tuple(computed("linalg.eigh", np.linalg.eigh, input))
+
+
+def _shape_of_singular(shapes: Any) -> Any:
+    *batch, m, n = shapes[0]
+    k = min(m, n)
+    return (*batch, m, k), (*batch, k), (*batch, k, n)
+
+
+def _singular_back(V: Any, dy: Any, input: Any, shapes: Any) -> Any:
+    (u, s, vh), (du, ds, dvh) = V.singular(input), dy
+    row, column = _spread(V, s)
+    squares = V.mul(row, row), V.mul(column, column)
+    inner = V._bmm(_t(V, u), du), V._bmm(vh, _t(V, dvh))
+    left, right = (_between(V, V.sub(x, _t(V, x)), *squares) for x in inner)
+    middle = V.add(V.mul(left, row), V.mul(right, column))
+    k = min(shapes[0][-2:])
+    diagonal = V.on_diagonal(ds, 0, -2, -1, (*shapes[0][:-2], k, k))
+    found = _around(V, u, V.add(middle, diagonal), vh)
+    if shapes[0][-2] > k:  # what leaves the space of the vectors
+        found = V.add(found, V._bmm(_over(V, V.sub(du, V._bmm(u, inner[0])), row), vh))
+    if shapes[0][-1] > k:
+        found = V.add(found, V._bmm(u, _over(V, V.sub(dvh, V._bmm(_t(V, inner[1]), vh)), column)))
+    return found
+
+
+@operation("LinalgSvdBackward0", _singular_back, where="", several=True, shape=_shape_of_singular)
+def singular(input: Tensor) -> Any:
+    """Return U, S and Vᵀ of A = U diag(S) Vᵀ, of as many vectors as the smaller size."""
+    return tuple(computed("linalg.svd", lambda a: np.linalg.svd(a, full_matrices=False), input))
+
+
+def _orthogonal_back(V: Any, dy: Any, input: Any) -> Any:
+    q, r = V.orthogonal(input)
+    inner = V.triu(V.sub(V._bmm(dy[1], _t(V, r)), V._bmm(_t(V, q), dy[0])))
+    both = V.add(inner, _t(V, V.triu(inner, 1)))
+    return _row_order(V, V.solved(r, _t(V, V.add(dy[0], V._bmm(q, both)))))
+
+
+@operation(
+    "LinalgQrBackward0",
+    _orthogonal_back,
+    where="",
+    several=True,
+    shape=lambda shapes: (_shape_of_singular(shapes)[0], _shape_of_singular(shapes)[2]),
+)
+def orthogonal(input: Tensor) -> Any:
+    """Return Q and R of A = Q R, of matrices that are at least as high as wide, for derivatives."""
+    return tuple(computed("linalg.qr", np.linalg.qr, input))
+
+
 # Torch's names outside of `linalg`
 
 
@@ -159,7 +239,7 @@ def inverse(input: Tensor) -> Tensor:
     return inverted(input)
 
 
-@composite(out="exact")
+@composite
 def det(input: Tensor) -> Tensor:
     """Return the determinant of a square matrix, or of each of many.
 
@@ -174,7 +254,32 @@ def det(input: Tensor) -> Tensor:
     return determinant(input)
 
 
-@composite(out=False)
+class slogdet_result(NamedTuple):
+    """A determinant's sign, and the logarithm of its absolute value."""
+
+    sign: Any
+    logabsdet: Any
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.slogdet(\nsign={self.sign!r},\nlogabsdet={self.logabsdet!r})"
+
+
+@composite(out="exact")
+def slogdet(input: Tensor) -> Any:
+    """Return the sign of the determinant, and the logarithm of its absolute value.
+
+    Example:
+        >>> import minnet
+        >>> minnet.slogdet(minnet.eye(2)).logabsdet
+        tensor(0.)
+    """
+    matrices("linalg.slogdet", input.array)
+    size = log_of_determinant(input)
+    sign = wrap(np.linalg.slogdet(kernels.on_host(input.array))[0])
+    return slogdet_result(mul(filled(size, 1), sign), size)
+
+
+@composite
 def logdet(input: Tensor) -> Tensor:
     """Return the logarithm of the determinant: NaN where it is negative.
 
@@ -183,9 +288,8 @@ def logdet(input: Tensor) -> Tensor:
         >>> minnet.logdet(minnet.eye(2))
         tensor(0.)
     """
-    matrices("logdet", input.array)
-    sign, size = np.linalg.slogdet(kernels.on_host(input.array))
-    return log_of_determinant(input) + wrap(np.where(sign < 0, np.nan, 0).astype(size.dtype))
+    sign, size = slogdet(input)
+    return add(size, ifelse(lt(sign, 0), math.nan, 0.0))
 
 
 @composite(out="exact")
@@ -206,7 +310,7 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     return factor.mT if upper else factor
 
 
-@composite(out="exact")
+@composite(out="cast")
 def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
     """Return X of A X = B, given B and the factor of A that `cholesky` returns.
 
@@ -221,7 +325,7 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
     return solved(factor.mT, solved(factor, input))
 
 
-@composite(out="exact")
+@composite(out="cast")
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """Return the inverse of A, given the factor of it that `cholesky` returns.
 
@@ -246,7 +350,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         tensor([[1., 3.],
                 [0., 1.]])
     """
-    matrices("linalg.matrix_power", input.array)
+    matrices("linalg.matrix_power", input.array, floats=n < 0)
     if n < 0:
         return matrix_power(inverted(input), -n)
     result, power = None, input
@@ -259,18 +363,5 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     if result is not None:
         return result.clone() if result is input else result
     array = input.array
-    return wrap(np.broadcast_to(np.eye(array.shape[-1], dtype=array.dtype), array.shape).copy())
-
-
-@composite
-def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
-    """Return the pseudo-inverse of a matrix; see `linalg.pinv`.
-
-    Example:
-        >>> import minnet
-        >>> minnet.pinverse(minnet.tensor([[2.0], [0.0]]))
-        tensor([[0.5000, 0.0000]])
-    """
-    matrices("linalg.pinv", input.array, square=False)
-    without_derivative("linalg.pinv", input)
-    return wrap(np.linalg.pinv(kernels.on_host(input.array), rcond))
+    eye = np.broadcast_to(np.eye(array.shape[-1], dtype=array.dtype), array.shape)
+    return add(filled(input, 0), wrap(eye))

@@ -50,11 +50,14 @@ _elementary = partial(operation, inplace="minnet Tensor", out="cast")
 
 def _in_double(function: Callable[..., Any], *operands: Operand) -> Any:
     """Return a function's value, computed in float64 and rounded to the operands' dtype."""
-    alone = len(operands) == 1
-    operands = (floating(*operands),) if alone else promoted(*operands, floating=True)
+    x, *others = operands
+    if others:
+        operands = promoted(x, others[0], floating=True)
+    else:
+        operands = (floating(x),)
     dtype = np.result_type(*operands)
-    wide = [x.astype(np.float64, copy=False) for x in operands]
-    result = function(*wide) if alone else arithmetic.apply(function, *wide)
+    wide = [kernels.as_array(x).astype(np.float64, copy=False) for x in operands]
+    result = arithmetic.apply(function, *wide) if others else function(*wide)
     return kernels.as_array(result).astype(dtype, copy=False)
 
 

@@ -466,7 +466,7 @@ def _replaced(input: Tensor, key_of: Callable[[Any], Any], src: Tensor) -> Tenso
             f"expected src to have a size equal to the slice of self. src size = "
             f"{list(src.array.shape)}, slice size = {list(at.shape)}"
         )
-    flat = _put(reshape(input, -1), (at.reshape(-1),), reshape(src, -1))
+    flat = _put(reshape(input, -1), (at.flatten(),), reshape(src, -1))
     return reshape(flat, input.array.shape)
 
 
@@ -580,13 +580,13 @@ def searchsorted(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left "
             "while right was True"
         )
-    where_ = side or ("right" if right else "left")
+    place: Any = side or ("right" if right else "left")
     rows = sorted_sequence.array
     values = input.array if isinstance(input, Variable) else np.asarray(input)
     if sorter is not None:
         rows = np.take_along_axis(rows, sorter.array, -1)
     if rows.ndim == 1:
-        found = np.searchsorted(rows, values, where_)
+        found = np.searchsorted(rows, values, place)
     else:
         if rows.shape[:-1] != values.shape[:-1]:
             raise RuntimeError(
@@ -596,7 +596,7 @@ def searchsorted(
             )
         found = np.empty(values.shape, np.int64)
         for i in np.ndindex(*rows.shape[:-1]):
-            found[i] = np.searchsorted(rows[i], values[i], where_)
+            found[i] = np.searchsorted(rows[i], values[i], place)
     return wrap(np.asarray(found, np.int32 if out_int32 else np.int64))
 
 

@@ -188,7 +188,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         torch.Size([2, 4])
     """
     if isinstance(dims, Variable):
-        dims = dims.tolist()
+        dims = dims.array.tolist()
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minnet import dtypes
+from minnet.dtypes import dtype
 from minnet.operation import Number, Tensor, composite
 from minnet.recorder import overwrite
 from minnet.variable import Variable
@@ -26,7 +27,7 @@ def is_tensor(obj: Any) -> bool:
 
 
 @composite(where="minnet")
-def result_type(tensor: Tensor | Number, other: Tensor | Number) -> dtypes.dtype:
+def result_type(tensor: Tensor | Number, other: Tensor | Number) -> dtype:
     """Return the dtype in which two tensors or numbers combine.
 
     Example:
@@ -108,6 +109,18 @@ def pin_memory(input: Tensor) -> Tensor:
     Example:
         >>> import minnet
         >>> minnet.ones(1).pin_memory()
+        tensor([1.])
+    """
+    return input
+
+
+@composite(where="Tensor")
+def share_memory_(input: Tensor) -> Tensor:
+    """Return the tensor itself: another process gets a copy.
+
+    Example:
+        >>> import minnet
+        >>> minnet.ones(1).share_memory_()
         tensor([1.])
     """
     return input

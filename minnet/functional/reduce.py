@@ -688,8 +688,10 @@ def norm(input: Tensor, p: float | str = 2, dim: Any = None, keepdim: bool = Fal
         return sum(count, dim, keepdim)
     if p in (math.inf, -math.inf):
         return (amax if p > 0 else amin)(size, () if dim is None else dim, keepdim)
-    total = sum(arithmetic.pow(size, p), dim, keepdim)
-    none = arithmetic.eq(total, 0)  # a root of 0 has no slope
+    none = arithmetic.eq(size, 0)  # a root of 0 has no slope
+    powers = arithmetic.pow(arithmetic.ifelse(none, 1.0, size), p)
+    total = sum(arithmetic.ifelse(none, 0.0 if p > 0 else math.inf, powers), dim, keepdim)
+    none = arithmetic.eq(total, 0)
     root = arithmetic.pow(arithmetic.ifelse(none, 1.0, total), 1 / p)
     return arithmetic.ifelse(none, 0.0, root)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from minnet import dtypes, kernels, random
 from minnet.functional.arithmetic import add, mul, only_floating
+from minnet.mode import no_grad
 from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import integer, ints
 from minnet.variable import Variable, wrap
@@ -64,7 +65,8 @@ def normal(
     if (std.array < 0).any():
         raise RuntimeError("normal expects all elements of std >= 0.0")
     fill(array, 0.0, 1.0)
-    return add(mul(wrap(array), std.detach()), mean.detach() if given[0] is mean else mean)
+    with no_grad():
+        return add(mul(wrap(array), std), mean)
 
 
 def _chances(array: np.ndarray) -> np.ndarray:

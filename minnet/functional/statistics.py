@@ -267,7 +267,7 @@ def _quantile(
         ranks = q.array.reshape(-1) * last.astype(array.dtype)
     ranks = ranks.astype(array.dtype)
     if interpolation in ("lower", "higher", "nearest"):
-        to_whole = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation]
+        to_whole: Any = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation]
         found = take_along_dim(ordered, wrap(to_whole(ranks).astype(np.int64)), -1)
     else:
         below = np.floor(ranks)
@@ -583,7 +583,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(found.astype(np.float32 if weights.array.dtype == np.float32 else np.float64))
 
 
-def _range(array: np.ndarray, low: float, high: float, wider: float) -> tuple[float, float]:
+def _bounds(array: np.ndarray, low: float, high: float, wider: float) -> tuple[float, float]:
     if low == high and array.size:
         low, high = float(array.min()), float(array.max())
     if low == high:
@@ -613,7 +613,7 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
     arithmetic.only_floating(array, "histogram_cpu")
-    low, high = _range(array, min, max, 1)
+    low, high = _bounds(array, min, max, 1)
     inside = array[(array >= low) & (array <= high)].astype(np.float64)
     at = np.minimum(((inside - low) / (high - low) * bins).astype(np.int64), bins - 1)
     return wrap(np.bincount(at, minlength=bins).astype(array.dtype))
@@ -654,7 +654,8 @@ def histogram(
     if isinstance(bins, Variable):
         edges = bins.array
     else:
-        low, high = _range(array, *((0.0, 0.0) if range is None else range), 0.5)
+        low, high = range or (0.0, 0.0)
+        low, high = _bounds(array, low, high, 0.5)
         edges = np.linspace(low, high, integer(bins) + 1).astype(array.dtype)
     weights = None if weight is None else weight.array.reshape(-1)
     flat = array.reshape(-1)
