@@ -6,7 +6,7 @@ import re
 from importlib import import_module
 from typing import Any
 
-PACKAGES = {"func", "transforms"}  # imported on their first use
+PACKAGES = {"distributions", "func", "transforms"}  # imported on their first use
 INSTEAD = {
     r".*sparse.*|coalesce|ccol.*|crow.*|smm|sspaddmm|hspmm": "all tensors are dense",
     r".*quant.*|q_.*|q?u?int[1-7]|qint.*|quint.*": "there are no quantized tensors",

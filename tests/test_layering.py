@@ -40,7 +40,7 @@ LEVELS = [
     ["nn.init", "nn.kinds"],
     ["nn"],
     ["func", "optim"],
-    ["archive", "data", "serialization"],
+    ["archive", "data", "distributions", "serialization"],
     ["datasets", "transforms", "utils"],
     ["doctor", "warmup"],
     [""],

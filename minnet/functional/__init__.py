@@ -26,6 +26,7 @@ from minnet.functional import (  # each declares its operations
     sampling,
     shape,
     slices,
+    softmax,
     statistics,
 )
 from minnet.operation import DECLARED
