@@ -40,11 +40,15 @@ LEVELS = [
     ["data", "serialization"],
     ["doctor", "warmup"],
     [""],
+    ["as_torch"],
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
-EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors", "tqdm"}
+EXTRAS = {
+    "PIL", "matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors",
+    "tqdm",
+}  # fmt: skip
 
 
 def level(module: str) -> int | None:
