@@ -68,7 +68,7 @@ class Net(nn.Module):
 
 x = torch.randn(90, 4)
 data, held = random_split(TensorDataset(x, (x[:, 0] > 0).long()), [64, 26])
-net = torch.compile(Net().to(device))
+net = Net().to(device)
 optimizer = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
 for epoch in range(3):
     for batch, labels in DataLoader(data, batch_size=16, shuffle=True):
@@ -81,9 +81,9 @@ print(len(held), torch.rand(3, generator=torch.Generator().manual_seed(5)))
 print(torch.__version__.split("+")[0])
 """
 TRAINED = """\
-0 0.7571
-1 0.4452
-2 0.3009
+0 0.7615
+1 0.1938
+2 0.2091
 26 tensor([0.8303, 0.1261, 0.9075])
 2.13.0
 """

@@ -91,7 +91,7 @@ def _is_there(module: str) -> bool:
 
 @cache
 def sources(name: str) -> tuple[str, ...]:
-    """Return the names of minnet's modules that a module of torch's is made of, if there are any."""
+    """Return the names of minnet's modules that a module of torch's is made of, if any."""
     root, _, path = name.partition(".")
     candidates = [f"minnet.as_torch.{name}", *RENAMED.get(name, ())]
     if root == "torch" and (not path or path.partition(".")[0] in PUBLIC.split()):
