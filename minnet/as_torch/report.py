@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from minnet.as_torch.finder import asked
+from minnet.methods import Methods
 from minnet.operation import exported
 
 HOME = str(Path(__file__).parents[1])
@@ -66,8 +67,8 @@ def _is_inner(code: Any) -> bool:
 
 def _name_operations() -> None:
     """Let the operations' code bear their names: declarations make them all of the same code."""
-    for where in ("minnet", "F", "Tensor"):
-        for name, function in exported(where).items():
+    for functions in (vars(Methods), exported("minnet"), exported("F")):
+        for name, function in functions.items():
             code = getattr(function, "__code__", None)
             if code is not None and _is_ours(code):
                 names = {"co_name": name}
