@@ -44,6 +44,7 @@ LEVELS = [
     ["datasets", "transforms", "utils"],
     ["doctor", "warmup"],
     [""],
+    ["as_torch"],
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only

@@ -25,6 +25,7 @@ from minnet.variable import Variable, wrap
 DEFAULT_SEED = 67280421310721
 LIMIT = 1 << 64
 ENGINES: dict[str, type[Engine]] = {e.name: e for e in (PhiloxEngine, TorchEngine)}
+_default_engine = PhiloxEngine.name
 
 
 def _checked_seed(seed: Any) -> int:
@@ -40,6 +41,8 @@ def _checked_seed(seed: Any) -> int:
 
 def _new_engine(name: Any, seed: Any) -> Engine:
     seed = _checked_seed(seed)
+    if name is None:
+        name = _default_engine
     if not isinstance(name, str) or name not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, got {name!r}")
     return ENGINES[name](seed)
@@ -62,7 +65,7 @@ class Generator:
     Args:
         device: "cpu" or "cuda". Every generator fills tensors of both, with the same bits.
         seed: a 64-bit int; torch's default seed, if None.
-        engine: "philox" or "torch".
+        engine: "philox" or "torch"; that of `set_default_engine`, if None.
 
     Raises:
         RuntimeError: for a device that cannot be used.
@@ -82,7 +85,7 @@ class Generator:
         tensor([2, 6, 1, 8, 4, 5, 0, 9, 3, 7])
     """
 
-    def __init__(self, device: Any = "cpu", *, seed: int | None = None, engine: str = "philox"):
+    def __init__(self, device: Any = "cpu", *, seed: int | None = None, engine: str | None = None):
         self.device = kernels.checked(device)
         self._engine = _new_engine(engine, DEFAULT_SEED if seed is None else seed)
 
@@ -430,12 +433,33 @@ def for_pass(generator: Any) -> Generator:
     return resolve(generator) if seed is None else Generator(seed=seed, engine=_default.engine)
 
 
-def manual_seed(seed: int, engine: str = "philox") -> Generator:
+def set_default_engine(engine: str) -> None:
+    """Set the engine of generators and of `manual_seed` where none is named: "philox" at first.
+
+    The default generator starts over with it, from a seed of the operating system's randomness.
+
+    Raises:
+        ValueError: if there is no such engine.
+
+    Example:
+        >>> import minnet
+        >>> minnet.random.set_default_engine("torch")
+        >>> minnet.manual_seed(0)
+        <Generator seed=0 engine=torch words=0>
+        >>> minnet.random.set_default_engine("philox")
+    """
+    global _default_engine
+    _default._engine = _new_engine(engine, secrets.randbits(64))
+    _default_engine = engine
+
+
+def manual_seed(seed: int, engine: str | None = None) -> Generator:
     """Set the seed and the engine of the default generator, and return it.
 
     Args:
         seed: a 64-bit int.
-        engine: "philox", or "torch" for the numbers of torch 2.13: see `Generator`.
+        engine: "philox", or "torch" for the numbers of torch 2.13: see `Generator`. That of
+            `set_default_engine`, if None.
 
     Raises:
         TypeError: if the seed is not an int.
