@@ -806,3 +806,14 @@ def test_a_changed_weight_that_needs_no_gradient_is_noticed_or_does_no_harm(crea
             assert "modified by an inplace operation" in str(error)
         else:
             assert minnet.equal(found, expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_what_is_ignored_has_a_loss_of_plus_zero(smoothing):
+    loss = minnet.nn.functional.cross_entropy(
+        minnet.zeros(2, 2),
+        minnet.tensor([0, -100]),
+        label_smoothing=smoothing,
+        reduction="none",
+    )
+    assert np.copysign(1.0, loss.numpy()).tolist() == [1.0, 1.0]

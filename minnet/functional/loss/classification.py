@@ -293,7 +293,8 @@ def _soft_cross_entropy(
     terms = q * log_p
     if ignored is not None:
         terms = np.where(ignored, input.dtype.type(0), terms)
-    loss = -kernels.of(input).sum(_by_class(terms), 1)
+    total = kernels.of(input).sum(_by_class(terms), 1)
+    loss = -total if ignored is None else 0 - total  # what is ignored has the loss 0.0, not -0.0
     return reduced(loss, reduction, _without_classes(input.shape), divisor), (q, log_p)
 
 
