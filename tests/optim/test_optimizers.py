@@ -330,4 +330,4 @@ def test_training_makes_a_network_fit():
             loss = ((x @ weight.t() + bias - target) ** 2).mean()
             loss.backward()
             optimizer.step()
-        assert loss.item() < 1e-2
+        assert loss.item() < 2e-2

@@ -9,6 +9,7 @@ from typing import Any
 
 from minnet.mode import no_grad
 from minnet.nn.container import ModuleDict, ModuleList
+from minnet.nn.init.provenance import hand_on
 from minnet.nn.module import Module
 from minnet.nn.parameter import Parameter
 from minnet.tensor import Tensor
@@ -131,6 +132,7 @@ class ParametrizationList(ModuleList):
                     )
                 if isinstance(original, Parameter):
                     tensor = Parameter(tensor, original.requires_grad)
+                hand_on(original, tensor)
                 _register(self, f"original{i}", tensor.requires_grad_(original.requires_grad))
         if not unsafe:
             try:
