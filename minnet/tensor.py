@@ -17,6 +17,7 @@ from minnet.graph import RemovableHandle, hooks_of, register
 from minnet.methods import Methods
 from minnet.mode import mode
 from minnet.operation import operation
+from minnet.reading import read
 from minnet.size import Size, ints
 from minnet.variable import UNTRACKED, Hooks, Variable, register_tensor, wrap
 
@@ -47,7 +48,7 @@ class Tensor(Methods, Variable):
             self.array = data[0].array
             self._counter = data[0].counter()
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
-            self.array = np.array(data[0], np.float32)
+            self.array = read(data[0], dtypes.float32).copy()
         else:
             self.array = np.empty(ints(data) if data else 0, np.float32)
 

@@ -11,7 +11,6 @@ from gradcheck import check_gradient
 
 import minnet
 
-
 # Whose gradients are, by definition, not the derivatives of their values.
 OTHER_SLOPES = {"embedding with padding", "embedding by frequency", "gumbel_softmax hard"}
 

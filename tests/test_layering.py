@@ -20,10 +20,11 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["atomic", "devices", "dtypes", "printing", "size"],
+    ["atomic", "devices", "dtypes", "printing", "scalar", "size"],
     ["kernels"],
     ["mode"],
     ["variable", "vocabulary"],
+    ["reading"],
     ["graph"],
     ["backward"],
     ["recorder"],
@@ -34,7 +35,7 @@ LEVELS = [
     ["methods"],
     ["tensor"],
     ["autograd", "cuda", "functions"],
-    ["nn.init"],
+    ["nn.init", "nn.kinds"],
     ["nn"],
     ["optim"],
     ["data", "serialization"],

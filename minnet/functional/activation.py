@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import devices, dtypes, kernels, random
+from minnet import devices, dtypes, kernels, random, scalar
 from minnet.functional.arithmetic import (
     abs,
     add,
@@ -569,7 +569,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
         tensor([-5., -5.,  2.])
     """
     no_bool(input.dtype, "threshold_cpu")
-    return np.where(input <= threshold, input.dtype.type(value), input)
+    return np.where(input <= threshold, scalar.fitted(value, input.dtype), input)
 
 
 @operation(

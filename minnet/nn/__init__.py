@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minnet.nn import activation, functional, init
+from minnet.nn import activation, functional, init, modules
 from minnet.nn.activation import *  # noqa: F403
 from minnet.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from minnet.nn.convolution import (
@@ -92,5 +92,5 @@ __all__ = [
     "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "RMSNorm", "RNN", "RNNBase",
     "RNNCell", "ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d",
     "Sequential", "SmoothL1Loss", "Unflatten", "Unfold", "Upsample", "ZeroPad1d", "ZeroPad2d",
-    "functional", "init", *activation.__all__,
+    "functional", "init", "modules", *activation.__all__,
 ]  # fmt: skip

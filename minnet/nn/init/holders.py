@@ -41,14 +41,35 @@ def array_of(holder: Any) -> np.ndarray:
         array = _array_of_buffer(holder)
     if array.dtype.kind in "OSUMm" or array.dtype.names:
         raise TypeError(f"expected an array of numbers, but got one of {array.dtype}")
-    if 0 in array.strides and any(
-        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
+    if (
+        0 in array.strides
+        and array.size
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
     ):
         raise RuntimeError(
             f"cannot initialize the {_name(holder)}: it is expanded, so that several of its "
             "elements are one in memory; initialize a copy"
         )
     return array
+
+
+def array_to_fill(holder: Any) -> np.ndarray:
+    """Return an array on the memory of what is to be filled.
+
+    Raises:
+        TypeError, RuntimeError: as `array_of`; and for a tensor that torch has computed from
+            others, as a parametrized weight is at each access: filling it would change nothing.
+    """
+    if isinstance(holder, Variable):
+        return holder.array
+    base = getattr(holder, "_base", None)
+    if getattr(holder if base is None else base, "grad_fn", None) is not None:
+        raise RuntimeError(
+            f"cannot initialize the {_name(holder)}: it is no parameter but computed from others, "
+            "by a parametrization perhaps; initialize the layer by init.scheme, which sets it "
+            "through its parametrization, or a parameter itself"
+        )
+    return array_of(holder)
 
 
 def _array_of_torch(tensor: Any) -> np.ndarray:

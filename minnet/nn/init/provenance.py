@@ -16,8 +16,9 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
+from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.fans import fans
+from minnet.nn.init.fans import fans_in
 from minnet.variable import Variable
 
 _HERE = "minnet.nn.init"
@@ -171,7 +172,8 @@ class Initialization:
             "created" with values; or "never initialized".
         function: the initializer's name, or None.
         arguments: what it was given, by name.
-        fans: the (fan_in, fan_out) of what was filled, or None below two dimensions.
+        fans: the (fan_in, fan_out) that the initializer went by, or else those of the layer's
+            weight; None below two dimensions.
         std: the standard deviation that the initializer promises, or None.
         seed: the generator's seed, or None where nothing was drawn.
         engine: the generator's engine.
@@ -321,11 +323,15 @@ def provenance(net: Any) -> Provenance:
         bias       8      uniform_(a=-0.5, b=0.5)         0.2887  0:1        default
     """
     if hasattr(net, "named_parameters"):
-        return Provenance((name, _found(name, p)) for name, p in net.named_parameters())
-    return Provenance(tensor=_found("tensor", net))
+        modules = dict(net.named_modules())
+        return Provenance(
+            (name, _found(name, p, modules[name.rpartition(".")[0]]))
+            for name, p in net.named_parameters()
+        )
+    return Provenance(tensor=_found("tensor", net, None))
 
 
-def _found(name: str, tensor: Any) -> Initialization:
+def _found(name: str, tensor: Any, module: Any) -> Initialization:
     shape = tuple(tensor.shape)
     record = noted(tensor)
     version = holders.version(tensor)
@@ -336,13 +342,17 @@ def _found(name: str, tensor: Any) -> Initialization:
     if record.function is None:
         return Initialization(name, shape, "loaded", where=record.where, changed=changed)
     before = record.previous if record.explicit else None
+    both = record.fans
+    if both is None and len(record.shape) > 1:
+        layout = kinds.layout(module, name.rpartition(".")[2], tensor) if record.whole else {}
+        both = fans_in(record, layout)
     return Initialization(
         name,
         shape,
         "initialized" if record.explicit else "default" if record.default else "in part",
         record.function.__name__,
         record.arguments,
-        record.fans or (fans(record) if len(record.shape) > 1 else None),
+        both,
         None if record.std is None or math.isnan(record.std) else float(record.std),
         record.seed,
         None if record.engine is None else str(record.engine),
