@@ -559,7 +559,7 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
         >>> minnet.bernoulli(minnet.tensor([0.0, 1.0]))
         tensor([0., 1.])
     """
-    result = wrap(np.empty_like(input.array))
+    result = wrap(np.empty_like(input.array, order="C"))
     return result.bernoulli_(input if p is None else p, generator=generator)
 
 

@@ -76,6 +76,8 @@ UNITS = 4
 MORE_UNITS = {"div": 16, "gelu": 64, "gelu tanh": 160, "sigmoid": 32, "mish": 64}
 MORE_UNITS |= {"layers together": 16, "layers together, without biases": 16}
 MORE_UNITS |= {name: 32 for name in CASES if name.startswith("over time")}  # 24 measured
+# An inverse's errors grow with the condition (15 measured); a product's slopes go by logarithms.
+MORE_UNITS |= dict.fromkeys(("inv", "eigh", "svd", "scatter_reduce prod"), 32)
 WIDE = {"cast", "gumbel_softmax", "gumbel_softmax hard"}  # float64 in any case, or other draws
 
 

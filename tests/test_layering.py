@@ -20,7 +20,7 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["atomic", "devices", "dtypes", "printing", "scalar", "size"],
+    ["atomic", "devices", "dtypes", "missing", "printing", "scalar", "size"],
     ["kernels"],
     ["mode"],
     ["variable", "vocabulary"],
@@ -32,15 +32,17 @@ LEVELS = [
     ["random"],
     ["functional"],
     ["creation"],
+    ["ranges"],
     ["methods"],
     ["tensor"],
-    ["autograd", "cuda", "functions"],
+    ["typed"],
+    ["autograd", "cuda", "functions", "linalg"],
     ["nn.init", "nn.kinds"],
     ["nn"],
-    ["optim"],
-    ["data", "serialization"],
+    ["func", "optim"],
+    ["archive", "data", "distributions", "serialization"],
     ["datasets", "transforms", "utils"],
-    ["doctor", "lazy", "warmup"],
+    ["doctor", "warmup"],
     [""],
 ]
 CORE = {"numpy"}

@@ -27,8 +27,8 @@ from minnet.functional.arithmetic import (
     only_floating,
     sub,
 )
-from minnet.functional.loss import softmax
 from minnet.functional.shape import narrow, reshape
+from minnet.functional.softmax import softmax
 from minnet.kernels.constants import DENSITY, TANH_CUBIC, TANH_SLOPE, TWO_BY_SQRT_PI
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import in_place

@@ -352,7 +352,7 @@ def abs(input: Tensor) -> Tensor:
     return np.abs(input)
 
 
-@operation("SignBackward0", zero, inplace=True)
+@operation("SignBackward0", zero, aliases="sgn", inplace=True)
 def sign(input: Tensor) -> Tensor:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0.
 

@@ -29,6 +29,7 @@ from minnet.functional.shape import reshape
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import apply, overwrite
 from minnet.size import Size
+from minnet.variable import read_only
 
 Observer = Callable[[np.ndarray, np.ndarray], None] | None
 
@@ -146,6 +147,8 @@ def _follower(running: Sequence[Any], momentum: float, count: int) -> Observer:
     """Return what moves the running mean and variance towards those of a batch of `count`."""
     if running[0] is None:
         return None
+    if not all(tensor.array.flags.writeable for tensor in running):
+        raise read_only("a running statistic")
 
     def follow(middle: np.ndarray, variance: np.ndarray) -> None:
         unbiased = variance * (count / max(count - 1, 1))

@@ -634,13 +634,19 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: An
     return kernels.contiguous(np.prod(rows, axes, dtype=kind, keepdims=keepdim))
 
 
-def _running(input: np.ndarray, dim: int) -> np.ndarray:
+def _running(input: np.ndarray, dim: int, accumulate: Any = np.cumsum) -> np.ndarray:
     dtype = np.float64 if input.dtype.kind == "f" else np.int64
-    total = np.cumsum(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
+    total = accumulate(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
     return kernels.contiguous(total.astype(input.dtype) if dtype is np.float64 else total)
 
 
-@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim), named="dtype", out="cast")
+@operation(
+    "CumsumBackward0",
+    lambda V, dy, dim: V.cumsum_back(dy, dim),
+    named="dtype",
+    inplace="Tensor",
+    out="cast",
+)
 def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Return the running sums along a dim. Those of integers and bools are int64.
 
@@ -752,7 +758,7 @@ def norm(
             )
         input = input.to(dtype)
     if p == "nuc":
-        raise NotImplementedError("norm has no nuclear norm; give a number, or 'fro'")
+        raise NotImplementedError("norm has no nuclear norm; linalg.matrix_norm has")
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     p = 2.0 if p is None or isinstance(p, str) else float(p)

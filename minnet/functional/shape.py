@@ -1189,8 +1189,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the elements at the indices of a dim: for dim 1, out[i, j] = input[i, index[i, j]].
 
     Raises:
-        RuntimeError: if `index` is not int64, has another number of dims than `input` or is larger
-            in another dim, or holds an index out of range.
+        RuntimeError: if `index` is not int32 or int64, has another number of dims than `input` or
+            is larger in another dim, or holds an index out of range.
 
     Example:
         >>> import minnet
@@ -1201,8 +1201,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     shape, at = input.array.shape, index.array
     d = axis(dim, len(shape))
-    if at.dtype != np.int64:
-        raise RuntimeError("gather(): Expected dtype int64 for index")
+    if at.dtype not in (np.int32, np.int64):
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if at.ndim != len(shape):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     if builtins.any(m > n for i, (m, n) in enumerate(zip(at.shape, shape, strict=True)) if i != d):

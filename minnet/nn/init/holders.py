@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.variable import Variable
+from minnet.variable import Variable, read_only
 
 _DLPACK_CPU = 1  # kDLCPU of dlpack.h
 _DLPACK_CUDA = 2  # kDLCUDA
@@ -130,10 +130,7 @@ def _array_of_buffer(holder: Any) -> np.ndarray:
 def not_writable(holder: Any) -> str:
     """Return what to tell the user whose object cannot be written to."""
     if isinstance(holder, Variable):
-        return (
-            "unsupported operation: the tensor cannot be written to, since it is expanded or "
-            "read-only. Please clone() the tensor before performing the operation."
-        )
+        return str(read_only())
     return (
         f"the {_name(holder)} is read-only, and an initializer fills in place; initialize a NumPy "
         "array, np.empty(shape, np.float32), and convert it"

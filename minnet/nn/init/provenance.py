@@ -133,6 +133,49 @@ class Record:
         line = next(lines, self.code.co_firstlineno)
         return f"{os.path.basename(self.code.co_filename)}:{line}"
 
+    def of_copy(self, same: bool) -> Record:
+        """Return the record for a copy of the tensor that has the `same` values since the fill."""
+        copy = shallow_copy(self)
+        copy.version = 0 if same else -1
+        return copy
+
+    def __reduce__(self) -> Any:
+        facts = {name: getattr(self, name) for name in FACTS}
+        arguments = {name: _plain(value) for name, value in self.arguments.items()}
+        engine = None if self.engine is None else str(self.engine)
+        function = None if self.function is None else self.name
+        return Told, (facts | {"arguments": arguments, "engine": engine, "function": function},)
+
+
+class Told(Record):
+    """A record that was copied or pickled: it has words where the other has functions and frames.
+
+    Functions, and arguments of other kinds than numbers, may be known to one process alone.
+    """
+
+    __slots__ = ("arguments", "default", "name", "where")
+
+    def __init__(self, facts: dict[str, Any]):
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+
+FACTS = (*Told.__slots__, "draw", "fans", "previous", "seed", "shape", "std", "version", "whole")
+
+
+class _Words(str):
+    """What an argument looked like."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind in (tuple, list):
+        return kind(map(_plain, value))
+    return value if kind in (bool, int, float, str, type(None)) else _Words(_short(value))
+
 
 def _users(frame: Any) -> Any:
     """Return the frame that called into this package, by itself or through a module's methods."""
@@ -154,9 +197,9 @@ def hand_on(source: Any, copy: Any) -> None:
     """Note on a copy what is noted on its source."""
     record = noted(source)
     if record is not None:
-        record = shallow_copy(record)
-        same = record.version == holders.version(source)
-        record.version = holders.version(copy) if same else -1
+        record = record.of_copy(record.version == holders.version(source))
+        if not record.version:
+            record.version = holders.version(copy)
         _note(copy, record)
 
 
@@ -300,8 +343,8 @@ def provenance(net: Any) -> Provenance:
     parameter made of given values (ones for a scale) is "created": if it
     is constant, and not a matrix of zeros.
 
-    A deep copy has its source's provenance, `load_state_dict` overwrites it, and with it what was
-    changed in place later is told by the version counter.
+    A copy and a pickle have their source's provenance, `load_state_dict` overwrites it, and what
+    was changed in place later is told by the version counter.
 
     Args:
         net: a network of minnet, or of torch if its weights were filled by these functions; or a
@@ -350,7 +393,7 @@ def _found(name: str, tensor: Any, module: Any) -> Initialization:
         name,
         shape,
         "initialized" if record.explicit else "default" if record.default else "in part",
-        record.function.__name__,
+        record.name,
         record.arguments,
         both,
         None if record.std is None or math.isnan(record.std) else float(record.std),
