@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,8 @@ def run(cache: Path, moment: int, number: int, matmul: bool) -> Any:
     return json.loads(done.stdout)
 
 
-def failures(moments: int, number: int = signal.SIGINT, matmul: bool = True) -> list[str]:
-    """Return what went wrong, by moment: nothing, if all is well."""
+def failures(moments: int, number: int = signal.SIGINT, matmul: bool = True) -> Iterator[str]:
+    """Yield what went wrong, by moment: nothing, if all is well."""
     with tempfile.TemporaryDirectory() as folder:
         _, expected, events, _ = run(Path(folder), 0, signal.SIGINT, matmul)
 
@@ -110,8 +111,9 @@ def failures(moments: int, number: int = signal.SIGINT, matmul: bool = True) -> 
 
     chosen = [events * (2 * i + 1) // (2 * moments) for i in range(moments)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(at, chosen)
-        return [f"event {m} of {events}: {f}" for m, f in zip(chosen, found, strict=True) if f]
+        for moment, failure in zip(chosen, pool.map(at, chosen), strict=True):
+            if failure:
+                yield f"event {moment} of {events}: {failure}"
 
 
 if __name__ == "__main__":
@@ -121,6 +123,9 @@ if __name__ == "__main__":
     parser.add_argument("--blas", action="store_true", help="compile less: products by a BLAS")
     options = parser.parse_args()
     number = signal.SIGKILL if options.kill else signal.SIGINT
-    wrong = failures(options.moments, number, not options.blas)
-    print("\n".join([*wrong, f"{options.moments - len(wrong)} of {options.moments} went on"]))
+    wrong = 0
+    for failure in failures(options.moments, number, not options.blas):
+        wrong += 1
+        print(failure, flush=True)
+    print(f"{options.moments - wrong} of {options.moments} went on")
     raise SystemExit(bool(wrong))

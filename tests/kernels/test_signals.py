@@ -94,9 +94,9 @@ def test_other_threads_leave_handlers_alone():
 
 
 def test_a_first_run_goes_on_after_ctrl_c_at_twenty_moments():
-    assert interrupts.failures(20, matmul=False) == []
+    assert list(interrupts.failures(20, matmul=False)) == []
 
 
 @pytest.mark.slow
 def test_a_first_run_killed_at_ten_moments_leaves_nothing_that_disturbs_the_next():
-    assert interrupts.failures(10, signal.SIGKILL, matmul=False) == []
+    assert list(interrupts.failures(10, signal.SIGKILL, matmul=False)) == []
