@@ -168,8 +168,8 @@ class WeightedRandomSampler(_Drawn):
 
     Example:
         >>> import minnet
-        >>> len(minnet.data.WeightedRandomSampler([0.1, 3, 0.4], num_samples=5))
-        5
+        >>> list(minnet.data.WeightedRandomSampler([0, 3, 0], num_samples=4))
+        [1, 1, 1, 1]
     """
 
     def __init__(

@@ -13,10 +13,6 @@ from minnet.data import (
     WeightedRandomSampler,
 )
 
-draws_by_weight = pytest.mark.skipif(
-    "multinomial" not in vars(minnet), reason="there is no multinomial"
-)
-
 
 def test_in_order():
     assert list(SequentialSampler("abc")) == [0, 1, 2] and len(SequentialSampler("abc")) == 3
@@ -103,7 +99,6 @@ def test_a_sampler_must_say_how_to_iterate():
         len(Sampler())
 
 
-@draws_by_weight
 @pytest.mark.parametrize("replacement", [False, True])
 def test_weights_say_how_often(replacement):
     sampler = WeightedRandomSampler([0, 1, 0, 1], 2, replacement)
@@ -115,7 +110,6 @@ def test_weights_say_how_often(replacement):
         assert sum(drawn) == pytest.approx(7500, abs=250)
 
 
-@draws_by_weight
 @pytest.mark.parametrize("replacement", [False, True])
 def test_weighted_draws_are_torchs(replacement):
     torch = pytest.importorskip("torch")
