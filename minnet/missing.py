@@ -24,19 +24,11 @@ INSTEAD = {
 LIST = "what there is stands in docs/operations.md"
 
 
-def _advice(name: str) -> str:
+def error(holder: str, name: str) -> AttributeError:
+    """Return the error for a name that something has not."""
     found = [text for pattern, text in INSTEAD.items() if re.fullmatch(pattern, name)]
-    return "".join(f"; {text}" for text in [*found[:1], LIST])
-
-
-def __getattr__(name: str) -> Any:
-    """Refuse a name that `minnet` has not.
-
-    Raises:
-        AttributeError: always.
-    """
-    advice = "" if name.startswith("__") else _advice(name)
-    raise AttributeError(f"module 'minnet' has no attribute '{name}'{advice}", name=name)
+    advice = "" if name.startswith("__") else "".join(f"; {x}" for x in [*found[:1], LIST])
+    return AttributeError(f"{holder} has no attribute '{name}'{advice}", name=name)
 
 
 def of_tensor(tensor: Any, name: str) -> Any:
@@ -47,5 +39,4 @@ def of_tensor(tensor: Any, name: str) -> Any:
     """
     if name.startswith("__") or hasattr(type(tensor), name):
         return object.__getattribute__(tensor, name)
-    kind = type(tensor).__name__
-    raise AttributeError(f"'{kind}' object has no attribute '{name}'{_advice(name)}", name=name)
+    raise error(f"'{type(tensor).__name__}' object", name)
