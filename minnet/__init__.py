@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from minnet import autograd, cuda, data, doctor, nn, optim, random
+from minnet import autograd, cuda, data, datasets, doctor, nn, optim, random, utils
 from minnet.autograd import (
     enable_grad,
     inference_mode,
@@ -70,12 +70,12 @@ __version__ = "0.1.0"
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
     "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "Size", "Tensor", "__version__",
-    "autograd", "bool", "can_cast", "cuda", "data", "device", "doctor", "double", "dtype", "e",
-    "enable_grad", "finfo", "float", "float32", "float64", "get_default_dtype", "get_matmul",
-    "get_num_threads", "get_rng_state", "iinfo", "inf", "inference_mode", "initial_seed", "int",
-    "int16", "int32", "int64", "int8", "is_anomaly_enabled", "is_grad_enabled",
-    "is_inference_mode_enabled", "load", "long", "manual_seed", "nan", "nn", "no_grad",
-    "optim", "pi", "promote_types", "random", "save", "seed", "set_default_dtype",
+    "autograd", "bool", "can_cast", "cuda", "data", "datasets", "device", "doctor", "double",
+    "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64", "get_default_dtype",
+    "get_matmul", "get_num_threads", "get_rng_state", "iinfo", "inf", "inference_mode",
+    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
+    "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nan",
+    "nn", "no_grad", "optim", "pi", "promote_types", "random", "save", "seed", "set_default_dtype",
     "set_default_tensor_type", "set_grad_enabled", "set_matmul", "set_num_threads",
-    "set_printoptions", "set_rng_state", "short", "uint8", "warmup", *_functions,
+    "set_printoptions", "set_rng_state", "short", "uint8", "utils", "warmup", *_functions,
 ]  # fmt: skip

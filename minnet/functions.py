@@ -10,6 +10,8 @@ from minnet.operation import exported
 globals().update(exported("minnet"))
 __all__ = sorted(exported("minnet"))
 
+PACKAGES = {"distributions", "func", "linalg", "transforms"}  # imported on their first use
+
 
 def __getattr__(name: str) -> Any:
     """Load what `minnet` has and is loaded on first use, and look again.
@@ -18,8 +20,8 @@ def __getattr__(name: str) -> Any:
         AttributeError: if it is not there either.
     """
     package = vars(sys.modules["minnet"])
-    if name == "linalg":
-        return import_module("minnet.linalg")
+    if name in PACKAGES:
+        return import_module(f"minnet.{name}")
     if not name.startswith("_"):
         methods.load()
         found = {n: f for n, f in exported("minnet").items() if n not in package}

@@ -9,7 +9,7 @@ import numpy as np
 
 import minnet
 from minnet import functional as F
-from minnet.functional import activation, loss
+from minnet.functional import activation
 from minnet.functional import normalization as N
 from minnet.functional.embedding import embedding
 from minnet.functional.mlp import mlp
@@ -225,35 +225,35 @@ UNARY["gelu tanh"] = (lambda x: activation.gelu(x, approximate="tanh"), smooth)
 classes = minnet.tensor([1, 0, 2, 1])
 many = minnet.tensor([[1, 0], [2, 1]])
 weights = minnet.tensor([0.5, 2.0, 1.5])  # of the classes
-for f in (loss.softmax, loss.log_softmax, loss.logsumexp):
+for f in (F.softmax, F.log_softmax, F.logsumexp):
     OTHERS[f.__name__] = (lambda x, f=f: f(x, 1), normal(2, 3, 2))
 OTHERS |= {
-    "cross_entropy": (lambda x: loss.cross_entropy(x, classes), normal(4, 3)),
+    "cross_entropy": (lambda x: F.cross_entropy(x, classes), normal(4, 3)),
     "cross_entropy summed": (
-        lambda x: loss.cross_entropy(x, classes, ignore_index=2, reduction="sum"),
+        lambda x: F.cross_entropy(x, classes, ignore_index=2, reduction="sum"),
         normal(4, 3),
     ),
     "cross_entropy weighted": (
-        lambda x: loss.cross_entropy(x, classes, weights.to(x.dtype)),
+        lambda x: F.cross_entropy(x, classes, weights.to(x.dtype)),
         normal(4, 3),
     ),
     "cross_entropy weighted, of many dims": (
-        lambda x: loss.cross_entropy(x, many, weights.to(x.dtype), reduction="none"),
+        lambda x: F.cross_entropy(x, many, weights.to(x.dtype), reduction="none"),
         normal(2, 3, 2),
     ),
-    "cross_entropy of many dims": (lambda x: loss.cross_entropy(x, many), normal(2, 3, 2)),
-    "cross_entropy of probabilities": (loss.cross_entropy, normal(4, 3), positive(4, 3)),
+    "cross_entropy of many dims": (lambda x: F.cross_entropy(x, many), normal(2, 3, 2)),
+    "cross_entropy of probabilities": (F.cross_entropy, normal(4, 3), positive(4, 3)),
     "cross_entropy smoothed": (
-        lambda x: loss.cross_entropy(x, classes, label_smoothing=0.2, reduction="none"),
+        lambda x: F.cross_entropy(x, classes, label_smoothing=0.2, reduction="none"),
         normal(4, 3),
     ),
-    "nll_loss": (lambda x: loss.nll_loss(x, classes, ignore_index=2), normal(4, 3)),
-    "nll_loss of many dims": (lambda x: loss.nll_loss(x, many), normal(2, 3, 2)),
-    "mse_loss": (loss.mse_loss, normal(2, 3), normal(2, 3)),
-    "l1_loss": (loss.l1_loss, apart(2, 3), 0.01 * normal(2, 3)),
-    "smooth_l1_loss": (loss.smooth_l1_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
-    "huber_loss": (loss.huber_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
-    "bce": (loss.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 2),
+    "nll_loss": (lambda x: F.nll_loss(x, classes, ignore_index=2), normal(4, 3)),
+    "nll_loss of many dims": (lambda x: F.nll_loss(x, many), normal(2, 3, 2)),
+    "mse_loss": (F.mse_loss, normal(2, 3), normal(2, 3)),
+    "l1_loss": (F.l1_loss, apart(2, 3), 0.01 * normal(2, 3)),
+    "smooth_l1_loss": (F.smooth_l1_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
+    "huber_loss": (F.huber_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
+    "bce": (F.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 2),
 }
 
 POSSIBLE = {
@@ -321,13 +321,13 @@ OTHERS |= {
         normal(2, 4),
     ),
     "cross_entropy of probabilities, weighted": (
-        lambda x, t, w: loss.cross_entropy(x, t, w, label_smoothing=0.1),
+        lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.1),
         normal(4, 3),
         positive(4, 3),
         positive(3),
     ),
     "cross_entropy smoothed, weighted": (
-        lambda x: loss.cross_entropy(
+        lambda x: F.cross_entropy(
             x,
             classes,
             minnet.tensor(apart_weights, dtype=x.dtype),
@@ -337,17 +337,17 @@ OTHERS |= {
         normal(4, 3),
     ),
     "nll_loss weighted": (
-        lambda x: loss.nll_loss(x, classes, minnet.tensor(apart_weights, dtype=x.dtype)),
+        lambda x: F.nll_loss(x, classes, minnet.tensor(apart_weights, dtype=x.dtype)),
         normal(4, 3),
     ),
     "bce weighted": (
-        loss.binary_cross_entropy_with_logits,
+        F.binary_cross_entropy_with_logits,
         normal(2, 3),
         positive(2, 3) / 2,
         positive(2, 3),
     ),
     "bce with pos_weight": (
-        lambda x, t, w, p: loss.binary_cross_entropy_with_logits(x, t, w, pos_weight=p),
+        lambda x, t, w, p: F.binary_cross_entropy_with_logits(x, t, w, pos_weight=p),
         normal(2, 3),
         positive(2, 3) / 2,
         positive(2, 3),
@@ -487,6 +487,57 @@ OTHERS["over time, without bias"] = (
     normal(2, 2),
     normal(2, 2),
 )
+
+signs = minnet.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0]])
+OTHERS |= {
+    "binary_cross_entropy": (
+        F.binary_cross_entropy,
+        positive(2, 3) / 4,
+        positive(2, 3) / 4,
+        positive(3),
+    ),
+    "kl_div": (lambda x, t: F.kl_div(x, t, reduction="sum"), normal(2, 3), positive(2, 3)),
+    "poisson_nll_loss": (lambda x, t: F.poisson_nll_loss(x, t, full=True), normal(2), positive(2)),
+    "gaussian_nll_loss": (F.gaussian_nll_loss, normal(2, 3), normal(3), positive(2, 3)),
+    "soft_margin_loss": (F.soft_margin_loss, normal(2, 3), normal(3)),
+    "hinge_embedding_loss": (lambda x: F.hinge_embedding_loss(x, signs), apart(2, 3)),
+    "multilabel_soft_margin_loss": (
+        F.multilabel_soft_margin_loss,
+        normal(2, 3),
+        positive(2, 3),
+        positive(3),
+    ),
+    "multi_margin_loss": (
+        lambda x: F.multi_margin_loss(x, minnet.tensor([0, 2]), 2, 5.0),
+        apart(2, 3),
+    ),
+    "multilabel_margin_loss": (
+        lambda x: F.multilabel_margin_loss(x, minnet.tensor([[1, 0, -1], [2, -1, 0]])),
+        apart(2, 3),
+    ),
+    "margin_ranking_loss": (
+        lambda x, y: F.margin_ranking_loss(x, y, signs, 0.05),
+        apart(2, 3),
+        0.01 * normal(2, 3),
+    ),
+    "cosine_embedding_loss": (
+        lambda x, y: F.cosine_embedding_loss(x, y, signs[0, :2], -2.0),
+        normal(2, 3),
+        normal(2, 3),
+    ),
+    "triplet_margin_loss": (
+        lambda x, y, z: F.triplet_margin_loss(x, y, z, 9.0),
+        normal(2, 3),
+        normal(2, 3),
+        normal(2, 3),
+    ),
+    "linear_cross_entropy": (
+        lambda x, w, b: F.linear_cross_entropy(x, w, minnet.tensor([0, 2]), linear_bias=b),
+        normal(2, 2),
+        normal(3, 2),
+        normal(3),
+    ),
+}
 
 # Further elementary functions
 inner = lambda *s: RNG.uniform(-0.8, 0.8, s)  # noqa: E731

@@ -20,10 +20,11 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["atomic", "devices", "dtypes", "missing", "printing", "size"],
+    ["atomic", "devices", "dtypes", "missing", "printing", "scalar", "size"],
     ["kernels"],
     ["mode"],
     ["variable", "vocabulary"],
+    ["reading"],
     ["graph"],
     ["backward"],
     ["recorder"],
@@ -36,17 +37,29 @@ LEVELS = [
     ["tensor"],
     ["typed"],
     ["autograd", "cuda", "functions", "linalg"],
-    ["nn.init"],
+    ["nn.init", "nn.kinds"],
     ["nn"],
-    ["optim"],
-    ["data", "serialization"],
+    ["func", "optim"],
+    ["archive", "data", "distributions", "serialization"],
+    ["datasets", "transforms", "utils"],
     ["doctor", "warmup"],
     [""],
+    ["as_torch"],
 ]
 CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
-EXTRAS = {"matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors", "tqdm"}
+EXTRAS = {
+    "PIL",
+    "matplotlib",
+    "ml_dtypes",
+    "mpi4py",
+    "nvmath",
+    "pooch",
+    "requests",
+    "safetensors",
+    "tqdm",
+}
 
 
 def level(module: str) -> int | None:

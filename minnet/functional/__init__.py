@@ -20,6 +20,7 @@ from minnet.functional import (  # each declares its operations
     reduce,
     shape,
     slices,
+    softmax,
 )
 from minnet.operation import DECLARED
 

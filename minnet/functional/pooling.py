@@ -104,7 +104,6 @@ def _max_back(V: Any, dy: Any, kept: Any, shapes: Any) -> Any:
     several=True,
     keeps="constant",
     where="",
-    quiet=True,
     shape=lambda shapes, windows: (_shape_of_pooled(shapes, windows),) * 2,
 )
 def max_pooled(input: Tensor, windows: tuple[Windows, ...], name: str, keep: bool = False) -> Any:
@@ -137,7 +136,6 @@ def max_pooled(input: Tensor, windows: tuple[Windows, ...], name: str, keep: boo
         dy, windows, divisor, name, shapes[0]
     ),
     where="",
-    quiet=True,
     shape=_shape_of_pooled,
 )
 def window_means(input: Tensor, windows: tuple[Windows, ...], divisor: Any, name: str) -> Tensor:
@@ -157,7 +155,6 @@ def window_means(input: Tensor, windows: tuple[Windows, ...], divisor: Any, name
     lambda name: name,
     lambda V, dy, windows, divisor, name: V.window_means(dy, windows, divisor, name),
     where="",
-    quiet=True,
 )
 def window_spread(
     input: Tensor, windows: tuple[Windows, ...], divisor: Any, name: str, shape: tuple[int, ...]

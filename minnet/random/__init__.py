@@ -4,6 +4,7 @@ from minnet.random.generator import (
     DEFAULT_SEED,
     Generator,
     default_generator,
+    for_pass,
     fork,
     fork_rng,
     get_rng_state,
@@ -11,10 +12,12 @@ from minnet.random.generator import (
     manual_seed,
     resolve,
     seed,
+    set_default_engine,
     set_rng_state,
 )
 
 __all__ = [
-    "DEFAULT_SEED", "Generator", "default_generator", "fork", "fork_rng", "get_rng_state",
-    "initial_seed", "manual_seed", "resolve", "seed", "set_rng_state",
+    "DEFAULT_SEED", "Generator", "default_generator", "for_pass", "fork", "fork_rng",
+    "get_rng_state", "initial_seed", "manual_seed", "resolve", "seed", "set_default_engine",
+    "set_rng_state",
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""torch.backends: libraries that torch computes with. minnet computes with its own kernels."""

@@ -1,0 +1,6 @@
+"""torch.backends.mkldnn: minnet computes without it."""
+
+
+def is_available() -> bool:
+    """Return False."""
+    return False

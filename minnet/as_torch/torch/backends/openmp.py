@@ -1,0 +1,6 @@
+"""torch.backends.openmp: minnet computes without it."""
+
+
+def is_available() -> bool:
+    """Return False."""
+    return False

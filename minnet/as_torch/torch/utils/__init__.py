@@ -1,0 +1,1 @@
+"""torch.utils: a house for what lies in it."""
