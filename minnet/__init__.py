@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from minnet import autograd, cuda, data, datasets, doctor, linalg, nn, optim, random, utils
+from minnet import autograd, cuda, data, datasets, doctor, nn, optim, random, utils
 from minnet.autograd import (
     enable_grad,
     inference_mode,
@@ -37,9 +37,9 @@ from minnet.dtypes import int32 as int
 from minnet.dtypes import int64 as long
 from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
+from minnet.functions import __getattr__ as __getattr__  # type: ignore[attr-defined]
 from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads
-from minnet.missing import __getattr__ as __getattr__
 from minnet.printing import set_printoptions
 from minnet.random import (
     Generator,
@@ -74,7 +74,7 @@ __all__ = [
     "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64", "get_default_dtype",
     "get_matmul", "get_num_threads", "get_rng_state", "iinfo", "inf", "inference_mode",
     "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
-    "is_grad_enabled", "is_inference_mode_enabled", "linalg", "load", "long", "manual_seed", "nan",
+    "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nan",
     "nn", "no_grad", "optim", "pi", "promote_types", "random", "save", "seed", "set_default_dtype",
     "set_default_tensor_type", "set_grad_enabled", "set_matmul", "set_num_threads",
     "set_printoptions", "set_rng_state", "short", "uint8", "utils", "warmup", *_functions,

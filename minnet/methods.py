@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
-from minnet import creation, functional, kernels, ranges  # noqa: F401 - declare them
+from minnet import creation, functional, kernels  # noqa: F401 - declare them
 from minnet.functional.arithmetic import OPERANDS
 from minnet.missing import of_tensor
 from minnet.operation import exported
@@ -18,7 +19,14 @@ class Methods:
     """What `Tensor` inherits: `x.exp()` is `exp(x)`, and `x.exp_()` changes x in place."""
 
     __slots__ = ()
-    __getattr__ = of_tensor  # asked for what is not there
+
+    def __getattr__(self, name: str) -> Any:
+        """Load the methods that are loaded on first use, and look again."""
+        if not name.startswith("_") and name not in LOADED:
+            load()
+            if name in LOADED:
+                return getattr(self, name)
+        return of_tensor(self, name)
 
 
 def _operator(name: str, function: Callable[..., Any]) -> Any:
@@ -37,7 +45,22 @@ def _operator(name: str, function: Callable[..., Any]) -> Any:
     return method
 
 
-for _name, _function in exported("Tensor").items():
-    if _name.startswith("__") and _name not in _OTHERS:
-        _function = _operator(_name, _function)
-    setattr(Methods, _name, _function)
+LOADED: set[str] = set()
+
+
+def _enter() -> None:
+    for name, function in exported("Tensor").items():
+        if name not in LOADED:
+            is_operator = name.startswith("__") and name not in _OTHERS
+            setattr(Methods, name, _operator(name, function) if is_operator else function)
+            LOADED.add(name)
+
+
+_enter()
+
+
+def load() -> None:
+    """Load the operations that are loaded on first use, and give tensors their methods."""
+    import_module("minnet.ranges")
+    functional.load()
+    _enter()

@@ -1,12 +1,10 @@
-"""Names that `minnet` has not yet, or not: what is imported on first use, what to use instead."""
+"""What is said of a name that is not there: what to use instead, and where the list stands."""
 
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import Any
 
-PACKAGES = {"distributions", "func", "transforms"}  # imported on their first use
 INSTEAD = {
     r".*sparse.*|coalesce|ccol.*|crow.*|smm|sspaddmm|hspmm": "all tensors are dense",
     r".*quant.*|q_.*|q?u?int[1-7]|qint.*|quint.*": "there are no quantized tensors",
@@ -26,21 +24,11 @@ INSTEAD = {
 LIST = "what there is stands in docs/operations.md"
 
 
-def _advice(name: str) -> str:
+def error(holder: str, name: str) -> AttributeError:
+    """Return the error for a name that something has not."""
     found = [text for pattern, text in INSTEAD.items() if re.fullmatch(pattern, name)]
-    return "".join(f"; {text}" for text in [*found[:1], LIST])
-
-
-def __getattr__(name: str) -> Any:
-    """Return a package that is imported on its first use.
-
-    Raises:
-        AttributeError: if `minnet` has no such name.
-    """
-    if name in PACKAGES:
-        return import_module(f"minnet.{name}")
-    advice = "" if name.startswith("__") else _advice(name)
-    raise AttributeError(f"module 'minnet' has no attribute '{name}'{advice}", name=name)
+    advice = "" if name.startswith("__") else "".join(f"; {x}" for x in [*found[:1], LIST])
+    return AttributeError(f"{holder} has no attribute '{name}'{advice}", name=name)
 
 
 def of_tensor(tensor: Any, name: str) -> Any:
@@ -51,5 +39,4 @@ def of_tensor(tensor: Any, name: str) -> Any:
     """
     if name.startswith("__") or hasattr(type(tensor), name):
         return object.__getattribute__(tensor, name)
-    kind = type(tensor).__name__
-    raise AttributeError(f"'{kind}' object has no attribute '{name}'{_advice(name)}", name=name)
+    raise error(f"'{type(tensor).__name__}' object", name)

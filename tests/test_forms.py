@@ -15,9 +15,11 @@ import pytest
 
 import minnet
 import minnet.nn.functional as F
+from minnet import methods
 from minnet.operation import DECLARED, SPELLINGS, exported
 
 torch = pytest.importorskip("torch")
+methods.load()
 
 # Left out on purpose: layouts, pinned memory, names of dims, gradients that are sparse, dtypes of
 # products on GPUs, and what torch's Python calls itself.

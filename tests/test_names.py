@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ import pytest
 import minnet
 from minnet import autograd, dtypes
 
+ROOT = Path(__file__).parents[1]
 NAMES = [d.name for d in dtypes.ALL]
 
 
@@ -113,3 +117,16 @@ def test_a_property_that_raises_says_why_itself():
         _ = minnet.ones(1).__cuda_array_interface__
     with pytest.raises(AttributeError, match="no attribute '__no_such__'"):
         _ = minnet.ones(1).__no_such__
+
+
+def test_what_is_loaded_on_first_use_is_not_loaded_before():
+    program = (
+        "import sys, minnet; x = minnet.ones(2) @ minnet.ones(2)\n"
+        "late = ['minnet.functional.further', 'minnet.ranges', 'minnet.linalg']\n"
+        "assert not set(late) & set(sys.modules) and 'roll' not in minnet.__all__\n"
+        "assert x.cosh() == minnet.cosh(x) == minnet.functional.cosh(x)\n"
+        "assert {'roll', 'logspace', 'cosh_'} <= set(minnet.__all__)\n"
+        "assert minnet.linalg.inv(minnet.eye(2)).equal(minnet.eye(2))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

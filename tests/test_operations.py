@@ -17,10 +17,11 @@ from cases import CASES, SECOND_ORDER_EXEMPT
 from gradcheck import check_gradient
 
 import minnet
-from minnet import operation
+from minnet import methods, operation
 from minnet.autograd import grad
 from minnet.variable import Variable, wrap
 
+methods.load()
 OPERATIONS = {
     f.operation.name: f.operation
     for f in vars(operation.tensors).values()

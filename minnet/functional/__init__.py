@@ -1,38 +1,46 @@
 """Operations: one declaration each, its value and its derivatives."""
 
+from importlib import import_module
 from typing import Any
 
 from minnet.functional import (  # each declares its operations
     activation,
     arithmetic,
-    arrangement,
     convolution,
-    decompositions,
     distance,
     dropout,
-    elementary,
     embedding,
-    indexing,
     linear,
     loss,
     mlp,
     normalization,
     padding,
     pooling,
-    products,
-    properties,
     recurrent,
     reduce,
-    sampling,
     shape,
     slices,
     softmax,
-    statistics,
 )
 from minnet.operation import DECLARED
 
-globals().update({name: d.function for d in DECLARED.values() for name in (d.name, *d.aliases)})
+
+def _enter() -> None:
+    globals().update({n: d.function for d in DECLARED.values() for n in (d.name, *d.aliases)})
+
+
+_enter()
+
+
+def load() -> None:
+    """Load the operations of `further.py`, unless they are."""
+    import_module("minnet.functional.further")
+    _enter()
 
 
 def __getattr__(name: str) -> Any:
+    if not name.startswith("_"):
+        load()
+        if name in globals():
+            return globals()[name]
     raise AttributeError(f"minnet.functional has no operation {name!r}")

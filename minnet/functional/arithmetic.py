@@ -783,6 +783,43 @@ def bitwise_xor(input: Tensor, other: Tensor | Number) -> Tensor:
     return _bitwise(np.bitwise_xor, input, other)
 
 
+def of_integers(ufunc: Any, input: Operand, other: Operand) -> Any:
+    """Return `ufunc(x, y)` of integers, which is not for others."""
+    x, y = promoted(input, other)
+    if np.result_type(x, y).kind not in "iu":
+        name = dtypes.OF_NUMPY[np.result_type(x, y)].tensor_type
+        raise NotImplementedError(f"\"{ufunc.__name__}\" not implemented for '{name}'")
+    return apply(ufunc, x, y)
+
+
+@operation(
+    "", tensors=2, operators="__lshift__ __rlshift__ __ilshift__", inplace="Tensor", out="cast"
+)
+def bitwise_left_shift(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return `input << other` of integers.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bitwise_left_shift(minnet.tensor([1, 3]), 2)
+        tensor([ 4, 12])
+    """
+    return of_integers(np.left_shift, input, other)
+
+
+@operation(
+    "", tensors=2, operators="__rshift__ __rrshift__ __irshift__", inplace="Tensor", out="cast"
+)
+def bitwise_right_shift(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Return `input >> other` of integers.
+
+    Example:
+        >>> import minnet
+        >>> minnet.bitwise_right_shift(minnet.tensor([4, 12]), 2)
+        tensor([1, 3])
+    """
+    return of_integers(np.right_shift, input, other)
+
+
 @operation("", operators="__invert__", inplace=True)
 def bitwise_not(input: Tensor) -> Tensor:
     """Return `~input` of a bool or integer tensor.

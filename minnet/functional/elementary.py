@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import kernels
 from minnet.functional import arithmetic
 from minnet.functional.activation import log, sin
 from minnet.functional.arithmetic import (
@@ -30,6 +30,7 @@ from minnet.functional.arithmetic import (
     isnan,
     lt,
     mul,
+    of_integers,
     only_floating,
     pow,
     promoted,
@@ -865,14 +866,6 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 # Whole numbers
 
 
-def _of_integers(ufunc: Any, input: Operand, other: Operand) -> Any:
-    x, y = promoted(input, other)
-    if np.result_type(x, y).kind not in "iu":
-        name = dtypes.OF_NUMPY[np.result_type(x, y)].tensor_type
-        raise NotImplementedError(f"\"{ufunc.__name__}\" not implemented for '{name}'")
-    return arithmetic.apply(ufunc, x, y)
-
-
 @operation("", tensors=2, numbers=False, inplace="Tensor minnet", out="cast")
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """Return the greatest common divisor of integers.
@@ -882,7 +875,7 @@ def gcd(input: Tensor, other: Tensor) -> Tensor:
         >>> minnet.gcd(minnet.tensor([12]), minnet.tensor([18]))
         tensor([6])
     """
-    return _of_integers(np.gcd, input, other)
+    return of_integers(np.gcd, input, other)
 
 
 @operation("", tensors=2, numbers=False, inplace="Tensor minnet", out="cast")
@@ -894,32 +887,4 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
         >>> minnet.lcm(minnet.tensor([4]), minnet.tensor([6]))
         tensor([12])
     """
-    return _of_integers(np.lcm, input, other)
-
-
-@operation(
-    "", tensors=2, operators="__lshift__ __rlshift__ __ilshift__", inplace="Tensor", out="cast"
-)
-def bitwise_left_shift(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Return `input << other` of integers.
-
-    Example:
-        >>> import minnet
-        >>> minnet.bitwise_left_shift(minnet.tensor([1, 3]), 2)
-        tensor([ 4, 12])
-    """
-    return _of_integers(np.left_shift, input, other)
-
-
-@operation(
-    "", tensors=2, operators="__rshift__ __rrshift__ __irshift__", inplace="Tensor", out="cast"
-)
-def bitwise_right_shift(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Return `input >> other` of integers.
-
-    Example:
-        >>> import minnet
-        >>> minnet.bitwise_right_shift(minnet.tensor([4, 12]), 2)
-        tensor([1, 3])
-    """
-    return _of_integers(np.right_shift, input, other)
+    return of_integers(np.lcm, input, other)

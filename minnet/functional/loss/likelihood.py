@@ -24,7 +24,6 @@ from minnet.functional.arithmetic import (
     square,
     sub,
 )
-from minnet.functional.elementary import xlogy
 from minnet.functional.loss.reduction import (
     checked,
     each,
@@ -420,6 +419,8 @@ def kl_div(
     if log_target:
         loss = mul(exp(target), sub(target, input))
     else:
+        from minnet.functional.elementary import xlogy  # loaded on first use
+
         loss = sub(xlogy(target, target), mul(target, input))
     found = reduce_losses(loss, reduction)
     return div(found, input.array.shape[0]) if batch and input.array.ndim else found
