@@ -215,7 +215,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse
     add("--lr", type=positive(float), metavar="X",
         help="learning rate (0.2 for sgd, 0.001 for adam); it falls from epoch to epoch")
     add("--init", choices=INITS, default=INITS[0], help="initial weights (%(default)s)")
-    add("--save", type=Path, metavar="FILE", help="write the trained weights, as safetensors")
+    add("--save", type=Path, metavar="FILE", help="write the trained weights")
     add("--checkpoint", type=Path, metavar="FILE",
         help="keep the state of the training there after each epoch, and go on from it")
     # fmt: on

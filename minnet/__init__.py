@@ -1,6 +1,8 @@
 """minnet: a small neural-network framework on NumPy and Numba, with torch's names."""
 
-from minnet import autograd, cuda, data, doctor, nn, optim, random
+from math import e, inf, nan, pi
+
+from minnet import autograd, cuda, data, datasets, doctor, linalg, nn, optim, random, utils
 from minnet.autograd import (
     enable_grad,
     inference_mode,
@@ -13,25 +15,31 @@ from minnet.autograd import (
 from minnet.devices import OutOfMemoryError, device
 from minnet.dtypes import bool_ as bool
 from minnet.dtypes import (
+    can_cast,
     dtype,
+    finfo,
     float32,
     float64,
     get_default_dtype,
+    iinfo,
     int8,
     int16,
     int32,
     int64,
+    promote_types,
     set_default_dtype,
     uint8,
 )
 from minnet.dtypes import float32 as float
 from minnet.dtypes import float64 as double
+from minnet.dtypes import int16 as short
 from minnet.dtypes import int32 as int
 from minnet.dtypes import int64 as long
 from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
 from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads
+from minnet.missing import __getattr__ as __getattr__
 from minnet.printing import set_printoptions
 from minnet.random import (
     Generator,
@@ -44,16 +52,30 @@ from minnet.random import (
 from minnet.serialization import load, save
 from minnet.size import Size
 from minnet.tensor import Tensor
+from minnet.typed import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+)
 from minnet.warmup import warmup
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Generator", "OutOfMemoryError", "Size", "Tensor", "__version__", "autograd", "bool", "cuda",
-    "data", "device", "doctor", "double", "dtype", "enable_grad", "float", "float32", "float64",
-    "get_default_dtype", "get_matmul", "get_num_threads", "get_rng_state", "inference_mode",
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
+    "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "Size", "Tensor", "__version__",
+    "autograd", "bool", "can_cast", "cuda", "data", "datasets", "device", "doctor", "double",
+    "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64", "get_default_dtype",
+    "get_matmul", "get_num_threads", "get_rng_state", "iinfo", "inf", "inference_mode",
     "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
-    "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nn", "no_grad",
-    "optim", "random", "save", "seed", "set_default_dtype", "set_grad_enabled", "set_matmul",
-    "set_num_threads", "set_printoptions", "set_rng_state", "uint8", "warmup", *_functions,
+    "is_grad_enabled", "is_inference_mode_enabled", "linalg", "load", "long", "manual_seed", "nan",
+    "nn", "no_grad", "optim", "pi", "promote_types", "random", "save", "seed", "set_default_dtype",
+    "set_default_tensor_type", "set_grad_enabled", "set_matmul", "set_num_threads",
+    "set_printoptions", "set_rng_state", "short", "uint8", "utils", "warmup", *_functions,
 ]  # fmt: skip

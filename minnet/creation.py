@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels, random
+from minnet import dtypes, kernels, random, scalar
 from minnet.functional.arithmetic import only_floating
 from minnet.functional.shape import expand
+from minnet.kernels.fused import fused
 from minnet.operation import Number, Tensor, composite, operation
-from minnet.size import ints
+from minnet.reading import read
+from minnet.size import integer, ints
 from minnet.variable import Variable, wrap
 from minnet.vocabulary import zero
 
@@ -75,64 +77,18 @@ def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _first(data: Any) -> Any:
-    """Return the first number of nested sequences."""
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return data
-
-
-def _has_dtype(x: Any) -> bool:
-    return isinstance(x, np.generic | np.ndarray | Variable)
-
-
-def _array(data: Any, dtype: Any) -> np.ndarray:
-    """Return data as an array in the dtype that torch would read; a copy only where it must be."""
-    if isinstance(data, Variable):
-        array = data.array
-    elif isinstance(data, np.ndarray | np.generic):
-        array = np.asarray(data)
-    elif hasattr(data, "__cuda_array_interface__"):
-        array = kernels.foreign(data)
-    else:
-        try:
-            array = np.asarray(_plain(data))
-        except ValueError as error:
-            if "inhomogeneous" in str(error):
-                raise ValueError(
-                    f"expected sequences of equal length at every depth: {error}"
-                ) from None
-            raise
-        if array.dtype == object or array.dtype.kind in "USMmVc":
-            raise TypeError(f"new(): invalid data type '{type(_first(data)).__name__}'")
-        if dtype is None and array.dtype == np.float64 and not _has_dtype(_first(data)):
-            dtype = dtypes.get_default_dtype()
-    if dtype is None:
-        dtypes.of(array)
-        return array
-    with np.errstate(invalid="ignore", over="ignore"):
-        dtype = dtype if isinstance(dtype, np.dtype) else dtypes.numpy_of(dtype)
-        return array.astype(dtype, copy=False)
-
-
-def _plain(data: Any) -> Any:
-    """Return nested sequences with tensors replaced by their arrays."""
-    if isinstance(data, Variable):
-        return data.array
-    if isinstance(data, list | tuple) and any(isinstance(x, Variable | list | tuple) for x in data):
-        return [_plain(x) for x in data]
-    return data
-
-
 @composite(where="minnet")
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
     """Return a new tensor with a copy of the data: numbers, nested lists, arrays.
 
-    Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs.
+    Python floats become the default dtype (float32), ints int64, bools bool; arrays of any library
+    and NumPy's numbers keep theirs. In a list of several kinds they combine.
 
     Raises:
         TypeError: for data that are not numbers, or an array of a dtype that minnet lacks.
-        ValueError: for nested lists of unequal lengths.
+        ValueError: for nested lists of unequal lengths, and an int that int64 does not hold.
+        RuntimeError: for a number that an integer dtype does not hold. (A float that is too large
+            is infinite, and arrays are cast.)
 
     Example:
         >>> import minnet
@@ -148,7 +104,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             UserWarning,
             stacklevel=2,
         )
-    array = _array(data, dtype)
+    array = read(data, dtype)
     there = kernels.moved(array, device)
     return _finished(there.copy() if there is array else there, requires_grad)
 
@@ -164,7 +120,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """
     if isinstance(data, Variable):
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
-    return _finished(kernels.moved(_array(data, dtype), device), False)
+    return _finished(kernels.moved(read(data, dtype), device), False)
 
 
 @composite(where="minnet")
@@ -248,17 +204,26 @@ def empty(*size: Any, dtype: Any, like: Any) -> Any:
     return np.empty(_sizes(size), dtype, like=like)
 
 
+def _full(shape: tuple[int, ...], fill_value: Any, dtype: np.dtype | None, like: Any) -> Any:
+    value = scalar.number(fill_value, "full(): argument 'fill_value' (position 2)")
+    dtype = dtypes.common(value) if dtype is None else dtype
+    return np.full(shape, scalar.fitted(value, dtype), dtype, like=like)
+
+
 @_maker
 def full(size: Any, fill_value: Any, *, dtype: Any = None, like: Any) -> Any:
-    """Return a tensor of one value, in the value's dtype unless one is given.
+    """Return a tensor of one value, in the dtype of a Python number like it unless one is given.
+
+    Raises:
+        TypeError: if the value is no number.
+        RuntimeError: if it does not fit the dtype.
 
     Example:
         >>> import minnet
         >>> minnet.full((2,), 7)
         tensor([7, 7])
     """
-    value = _array(fill_value, dtype)
-    return np.full(_sizes((size,)), value, value.dtype, like=like)
+    return _full(_sizes((size,)), fill_value, dtype, like)
 
 
 @_maker
@@ -306,7 +271,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any, like: Any) -> Any:
         >>> minnet.full_like(minnet.tensor([1, 2]), 7)
         tensor([7, 7])
     """
-    return np.full(input.array.shape, _array(fill_value, dtype), dtype, like=like)
+    return _full(input.array.shape, fill_value, dtype, like)
 
 
 @composite(where="Tensor")
@@ -333,7 +298,7 @@ def new_full(input: Tensor, size: Any, fill_value: Any, *, dtype: Any, like: Any
         >>> minnet.ones(1).new_full((2,), 3)
         tensor([3., 3.])
     """
-    return np.full(_sizes((size,)), _array(fill_value, dtype), dtype, like=like)
+    return _full(_sizes((size,)), fill_value, dtype, like)
 
 
 @_maker(where="Tensor", aliases="new_empty")
@@ -364,13 +329,17 @@ def new_ones(input: Tensor, *size: Any, dtype: Any, like: Any) -> Tensor:
 def eye(n: int, m: int | None = None, *, dtype: Any, like: Any) -> Any:
     """Return the matrix with ones on the main diagonal.
 
+    Raises:
+        RuntimeError: if a size is negative.
+
     Example:
         >>> import minnet
         >>> minnet.eye(2)
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    return np.eye(n, m, dtype=dtype, like=like)
+    rows, columns = _sizes((n, n if m is None else m))
+    return np.eye(rows, columns, dtype=dtype, like=like)
 
 
 @_maker
@@ -380,7 +349,8 @@ def arange(
     """Return start, start + step, … below `end`: int64 if all are ints, else the default dtype.
 
     Raises:
-        RuntimeError: if the step is 0 or leads away from `end`.
+        TypeError: if a bound or the step is no number.
+        RuntimeError: if a bound is not finite, or the step is 0 or leads away from `end`.
 
     Example:
         >>> import minnet
@@ -391,7 +361,9 @@ def arange(
         start, end = 0, end if start is None else start
     if end is None:
         raise TypeError('arange() missing 1 required positional arguments: "end"')
-    start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
+    start, end, step = (scalar.number(v, "arange(): a bound") for v in (start, end, step))
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if dtype is not None and dtype.kind != "f":
         start, end, step = int(start), int(end), int(step)
     if step == 0:
@@ -400,27 +372,54 @@ def arange(
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     whole = all(isinstance(v, int) for v in (start, end, step))
     n = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    values = start + np.arange(n, dtype=np.int64 if whole else np.float64) * step
     if dtype is None:
-        dtype = values.dtype if whole else dtypes.get_default_dtype().numpy
-    return np.asarray(values.astype(dtype), like=like)
+        dtype = np.dtype(np.int64) if whole else dtypes.get_default_dtype().numpy
+    if dtype.kind != "f":
+        return np.asarray((start + np.arange(n) * step).astype(dtype), like=like)
+    return np.asarray(_steps(start, step, n, dtype), like=like)
+
+
+def _steps(start: float, step: float, n: int, dtype: np.dtype) -> np.ndarray:
+    """Return n numbers from `start` on, with torch's roundings.
+
+    Torch computes in float64 and writes two vectors of `width` at once: the first number of each
+    is rounded to the dtype before the others are counted from it. The rest is written one by one.
+    """
+    width = 8 if dtype == np.float32 else 4
+    i = np.arange(n)
+    values = fused(step, i, start, np.float64)
+    first = fused(step, i // width * width, start, np.float64).astype(dtype)
+    paired = n // (2 * width) * 2 * width
+    values[:paired] = fused(step, i % width, first, np.float64)[:paired]
+    return values.astype(dtype)
 
 
 @_maker
+@np.errstate(all="ignore")
 def linspace(start: float, end: float, steps: int, *, dtype: Any, like: Any) -> Any:
     """Return `steps` numbers from start to end, both included, at equal distances.
 
     Raises:
-        RuntimeError: if `steps` is negative.
+        TypeError: if an end is no number, or `steps` no integer.
+        RuntimeError: if `steps` is negative, or an end does not fit the dtype.
 
     Example:
         >>> import minnet
         >>> minnet.linspace(0, 1, 3)
         tensor([0.0000, 0.5000, 1.0000])
     """
+    steps = integer(steps)
+    start, end = (scalar.number(v, "linspace(): an end") for v in (start, end))
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    return np.asarray(np.linspace(start, end, steps).astype(dtype), like=like)
+    real = dtype.type if dtype.kind == "f" else np.float64
+    first, last = (real(scalar.fitted(v, dtype)) for v in (start, end))
+    step = (last - first) / real(max(steps - 1, 1))
+    i = np.arange(steps)
+    # From the nearer end, as torch.
+    rising = fused(step, i, first, real)
+    values = np.where(i < max(steps // 2, steps == 1), rising, fused(-step, i[::-1], last, real))
+    return np.asarray(values.astype(dtype), like=like)
 
 
 # Random tensors
@@ -500,7 +499,8 @@ def randint(
     """Return whole numbers from [low, high), all equally likely: `randint(high, size)` starts at 0.
 
     Raises:
-        RuntimeError: if the range is empty.
+        TypeError: if a bound is no integer.
+        RuntimeError: if the range is empty, or does not fit the dtype.
 
     Example:
         >>> import minnet
@@ -512,8 +512,10 @@ def randint(
         low, high, size = None, low, high
     if size is None:
         raise TypeError("randint() missing required argument: 'size'")
+    low, high = (0, low) if high is None else (low, high)
+    low, high = 0 if low is None else integer(low), integer(high)
     array = np.empty(_sizes((size,)), dtype, like=like)
-    random.resolve(generator).integers(array, 0 if low is None else low, high)
+    random.resolve(generator).integers(array, low, high)
     return array
 
 
@@ -522,6 +524,7 @@ def randperm(n: int, *, generator: Any = None, dtype: Any = dtypes.int64, like: 
     """Return a random order of 0 … n - 1.
 
     Raises:
+        TypeError: if n is no integer.
         RuntimeError: if n is negative, or more than the dtype can number.
         NotImplementedError: if the dtype is bool.
 
@@ -530,6 +533,7 @@ def randperm(n: int, *, generator: Any = None, dtype: Any = dtypes.int64, like: 
         >>> minnet.randperm(4).sort().values
         tensor([0, 1, 2, 3])
     """
+    n = integer(n)
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got {n}")
     if dtype.kind == "b":
@@ -555,7 +559,7 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
         >>> minnet.bernoulli(minnet.tensor([0.0, 1.0]))
         tensor([0., 1.])
     """
-    result = wrap(np.empty_like(input.array))
+    result = wrap(np.empty_like(input.array, order="C"))
     return result.bernoulli_(input if p is None else p, generator=generator)
 
 

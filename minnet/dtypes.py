@@ -143,3 +143,86 @@ def common(*operands: Any) -> np.dtype:
             result = d
     assert result is not None
     return result
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """Return the dtype in which tensors of two dtypes combine.
+
+    Example:
+        >>> import minnet
+        >>> minnet.promote_types(minnet.uint8, minnet.int8)
+        torch.int16
+    """
+    return OF_NUMPY[promote(numpy_of(type1), numpy_of(type2))]
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Return whether a result of one dtype may be written into a tensor of another.
+
+    Example:
+        >>> import minnet
+        >>> minnet.can_cast(minnet.float64, minnet.float32)
+        True
+        >>> minnet.can_cast(minnet.float32, minnet.int64)
+        False
+    """
+    return from_.category <= to.category
+
+
+class finfo:
+    """What a floating point dtype can hold; the default dtype, unless one is given.
+
+    Raises:
+        TypeError: for another dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.finfo(minnet.float32).eps
+        1.1920928955078125e-07
+    """
+
+    def __init__(self, type: dtype | None = None):
+        d = _default if type is None else type
+        if not isinstance(d, dtype) or not d.is_floating_point:
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                "'torch.finfo'"
+            )
+        found = np.finfo(d.numpy)
+        self.bits, self.dtype = found.bits, d.name
+        self.max, self.min = float(found.max), float(found.min)
+        self.eps, self.resolution = float(found.eps), float(f"1e-{found.precision}")
+        self.tiny = self.smallest_normal = float(found.smallest_normal)
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """What an integer dtype can hold.
+
+    Raises:
+        TypeError: for another dtype.
+
+    Example:
+        >>> import minnet
+        >>> minnet.iinfo(minnet.int8)
+        iinfo(min=-128, max=127, dtype=int8)
+    """
+
+    def __init__(self, type: dtype):
+        if not isinstance(type, dtype) or type.category != INTEGER:
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                "'torch.iinfo'"
+            )
+        found = np.iinfo(type.numpy)
+        self.bits, self.dtype = found.bits, type.name
+        self.max, self.min = int(found.max), int(found.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from minnet import creation, functional, kernels  # noqa: F401 - declare them
+from minnet import creation, functional, kernels, ranges  # noqa: F401 - declare them
 from minnet.functional.arithmetic import OPERANDS
+from minnet.missing import of_tensor
 from minnet.operation import exported
 from minnet.recorder import apply
 
@@ -17,6 +18,7 @@ class Methods:
     """What `Tensor` inherits: `x.exp()` is `exp(x)`, and `x.exp_()` changes x in place."""
 
     __slots__ = ()
+    __getattr__ = of_tensor  # asked for what is not there
 
 
 def _operator(name: str, function: Callable[..., Any]) -> Any:

@@ -35,7 +35,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from minnet import backward, dtypes, kernels
+from minnet import backward, dtypes, kernels, scalar
 from minnet.mode import enable_grad, mode
 from minnet.recorder import (
     BEFORE,
@@ -257,11 +257,10 @@ class Operation:
             return x
         if x is None and (0 if self.variadic else position) in self.optional:
             return x
-        if self.numbers and isinstance(x, np.ndarray | np.generic):
-            array = np.asarray(x)
-            dtypes.of(array)
-            return array
-        if self.numbers and kernels.is_array(x):
+        if self.numbers and isinstance(x, np.generic | float | int):  # as Python's numbers
+            return scalar.number(x, f"{self.name}(): argument '{self.names[position]}'")
+        if self.numbers and not self.writes and kernels.is_array(x):
+            dtypes.of(x)
             return x
         if self.variadic:
             raise TypeError(

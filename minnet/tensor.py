@@ -6,6 +6,7 @@ import builtins
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from minnet.graph import RemovableHandle, hooks_of, register
 from minnet.methods import Methods
 from minnet.mode import mode
 from minnet.operation import operation
+from minnet.reading import read
 from minnet.size import Size, ints
 from minnet.variable import UNTRACKED, Hooks, Variable, register_tensor, wrap
 
@@ -47,7 +49,7 @@ class Tensor(Methods, Variable):
             self.array = data[0].array
             self._counter = data[0].counter()
         elif len(data) == 1 and not isinstance(data[0], builtins.int | Size):
-            self.array = np.array(data[0], np.float32)
+            self.array = read(data[0], dtypes.float32).copy()
         else:
             self.array = np.empty(ints(data) if data else 0, np.float32)
 
@@ -132,13 +134,14 @@ class Tensor(Methods, Variable):
         return self.array.dtype.kind == "f"
 
     def data_ptr(self) -> int:
-        """Return the address of the first element."""
-        return self.array.ctypes.data
+        """Return the address of the first element, or 0 if there is none."""
+        return self.array.ctypes.data if self.array.size else 0
 
     def type(self, dtype: Any = None) -> Any:
         """Return torch's name for the tensor's type; given a dtype, the tensor in that dtype."""
         if dtype is not None:
-            return self.to(dtype)
+            named = {f"torch.{d.tensor_type}Tensor": d for d in dtypes.ALL}
+            return self.to(named.get(dtype, getattr(dtype, "dtype", dtype)))
         return f"torch.{'cuda.' if self.is_cuda else ''}{self.dtype.tensor_type}Tensor"
 
     def __repr__(self) -> str:
@@ -211,13 +214,13 @@ class Tensor(Methods, Variable):
         return self.array.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """Return the array, which shares memory with the tensor.
+        """Return the array, which shares memory with the tensor, and is read-only where it is.
 
         Raises:
-            RuntimeError: if the tensor requires grad, unless `force`.
+            RuntimeError: if the tensor requires grad, unless `force` or under `no_grad`.
             TypeError: if it is on a GPU, unless `force`, which makes a copy of it then.
         """
-        if self.requires_grad and not force:
+        if not force and mode.enabled and self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."
@@ -225,10 +228,7 @@ class Tensor(Methods, Variable):
         return kernels.moved(self.array, "cpu") if force else kernels.on_host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+        return np.array(self.numpy(), dtype, copy=copy)
 
     @property
     def __cuda_array_interface__(self) -> Any:
@@ -239,21 +239,32 @@ class Tensor(Methods, Variable):
                 f"{self.type()} If CUDA data is required use tensor.cuda() to copy tensor to "
                 "device memory."
             )
-        return self._exported().__cuda_array_interface__
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients "
+                "aren't required, use var.detach() to get Variable that doesn't require grad."
+            )
+        array: Any = self.array
+        return array.__cuda_array_interface__
 
     def __dlpack__(self, **options: Any) -> Any:
-        return self._exported().__dlpack__(**options)
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return self.array.__dlpack_device__()
 
-    def _exported(self) -> Any:
-        if self.requires_grad:
-            raise RuntimeError("Can't export tensors that require gradient, use tensor.detach()")
-        return self.array
-
     def __reduce__(self) -> Any:
-        return _rebuilt, (type(self), self.array, self._requires_grad)
+        return _rebuilt, (type(self), self.array, self._requires_grad), self._carried()
+
+    def _carried(self) -> dict[str, Any] | None:
+        """Return the attributes that a copy gets, whose version begins with 0."""
+        carried = dict(self.__dict__)
+        record = carried.get("_initialization")
+        if record is not None:
+            carried["_initialization"] = record.of_copy(record.version == self._version)
+        return carried or None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self.grad_fn is not None:
@@ -265,6 +276,7 @@ class Tensor(Methods, Variable):
         if copied is None:
             copied = _rebuilt(type(self), self.array.copy(), self._requires_grad)
             memo[builtins.id(self)] = copied
+            copied.__dict__.update(deepcopy(self._carried() or {}, memo))
             if self._grad is not None:
                 copied._grad = wrap(self._grad.array.copy())
         return copied
@@ -569,6 +581,8 @@ def moved(input: Any, device: Any, source: Any) -> Any:
 
 def _rebuilt(cls: type[Any], array: np.ndarray, requires_grad: bool) -> Any:
     tensor = Variable.__new__(cls)
+    if isinstance(array, np.ndarray):  # or one of its kinds, such as a memory map
+        array = np.asarray(array) if array.flags.writeable else np.array(array)
     tensor.array = array
     tensor._requires_grad = requires_grad
     return tensor

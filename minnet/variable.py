@@ -246,6 +246,14 @@ def wrap(array: Any) -> Any:
     return tensor
 
 
+def read_only(what: str = "the tensor") -> RuntimeError:
+    """Return the error for memory that may not be written to."""
+    return RuntimeError(
+        f"unsupported operation: {what} cannot be written to, since it is expanded or read-only. "
+        "Please clone() the tensor before performing the operation."
+    )
+
+
 def writable(x: Any) -> None:
     """Check that a tensor may be changed in place.
 
@@ -265,10 +273,7 @@ def writable(x: Any) -> None:
                 "operation."
             )
     if not x.array.flags.writeable:
-        raise RuntimeError(
-            "unsupported operation: the tensor cannot be written to, since it is expanded or "
-            "read-only. Please clone() the tensor before performing the operation."
-        )
+        raise read_only()
     if x.is_inference() and not mode.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed. You can make "

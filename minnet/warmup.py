@@ -6,7 +6,7 @@ from minnet import data, optim
 from minnet.creation import empty, zeros
 from minnet.data.images import LabelledImages
 from minnet.dtypes import float32, int64, uint8
-from minnet.functional.loss import cross_entropy
+from minnet.functional.loss.classification import cross_entropy
 from minnet.functional.mlp import mlp
 from minnet.mode import enable_grad
 from minnet.nn import init

@@ -9,7 +9,7 @@ import numpy as np
 
 import minnet
 from minnet import functional as F
-from minnet.functional import activation, loss
+from minnet.functional import activation
 from minnet.functional import normalization as N
 from minnet.functional.embedding import embedding
 from minnet.functional.mlp import mlp
@@ -225,35 +225,35 @@ UNARY["gelu tanh"] = (lambda x: activation.gelu(x, approximate="tanh"), smooth)
 classes = minnet.tensor([1, 0, 2, 1])
 many = minnet.tensor([[1, 0], [2, 1]])
 weights = minnet.tensor([0.5, 2.0, 1.5])  # of the classes
-for f in (loss.softmax, loss.log_softmax, loss.logsumexp):
+for f in (F.softmax, F.log_softmax, F.logsumexp):
     OTHERS[f.__name__] = (lambda x, f=f: f(x, 1), normal(2, 3, 2))
 OTHERS |= {
-    "cross_entropy": (lambda x: loss.cross_entropy(x, classes), normal(4, 3)),
+    "cross_entropy": (lambda x: F.cross_entropy(x, classes), normal(4, 3)),
     "cross_entropy summed": (
-        lambda x: loss.cross_entropy(x, classes, ignore_index=2, reduction="sum"),
+        lambda x: F.cross_entropy(x, classes, ignore_index=2, reduction="sum"),
         normal(4, 3),
     ),
     "cross_entropy weighted": (
-        lambda x: loss.cross_entropy(x, classes, weights.to(x.dtype)),
+        lambda x: F.cross_entropy(x, classes, weights.to(x.dtype)),
         normal(4, 3),
     ),
     "cross_entropy weighted, of many dims": (
-        lambda x: loss.cross_entropy(x, many, weights.to(x.dtype), reduction="none"),
+        lambda x: F.cross_entropy(x, many, weights.to(x.dtype), reduction="none"),
         normal(2, 3, 2),
     ),
-    "cross_entropy of many dims": (lambda x: loss.cross_entropy(x, many), normal(2, 3, 2)),
-    "cross_entropy of probabilities": (loss.cross_entropy, normal(4, 3), positive(4, 3)),
+    "cross_entropy of many dims": (lambda x: F.cross_entropy(x, many), normal(2, 3, 2)),
+    "cross_entropy of probabilities": (F.cross_entropy, normal(4, 3), positive(4, 3)),
     "cross_entropy smoothed": (
-        lambda x: loss.cross_entropy(x, classes, label_smoothing=0.2, reduction="none"),
+        lambda x: F.cross_entropy(x, classes, label_smoothing=0.2, reduction="none"),
         normal(4, 3),
     ),
-    "nll_loss": (lambda x: loss.nll_loss(x, classes, ignore_index=2), normal(4, 3)),
-    "nll_loss of many dims": (lambda x: loss.nll_loss(x, many), normal(2, 3, 2)),
-    "mse_loss": (loss.mse_loss, normal(2, 3), normal(2, 3)),
-    "l1_loss": (loss.l1_loss, apart(2, 3), 0.01 * normal(2, 3)),
-    "smooth_l1_loss": (loss.smooth_l1_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
-    "huber_loss": (loss.huber_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
-    "bce": (loss.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 2),
+    "nll_loss": (lambda x: F.nll_loss(x, classes, ignore_index=2), normal(4, 3)),
+    "nll_loss of many dims": (lambda x: F.nll_loss(x, many), normal(2, 3, 2)),
+    "mse_loss": (F.mse_loss, normal(2, 3), normal(2, 3)),
+    "l1_loss": (F.l1_loss, apart(2, 3), 0.01 * normal(2, 3)),
+    "smooth_l1_loss": (F.smooth_l1_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
+    "huber_loss": (F.huber_loss, 3 * apart(2, 3), 0.01 * normal(2, 3)),
+    "bce": (F.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 2),
 }
 
 POSSIBLE = {
@@ -321,13 +321,13 @@ OTHERS |= {
         normal(2, 4),
     ),
     "cross_entropy of probabilities, weighted": (
-        lambda x, t, w: loss.cross_entropy(x, t, w, label_smoothing=0.1),
+        lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.1),
         normal(4, 3),
         positive(4, 3),
         positive(3),
     ),
     "cross_entropy smoothed, weighted": (
-        lambda x: loss.cross_entropy(
+        lambda x: F.cross_entropy(
             x,
             classes,
             minnet.tensor(apart_weights, dtype=x.dtype),
@@ -337,17 +337,17 @@ OTHERS |= {
         normal(4, 3),
     ),
     "nll_loss weighted": (
-        lambda x: loss.nll_loss(x, classes, minnet.tensor(apart_weights, dtype=x.dtype)),
+        lambda x: F.nll_loss(x, classes, minnet.tensor(apart_weights, dtype=x.dtype)),
         normal(4, 3),
     ),
     "bce weighted": (
-        loss.binary_cross_entropy_with_logits,
+        F.binary_cross_entropy_with_logits,
         normal(2, 3),
         positive(2, 3) / 2,
         positive(2, 3),
     ),
     "bce with pos_weight": (
-        lambda x, t, w, p: loss.binary_cross_entropy_with_logits(x, t, w, pos_weight=p),
+        lambda x, t, w, p: F.binary_cross_entropy_with_logits(x, t, w, pos_weight=p),
         normal(2, 3),
         positive(2, 3) / 2,
         positive(2, 3),
@@ -487,6 +487,224 @@ OTHERS["over time, without bias"] = (
     normal(2, 2),
     normal(2, 2),
 )
+
+signs = minnet.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, 1.0]])
+OTHERS |= {
+    "binary_cross_entropy": (
+        F.binary_cross_entropy,
+        positive(2, 3) / 4,
+        positive(2, 3) / 4,
+        positive(3),
+    ),
+    "kl_div": (lambda x, t: F.kl_div(x, t, reduction="sum"), normal(2, 3), positive(2, 3)),
+    "poisson_nll_loss": (lambda x, t: F.poisson_nll_loss(x, t, full=True), normal(2), positive(2)),
+    "gaussian_nll_loss": (F.gaussian_nll_loss, normal(2, 3), normal(3), positive(2, 3)),
+    "soft_margin_loss": (F.soft_margin_loss, normal(2, 3), normal(3)),
+    "hinge_embedding_loss": (lambda x: F.hinge_embedding_loss(x, signs), apart(2, 3)),
+    "multilabel_soft_margin_loss": (
+        F.multilabel_soft_margin_loss,
+        normal(2, 3),
+        positive(2, 3),
+        positive(3),
+    ),
+    "multi_margin_loss": (
+        lambda x: F.multi_margin_loss(x, minnet.tensor([0, 2]), 2, 5.0),
+        apart(2, 3),
+    ),
+    "multilabel_margin_loss": (
+        lambda x: F.multilabel_margin_loss(x, minnet.tensor([[1, 0, -1], [2, -1, 0]])),
+        apart(2, 3),
+    ),
+    "margin_ranking_loss": (
+        lambda x, y: F.margin_ranking_loss(x, y, signs, 0.05),
+        apart(2, 3),
+        0.01 * normal(2, 3),
+    ),
+    "cosine_embedding_loss": (
+        lambda x, y: F.cosine_embedding_loss(x, y, signs[0, :2], -2.0),
+        normal(2, 3),
+        normal(2, 3),
+    ),
+    "triplet_margin_loss": (
+        lambda x, y, z: F.triplet_margin_loss(x, y, z, 9.0),
+        normal(2, 3),
+        normal(2, 3),
+        normal(2, 3),
+    ),
+    "linear_cross_entropy": (
+        lambda x, w, b: F.linear_cross_entropy(x, w, minnet.tensor([0, 2]), linear_bias=b),
+        normal(2, 2),
+        normal(3, 2),
+        normal(3),
+    ),
+}
+
+# Further elementary functions
+inner = lambda *s: RNG.uniform(-0.8, 0.8, s)  # noqa: E731
+for name in "tan asin acos atan sinh cosh asinh atanh exp2 erfc erfinv sinc frac deg2rad".split():
+    OTHERS[name] = (getattr(F, name), inner(2, 3))
+for name in "acosh log2 log10 lgamma digamma rad2deg".split():
+    OTHERS[name] = (getattr(F, name), 1 + positive(2, 3))
+for name in "atan2 hypot logaddexp logaddexp2 xlogy fmod fmax fmin copysign heaviside".split():
+    OTHERS[name] = (getattr(F, name), positive(2, 3), 3 + positive(3))
+OTHERS |= {
+    "polygamma": (lambda x: F.polygamma(2, x), positive(3)),
+    "logit": (lambda x: F.logit(x, 0.1), 0.5 + inner(3) / 2),
+    "ldexp": (F.ldexp, normal(2, 3), normal(3)),
+    "clamp_min": (lambda x: F.clamp_min(x, 0.1) + F.clamp_max(x, -0.1), apart(2, 3)),
+    "nan_to_num": (F.nan_to_num, normal(2, 3)),
+    "lerp": (F.lerp, normal(2, 3), normal(2, 3), inner(3)),
+    "lerp by a number": (lambda x, y: x.lerp(y, 0.7), normal(2, 3), normal(2, 3)),
+    "addcmul": (lambda *xs: F.addcmul(*xs, value=2), normal(2, 3), normal(3), normal(2, 1)),
+    "addcdiv": (F.addcdiv, normal(2, 3), normal(3), positive(2, 1)),
+}
+
+# Arrangements
+OTHERS |= {
+    "meshgrid": (lambda *xs: minnet.stack(F.meshgrid(*xs, indexing="xy")), normal(2), normal(3)),
+    "cartesian_prod": (F.cartesian_prod, normal(2), normal(3)),
+    "roll": (lambda x: x.roll((1, -1), (0, 1)), normal(2, 3)),
+    "rot90": (lambda x: x.rot90(3), normal(2, 3)),
+    "movedim": (lambda x: x.movedim((0, 1), (2, 0)) * 2, normal(2, 3, 2)),
+    "tile": (lambda x: x.tile(2), normal(2, 3)),
+    "repeat_interleave": (lambda x: x.repeat_interleave(2, 1), normal(2, 3)),
+    "column_stack": (lambda *xs: F.column_stack(xs), normal(2), normal(2, 3)),
+    "tensor_split": (lambda x: x.tensor_split(2, 1)[0], normal(2, 3)),
+    "windows along a dim": (lambda x: x.unfold(1, 2, 1), normal(2, 4)),
+    "diagonal": (lambda x: x.diagonal(1, 0, 2) * 2, normal(3, 2, 3)),
+    "diag_embed": (lambda x: x.diag_embed(-1), normal(2, 3)),
+    "trace": (F.trace, normal(3, 2)),
+    "block_diag": (F.block_diag, normal(2, 1), normal(1, 2)),
+    "sum_to_size": (lambda x: x.sum_to_size(1, 3), normal(2, 3)),
+}
+OTHERS |= {
+    name: (lambda x, name=name: drawn(x, name), normal(2, 3)) for name in ("cauchy_", "log_normal_")
+}
+OTHERS["geometric_"] = (lambda x: (x * 1).geometric_(0.5) * 0 + x, normal(2, 3))
+
+# Reading and writing at indices
+where_to = minnet.tensor([[0, 2, 0], [1, 0, 0]])
+OTHERS |= {
+    "scatter": (lambda x, y: x.scatter(1, where_to[:, :2], y), normal(2, 3), normal(2, 3)),
+    "scatter_add": (lambda x, y: x.scatter_add(1, where_to, y), normal(2, 3), normal(2, 3)),
+    "index_add": (lambda x, y: x.index_add(0, at, y, alpha=2), normal(3, 2), normal(3, 2)),
+    "index_copy": (lambda x, y: x.index_copy(1, at[:2], y), normal(2, 3), normal(2, 2)),
+    "index_fill": (lambda x, y: x.index_fill(1, at, y), normal(2, 3), normal()),
+    "index_put": (lambda x, y: x.index_put((at, at), y, True), normal(3, 3), normal(3)),
+    "take": (lambda x: x.take(where_to), normal(2, 3)),
+    "take_along_dim": (lambda x: x.take_along_dim(where_to, 1), normal(1, 3)),
+    "masked_scatter": (lambda x, y: x.masked_scatter(mask, y), normal(2, 3), normal(5)),
+    "select_scatter": (lambda x, y: F.select_scatter(x, y, 1, 2), normal(2, 3), normal(2)),
+}
+for reduction in ("mean", "amax", "amin", "prod"):
+    OTHERS[f"scatter_reduce {reduction}"] = (
+        lambda x, y, how=reduction: x.scatter_reduce(1, where_to, y, how),
+        apart(2, 3),
+        apart(2, 3) + 0.01,
+    )
+
+# Statistics
+OTHERS |= {
+    "nansum": (lambda x: x.nansum(1), normal(2, 3)),
+    "nanmean": (lambda x: x.nanmean(1), normal(2, 3)),
+    "median": (F.median, apart(5)),
+    "median dim": (lambda x: x.median(1).values, apart(2, 4)),
+    "nanmedian": (F.nanmedian, apart(2, 3)),
+    "kthvalue": (lambda x: x.kthvalue(2, 0).values, apart(3, 2)),
+    "mode": (lambda x: x.mode().values, apart(2, 3)),
+    "quantile": (lambda x: x.quantile(0.3, 1), apart(2, 4)),
+    "quantile of several": (F.quantile, apart(4), np.array([0.2, 0.7])),
+    "nanquantile": (lambda x: F.nanquantile(x, 0.6, 0, interpolation="midpoint"), apart(4, 2)),
+    "cummax": (lambda x: x.cummax(1).values, apart(2, 4)),
+    "cummin": (lambda x: x.cummin(0).values, apart(4, 2)),
+    "cumprod": (lambda x: x.cumprod(1), normal(2, 4)),
+    "cumprod with a zero": (lambda x: x.cumprod(0), np.array([2.0, 0.0, 3.0, 4.0])),
+    "diff": (lambda x: x.diff(2), normal(2, 4)),
+    "trapezoid": (F.trapezoid, normal(2, 4), normal(4)),
+    "cov": (F.cov, normal(2, 4)),
+    "corrcoef": (F.corrcoef, normal(2, 4)),
+    "cdist": (F.cdist, normal(2, 3), normal(4, 3)),
+    "cdist 3": (lambda *xs: F.cdist(*xs, p=3), normal(2, 3), normal(2, 3) + 5),
+    "renorm": (lambda x: x.renorm(2, 0, 1.0), normal(2, 3)),
+    "norm 3": (lambda x: x.norm(3, 1), normal(2, 3)),
+    "norm 0": (lambda x: x.norm(0) * x, normal(2, 3)),
+}
+
+# Products of several
+OTHERS |= {
+    f"einsum {equation}": (
+        lambda *xs, e=equation: F.einsum(e, *xs),
+        *map(lambda s: normal(*s), shapes),
+    )
+    for equation, *shapes in (
+        ("ij,jk->ki", (2, 3), (3, 2)),
+        ("bij,bj->bi", (2, 2, 3), (2, 3)),
+        ("ii->i", (3, 3)),
+        ("...i,i", (2, 3), (3,)),
+        ("ab,bc,cd", (2, 3), (3, 2), (2, 2)),
+        ("i,j->", (2,), (3,)),
+    )
+}
+OTHERS |= {
+    "tensordot": (lambda x, y: F.tensordot(x, y, ([0, 1], [1, 0])), normal(2, 3), normal(3, 2)),
+    "baddbmm": (
+        lambda *xs: F.baddbmm(*xs, beta=2, alpha=3),
+        normal(2),
+        normal(1, 3, 2),
+        normal(1, 2, 2),
+    ),
+    "addbmm": (F.addbmm, normal(2), normal(2, 3, 2), normal(2, 2, 2)),
+    "addmv": (F.addmv, normal(1), normal(2, 3), normal(3)),
+    "addr": (F.addr, normal(3), normal(2), normal(3)),
+    "inner": (F.inner, normal(2, 3), normal(3)),
+    "kron": (F.kron, normal(2), normal(2, 3)),
+    "cross": (F.cross, normal(2, 3), normal(1, 3)),
+    "chain_matmul": (F.chain_matmul, normal(2, 3), normal(3, 1), normal(1, 2)),
+}
+
+# Linear algebra
+L = minnet.linalg
+
+
+def definite(x):
+    """Return symmetric positive-definite matrices."""
+    return F.matmul(x, x.mT) + minnet.eye(x.shape[-1], dtype=x.dtype)
+
+
+OTHERS |= {
+    "inv": (lambda x: L.inv(definite(x)), normal(2, 3, 3)),
+    "det": (L.det, normal(2, 3, 3)),
+    "slogdet": (lambda x: L.slogdet(x).logabsdet, normal(3, 3)),
+    "logdet": (lambda x: F.logdet(definite(x)), normal(3, 3)),
+    "cholesky": (lambda x: L.cholesky(definite(x)), normal(2, 3, 3)),
+    "solve": (lambda x, y: L.solve(definite(x), y), normal(2, 3, 3), normal(3, 2)),
+    "solve a vector": (lambda x, y: L.solve(definite(x), y), normal(3, 3), normal(3)),
+    "solve from the right": (
+        lambda x, y: L.solve(definite(x), y, left=False),
+        normal(3, 3),
+        normal(2, 3),
+    ),
+    "solve_triangular": (
+        lambda x, y: L.solve_triangular(definite(x), y, upper=True),
+        normal(3, 3),
+        normal(3, 1),
+    ),
+    "cholesky_solve": (lambda y, x: F.cholesky_solve(y, definite(x)), normal(3, 2), normal(3, 3)),
+    "matrix_power": (lambda x: L.matrix_power(x, 3), normal(2, 2)),
+    "eigh": (
+        lambda x: L.eigh(definite(x)).eigenvectors.abs() + L.eigvalsh(definite(x)),
+        apart(3, 3),
+    ),
+    "svd": (
+        lambda x: L.svd(x, False).U.abs().sum() + L.svd(x, False).Vh.abs() + L.svdvals(x).sum(),
+        normal(3, 2),
+    ),
+    "svd of a wide matrix": (lambda x: L.svd(x, False).Vh.abs(), normal(2, 3)),
+    "qr": (lambda x: L.qr(x).Q.abs() @ L.qr(x).R.abs(), normal(3, 2)),
+    "pinv": (L.pinv, normal(3, 2)),
+    "matrix_norm 2": (lambda x: L.matrix_norm(x, 2) + L.matrix_norm(x, "nuc"), normal(2, 3)),
+    "matrix_norm": (lambda x: L.matrix_norm(x, 1), apart(2, 3)),
+}
 
 CASES = POSSIBLE | OTHERS
 

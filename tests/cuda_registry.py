@@ -122,11 +122,14 @@ def listed() -> Iterator[Listed]:
         start = (real, size, table)
         arguments = (*start, types.UniTuple(real, 3))
         yield Listed(f"optimize sgd{name}", optimize.KERNELS["sgd"], arguments, 64)
-        arguments = (*start, types.UniTuple(real, 7))
-        yield Listed(f"optimize momentum{name}", optimize.KERNELS["momentum"], arguments, 64)
-        arguments = (*start, types.UniTuple(real, 9))
-        yield Listed(f"optimize adam{name}", optimize.KERNELS["adam"], arguments, 64)
-        yield Listed(f"optimize amsgrad{name}", optimize.KERNELS["amsgrad"], arguments, 64)
+        taken = {
+            "momentum": 7, "adam": 9, "amsgrad": 9, "nadam": 10, "radam": 11, "adamax": 6,
+            "adagrad": 4, "adadelta": 6, "rmsprop": 7, "rmsprop_momentum": 7,
+            "rmsprop_centered": 7, "rmsprop_both": 7, "rprop": 5, "asgd": 5,
+        }  # fmt: skip
+        for kernel, numbers in taken.items():
+            arguments = (*start, types.UniTuple(real, numbers))
+            yield Listed(f"optimize {kernel}{name}", optimize.KERNELS[kernel], arguments, 64)
     yield Listed("loss check", loss._check, (targets, size, size, targets, doubles), 64)
     images = types.uint8[:, ::1]
     arguments = (images, targets, types.float32, types.float32, types.float32[:, ::1])

@@ -54,6 +54,8 @@ def outcome(program: str, library: ModuleType) -> str:
     statements = ast.parse(program).body
     names: dict[str, Any] = {"torch": library, "np": np, "copy": copy, "pickle": pickle}
     names["leaf"] = lambda data: library.tensor(data, dtype=library.float32, requires_grad=True)
+    data = library.data if hasattr(library, "data") else library.utils.data
+    names["collate"] = data.default_collate
     with warnings.catch_warnings():
         warnings.simplefilter("error" if library.__name__ == "minnet" else "ignore")
         try:

@@ -62,3 +62,51 @@ def test_bernoulli_follows_each_chance():
     x = minnet.bernoulli(minnet.full((4000,), 0.25))
     assert set(x.tolist()) == {0.0, 1.0}
     assert 0.2 < x.mean().item() < 0.3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+def test_ranges_have_torchs_bits(dtype):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        n = int(rng.integers(0, 200))
+        a, b = (float(v) % 100 for v in rng.normal(size=2) * 10.0 ** rng.integers(-3, 4))
+        want = torch.linspace(a, b, n, dtype=getattr(torch, dtype))
+        assert minnet.linspace(a, b, n, dtype=getattr(minnet, dtype)).tolist() == want.tolist()
+        if "float" in dtype:
+            step = rng.choice([0.1, 0.01, 0.3, b / 7])
+            want = torch.arange(a, a + step * n, step, dtype=getattr(torch, dtype))
+            got = minnet.arange(a, a + step * n, step, dtype=getattr(minnet, dtype))
+            assert got.tolist() == want.tolist()
+
+
+def test_ranges_have_their_bits():
+    thirds = minnet.linspace(0, 1, 7)
+    assert thirds.numpy().view(np.uint32).tolist() == THIRDS
+    tenths = minnet.arange(0, 2, 0.1)
+    assert tenths.numpy().view(np.uint32).tolist() == TENTHS
+
+
+THIRDS = [0, 1042983595, 1051372203, 1056964608, 1059760810, 1062557013, 1065353216]
+TENTHS = [
+    0,
+    1036831949,
+    1045220557,
+    1050253722,
+    1053609165,
+    1056964608,
+    1058642330,
+    1060320051,
+    1061997773,
+    1063675495,
+    1065353216,
+    1066192077,
+    1067030938,
+    1067869798,
+    1068708659,
+    1069547520,
+    1070386381,
+    1071225242,
+    1072064102,
+    1072902963,
+]

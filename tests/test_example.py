@@ -32,7 +32,7 @@ def example(monkeypatch, tmp_path):
         "GeneratedDigits",
         lambda train, **options: GeneratedDigits(train, 2000 if train else 500, **options),
     )
-    monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(mnist.MNIST, "mirrors", ("http://127.0.0.1:9/",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("MINNET_DATA_DIR", str(tmp_path / "cache"))
     log, threads = logging.getLogger("minnet.kernels"), minnet.get_num_threads()

@@ -11,21 +11,27 @@ from gradcheck import check_gradient
 
 import minnet
 
+# Whose gradients are, by definition, not the derivatives of their values.
+OTHER_SLOPES = {"embedding with padding", "embedding by frequency", "gumbel_softmax hard"}
 
-@pytest.mark.parametrize("name", CASES)
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - OTHER_SLOPES))
 def test_gradient(name):
     f, *arrays = CASES[name]
     check_gradient(f, *arrays)
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if any(np.ndim(a) > 1 for a in CASES[n][1:])])
+@pytest.mark.parametrize(
+    "name",
+    [n for n in sorted(CASES.keys() - OTHER_SLOPES) if any(np.ndim(a) > 1 for a in CASES[n][1:])],
+)
 def test_gradient_through_transposed_memory(name):
     f, *arrays = CASES[name]
 
     def through_transposed(*tensors):
         order = [tuple(reversed(range(t.ndim))) for t in tensors]
         return f(
-            *(t.permute(*o).contiguous().permute(*o) for t, o in zip(tensors, order, strict=True))
+            *(t.permute(o).contiguous().permute(o) for t, o in zip(tensors, order, strict=True))
         )
 
     check_gradient(through_transposed, *arrays)
@@ -69,8 +75,10 @@ def test_the_returned_indices_belong_to_the_user(f):
 UNITS = 4
 MORE_UNITS = {"div": 16, "gelu": 64, "gelu tanh": 160, "sigmoid": 32, "mish": 64}
 MORE_UNITS |= {"layers together": 16, "layers together, without biases": 16}
-MORE_UNITS |= {name: 16 for name in CASES if name.startswith("over time")}
-WIDE = {"cast"}  # float64 in any case
+MORE_UNITS |= {name: 32 for name in CASES if name.startswith("over time")}  # 24 measured
+# An inverse's errors grow with the condition (15 measured); a product's slopes go by logarithms.
+MORE_UNITS |= dict.fromkeys(("inv", "eigh", "svd", "scatter_reduce prod"), 32)
+WIDE = {"cast", "gumbel_softmax", "gumbel_softmax hard"}  # float64 in any case, or other draws
 
 
 def results(f, arrays, dtype):

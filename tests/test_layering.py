@@ -20,10 +20,11 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["atomic", "devices", "dtypes", "printing", "size"],
+    ["atomic", "devices", "dtypes", "missing", "printing", "scalar", "size"],
     ["kernels"],
     ["mode"],
     ["variable", "vocabulary"],
+    ["reading"],
     ["graph"],
     ["backward"],
     ["recorder"],
@@ -31,13 +32,16 @@ LEVELS = [
     ["random"],
     ["functional"],
     ["creation"],
+    ["ranges"],
     ["methods"],
     ["tensor"],
-    ["autograd", "cuda", "functions"],
-    ["nn.init"],
+    ["typed"],
+    ["autograd", "cuda", "functions", "linalg"],
+    ["nn.init", "nn.kinds"],
     ["nn"],
-    ["optim"],
-    ["data", "serialization"],
+    ["func", "optim"],
+    ["archive", "data", "distributions", "serialization"],
+    ["datasets", "transforms", "utils"],
     ["doctor", "warmup"],
     [""],
     ["as_torch"],
@@ -46,9 +50,16 @@ CORE = {"numpy"}
 COMPILER = {"numba", "llvmlite"}  # in kernels/ only
 # Inside functions only.
 EXTRAS = {
-    "PIL", "matplotlib", "ml_dtypes", "mpi4py", "nvmath", "pooch", "requests", "safetensors",
+    "PIL",
+    "matplotlib",
+    "ml_dtypes",
+    "mpi4py",
+    "nvmath",
+    "pooch",
+    "requests",
+    "safetensors",
     "tqdm",
-}  # fmt: skip
+}
 
 
 def level(module: str) -> int | None:

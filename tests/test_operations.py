@@ -36,6 +36,8 @@ EXEMPT = {
     ("copied_slices", 0), ("copied_slices", 1),  # made by changes in place of views, not called
     ("_soft_cross_entropy", 3), ("cross_entropy_backward", 2),  # a mask, and class indices
     ("cross_entropy_backward", 3),  # class weights, which have no gradient in torch either
+    ("multi_margin", 1), ("multi_margin", 2), ("multi_margin", 3),  # indices, weights, a mask
+    ("multilabel_margin", 1), ("multilabel_margin", 2), ("multilabel_margin", 3),  # the same
 }  # fmt: skip
 
 

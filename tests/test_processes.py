@@ -204,6 +204,12 @@ def test_one_thread(alone):
     assert json.loads(run(program, NUMBA_NUM_THREADS="1")) == alone
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_the_variable_of_openmp(n):
+    program = "import minnet; minnet.empty(1 << 20).uniform_(); print(minnet.get_num_threads())"
+    assert int(run(program, OMP_NUM_THREADS=str(n), NUMBA_NUM_THREADS="")) == n
+
+
 def test_without_numbas_compiler_for_the_users_own_functions(alone):
     """NUMBA_DISABLE_JIT is for the user's functions; kernels hold IR, which Python cannot run."""
     program = """

@@ -1,5 +1,6 @@
 """Reductions and order, against torch's answers and for minnet's own promises."""
 
+import mpmath
 import numpy as np
 import pytest
 from gradcheck import check_gradient
@@ -57,8 +58,105 @@ def test_a_norm_neither_overflows_nor_vanishes():
 
 
 def test_norms_that_minnet_lacks_say_so():
-    with pytest.raises(NotImplementedError, match="norm supports p = 1, 2"):
-        minnet.ones(2).norm(3)
+    with pytest.raises(NotImplementedError, match="no nuclear norm"):
+        minnet.ones(2).norm("nuc")
+    with pytest.raises(RuntimeError, match="Order abc not supported"):
+        minnet.ones(2).norm("abc")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("p", [0, 1, 2, 3, 0.5, 1.5, -1, -2, float("inf"), -float("inf")])
+def test_norms_of_any_order_are_torchs(p, dtype):
+    torch = pytest.importorskip("torch")
+    inf, nan = float("inf"), float("nan")
+    for data in ([3, -4, 0], [0, 0], [2, -2, 1], [inf, 1], [nan, 1], [1e3, 1e-3, -5], [[1, 2], []]):
+        data = np.array(data[0] if isinstance(data[0], list) else data, dtype)
+        theirs, ours = torch.tensor(data).requires_grad_(), minnet.tensor(data).requires_grad_()
+        for y in (theirs.norm(p), ours.norm(p)):
+            y.backward()
+        np.testing.assert_allclose(ours.norm(p).item(), theirs.norm(p).item(), rtol=1e-6)
+        assert (ours.grad is None) == (theirs.grad is None)
+        if ours.grad is not None:
+            np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-5)
+    for shape, dim in (((0,), None), ((3, 0), 0), ((3, 0), 1), ((0, 3), (0, 1))):
+        answers = []
+        for library in (torch, minnet):
+            try:
+                answers.append(library.zeros(shape).norm(p, dim).tolist())
+            except RuntimeError as error:
+                answers.append(str(error)[:45])
+        assert answers[0] == answers[1]
+
+
+def spread(dtype):
+    """Yield samples far from 0 and of all sizes that a dtype has."""
+    rng = np.random.default_rng(6)
+    limits = np.finfo(dtype)
+    for offset in (0, 1, 1e6, -1e8, 1e14):
+        for scale in (1, 1e-3, 1e30, 1e-30, 1e-38, 1e200, 1e-200, 1e-300, 1e290):
+            if float(limits.tiny) < scale and scale * max(abs(offset), 1) < float(limits.max) / 100:
+                x = ((rng.standard_normal(40) + offset) * scale).astype(dtype)
+                if len(np.unique(x)) > 1:
+                    yield x
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_variances_and_their_gradients_are_accurate_at_any_offset_and_scale(dtype):
+    limits = np.finfo(dtype)
+    for a in spread(dtype):
+        with mpmath.workprec(300):
+            numbers, free = [mpmath.mpf(float(v)) for v in a], a.size - 1
+            far = [v - sum(numbers) / a.size for v in numbers]
+            variance = sum(v * v for v in far) / free
+            root = mpmath.sqrt(variance)
+            for name, value, slope in (("var", variance, 2), ("std", root, 1 / root)):
+                x = minnet.tensor(a).requires_grad_()
+                y = getattr(x, name)()
+                y.backward()
+                if value > float(limits.max):
+                    assert y.item() == np.inf
+                elif value > float(limits.tiny):
+                    assert abs(y.item() / value - 1) < 2 * limits.eps
+                expected = [slope * v / free for v in far]
+                largest = max(map(abs, expected))
+                for got, e in zip(x.grad.tolist(), expected, strict=True):
+                    assert abs(got - e) < 2 * limits.eps * largest + limits.tiny
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("p", [2, 3, 0.5, -1, 100])
+def test_norms_neither_overflow_nor_vanish(p, dtype):
+    for scale in (1, 1e30, 1e-30, 1e200, 1e-200, 1e300, 1e-300):
+        if float(np.finfo(dtype).tiny) < scale < float(np.finfo(dtype).max):
+            a = (np.array([3, -4, 2, 1]) * scale).astype(dtype)
+            expected = (np.abs(a.astype(np.float64) / scale) ** p).sum() ** (1 / p) * scale
+            np.testing.assert_allclose(minnet.tensor(a).norm(p).item(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "mean", "norm"])
+def test_a_reduction_heeds_its_dtype_as_torch(name):
+    torch = pytest.importorskip("torch")
+    names = "uint8 int8 int32 int64 float32 float64 bool".split()
+    for source in names:
+        for wanted in names:
+            answers = []
+            for library in (torch, minnet):
+                x = library.tensor([1.5, 200, 77]).to(getattr(library, source))
+                dim = (0,) if name == "cumsum" else ()
+                try:
+                    y = getattr(x, name)(*dim, dtype=getattr(library, wanted))
+                    answers.append((str(y.dtype), y.tolist()))
+                except RuntimeError as error:
+                    answers.append((type(error), str(error)[:40]))
+            assert answers[0] == answers[1], (source, wanted)
+
+
+def test_a_gradient_through_a_wider_dtype_is_computed_in_it():
+    x = minnet.tensor([1e30, 1e30, 1e-30, 1e-30], requires_grad=True)
+    y = x.prod(dtype=minnet.float64)
+    y.backward()
+    assert y.dtype is minnet.float64
+    np.testing.assert_allclose(x.grad.numpy(), [1e-30, 1e-30, 1e30, 1e30], rtol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [0, 2, (0, 1), (0, 2), (1, 2), (0, 1, 2), (-1, -3)])
@@ -129,6 +227,10 @@ TWICE = {
     "norm": lambda x: x.norm(2, (0, 2)),
     "norm 1": lambda x: (x * x).norm(1, 1, keepdim=True),
     "norm inf": lambda x: (x * x).norm(float("inf"), 0),
+    "norm -inf": lambda x: (x * x).norm(-float("inf"), 0),
+    "norm 3": lambda x: x.norm(3, 1),
+    "norm 1.5": lambda x: x.norm(1.5, (0, 2), keepdim=True),
+    "norm -2": lambda x: x.norm(-2),
     "sort": lambda x: (x**3).sort(1, descending=True).values,
     "topk": lambda x: (x**3).topk(2, 0).values,
 }

@@ -105,6 +105,24 @@ PROGRAMS = [
     "[next(iter(data.DataLoader(range(9), shuffle=True))), torch.rand(1)]",
     "[list(part) for part in data.random_split(range(10), [7, 3])]",
     "[list(part) for part in data.random_split(range(10), [0.5, 0.5], generator=g)]",
+    "[list(part) for part in data.random_split(range(1001), [0.3, 0.3, 0.4])] + [torch.rand(1)]",
+    # samplers, alone and in a loader, gone through twice, and broken off
+    *[
+        f"[x for data_, g in [(data, {g})] for s in [{sampler}] for x in"
+        f" [list(s), list(s), next(iter(s)), torch.rand(1), torch.rand(1, generator=g),"
+        f" data_.DataLoader(range(100), batch_size={n}, sampler=s, generator=g), torch.rand(1)]]"
+        for n in (7, None)
+        for g in ("g", "None")
+        for sampler in (
+            "data_.RandomSampler(range(100), generator=g)",
+            "data_.RandomSampler(range(10), num_samples=34, generator=g)",
+            "data_.RandomSampler(range(10), num_samples=40, generator=g)",
+            "data_.RandomSampler(range(100), replacement=True, generator=g)",
+            "data_.RandomSampler(range(10), replacement=True, num_samples=64, generator=g)",
+            "data_.SubsetRandomSampler(range(50, 90), generator=g)",
+        )
+    ],
+    "[list(data.BatchSampler(data.RandomSampler(range(10)), 3, False)), torch.rand(1)]",
 ]
 
 

@@ -13,9 +13,11 @@ from minnet.mode import (
     no_grad,
     set_grad_enabled,
 )
+from minnet.typed import Variable
 
 __all__ = [
     "Function",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

@@ -7,21 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from minnet import functional
+from minnet import creation, dtypes, functional
 from minnet.tensor import Tensor
-from minnet.variable import wrap
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
     """Join samples into a batch with a new first dimension.
 
-    Tensors and arrays are stacked, and numbers become a tensor (floats a float64 one). Strings are
-    only gathered. Dicts, tuples, named tuples and lists are joined entry by entry, a tuple into a
-    list.
+    Tensors and arrays are stacked, and numbers become a tensor (a float64 one, if the first is a
+    float of Python). Strings are only gathered. Dicts, tuples, named tuples and lists are joined
+    entry by entry, a tuple into a list.
 
     Raises:
         TypeError: if a sample is of another type.
-        RuntimeError: if shapes or lengths differ.
+        RuntimeError: if shapes or lengths differ, or a number has None or the like beside it.
 
     Example:
         >>> import minnet
@@ -32,12 +31,12 @@ def default_collate(batch: Sequence[Any]) -> Any:
     kind = type(first)
     if isinstance(first, Tensor):
         return functional.stack(list(batch))
-    if isinstance(first, np.ndarray | np.generic) and first.dtype.kind in "buif":
-        return functional.stack([wrap(np.asarray(sample)) for sample in batch])
+    if isinstance(first, np.ndarray) and first.dtype.kind in "buif":
+        return functional.stack([creation.as_tensor(sample) for sample in batch])
+    if isinstance(first, np.bool_ | np.integer | np.floating | int):
+        return creation.tensor(batch)
     if isinstance(first, float):
-        return wrap(np.array(batch, np.float64))
-    if isinstance(first, int):
-        return wrap(np.array(batch, np.bool_ if kind is bool else np.int64))
+        return creation.tensor(batch, dtype=dtypes.float64)
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
@@ -57,7 +56,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
 def default_convert(sample: Any) -> Any:
     """Turn the arrays in a sample into tensors: what a `DataLoader` without batches gives."""
     if isinstance(sample, np.ndarray | np.generic) and sample.dtype.kind in "buif":
-        return wrap(np.asarray(sample))
+        return creation.as_tensor(sample)
     if isinstance(sample, Mapping):
         return {key: default_convert(value) for key, value in sample.items()}
     if isinstance(sample, tuple) and hasattr(sample, "_fields"):

@@ -9,7 +9,7 @@ import numpy as np
 from minnet import kernels
 from minnet.data.collate import default_collate
 from minnet.data.dataset import Dataset, rows
-from minnet.data.transforms import ToFloat
+from minnet.tensor import Tensor
 from minnet.variable import wrap
 
 
@@ -38,6 +38,10 @@ class LabelledImages(Dataset):
         self.transform = transform
         self.target_transform = target_transform
 
+    # Names of older programs
+    train_data = test_data = property(lambda self: self.data)
+    train_labels = test_labels = property(lambda self: self.targets)
+
     @property
     def class_to_idx(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.classes)}
@@ -54,15 +58,19 @@ class LabelledImages(Dataset):
         return image, label
 
     def __getbatch__(self, indices: np.ndarray) -> Any:
-        transform, images = self.transform, self.data.array
-        fused = type(transform) is ToFloat and images.dtype == np.uint8
-        if self.target_transform is not None or not (fused or transform is None):
+        transform, data, targets = self.transform, self.data, self.targets
+        scaling = transform.scaling() if hasattr(transform, "scaling") else None
+        plain = (scaling or transform is None) and self.target_transform is None
+        held = type(data) is type(targets) is Tensor
+        if not (plain and held) or (scaling and data.array.dtype != np.uint8):
             return default_collate([self[i] for i in indices.tolist()])
-        targets = rows(self.targets, indices)
-        if fused:
-            numbers = transform.mean, transform.std
-            return [wrap(kernels.of(images).scaled_rows(images, indices, *numbers)), targets]
-        return [rows(self.data, indices), targets]
+        if scaling is None:
+            return [rows(data, indices), rows(targets, indices)]
+        images, (mean, std, before) = data.array, scaling
+        batch = kernels.of(images).scaled_rows(images, indices, mean, std)
+        if before:
+            batch = batch.reshape(len(indices), *before, *images.shape[1:])
+        return [wrap(batch), rows(targets, indices)]
 
     def _describe(self, source: str) -> str:
         split = "Train" if self.train else "Test"

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from minnet import random
 from minnet.data.collate import default_collate, default_convert
-from minnet.data.dataset import takes_batches
+from minnet.data.dataset import IterableDataset, takes_batches
+from minnet.data.sampler import BatchSampler, RandomSampler, SequentialSampler, lists
+
+T = TypeVar("T", covariant=True)
+
+# As in torch: the samplers are made of them.
+FIXED = {"batch_size", "batch_sampler", "dataset", "drop_last", "persistent_workers", "sampler"}
 
 
-class DataLoader:
+def get_worker_info() -> None:
+    """Return None, as torch does in the process that reads a loader: here there is no other."""
+    return None
+
+
+class DataLoader(Generic[T]):
     """Goes through a data set in batches, in order or shuffled anew each time.
 
     A batch of a data set held in arrays (`TensorDataset`, `MNIST`, `GeneratedDigits`, a `Subset` or
     split of them) is one indexing operation per array, so there is nothing that worker processes
     could speed up: all is loaded in the calling process. `num_workers` above 0 is accepted with a
-    warning and changes nothing, nor do the other arguments about workers and pinned memory.
+    warning and changes nothing, nor do the other arguments about workers and pinned memory; a
+    `worker_init_fn` is never called.
+
+    Who catches the error of a sample can go on with the next batch.
 
     Args:
-        dataset: whatever has `__getitem__` and `__len__`.
+        dataset: an `IterableDataset`, or whatever has `__getitem__` and, unless a sampler is given,
+            `__len__`.
         batch_size: samples in a batch; None gives single samples.
         shuffle: a new random order each time.
         sampler: indices in the order to take them, instead of `shuffle`.
@@ -46,7 +59,7 @@ class DataLoader:
     """
 
     def __init__(
-        self,
+        self: DataLoader[Any],
         dataset: Any,
         batch_size: int | None = 1,
         shuffle: bool | None = None,
@@ -66,10 +79,13 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ):
-        for method in ("__getitem__", "__len__"):
+        streams = isinstance(dataset, IterableDataset)
+        given = sampler is not None or batch_sampler is not None
+        methods = () if streams else ("__getitem__",) if given else ("__getitem__", "__len__")
+        for method in methods:
             if not hasattr(dataset, method):
                 raise TypeError(
-                    "DataLoader expects a dataset with __getitem__ and __len__, got "
+                    f"DataLoader expects a dataset with {' and '.join(methods)}, got "
                     f"{type(dataset).__name__} without {method}"
                 )
         if num_workers < 0:
@@ -79,6 +95,31 @@ class DataLoader:
             )
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
+        if num_workers == 0 and prefetch_factor is not None:
+            raise ValueError(
+                "prefetch_factor option could only be specified in multiprocessing: let "
+                "num_workers > 0, or prefetch_factor be None"
+            )
+        if num_workers == 0 and persistent_workers:
+            raise ValueError("persistent_workers option needs num_workers > 0")
+        if num_workers == 0 and multiprocessing_context is not None:
+            raise ValueError(
+                "multiprocessing_context can only be used with multi-process loading "
+                f"(num_workers > 0), but got num_workers={num_workers}"
+            )
+        if prefetch_factor is not None and prefetch_factor < 0:
+            raise ValueError("prefetch_factor option should be non-negative")
+        if streams and (shuffle or given):
+            options = {
+                "batch_sampler": batch_sampler,
+                "sampler": sampler,
+                "shuffle": shuffle or None,
+            }
+            name = max(name for name, value in options.items() if value is not None)
+            raise ValueError(
+                f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
+                f"{name}={options[name]}"
+            )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
@@ -88,19 +129,10 @@ class DataLoader:
                     "and drop_last"
                 )
             batch_size = None
-        elif batch_size is None:
-            if drop_last:
-                raise ValueError(
-                    "batch_size=None option disables auto-batching and is mutually exclusive with "
-                    "drop_last"
-                )
-        elif not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+        elif batch_size is None and drop_last:
             raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
-            )
-        if shuffle and len(dataset) == 0:
-            raise ValueError(
-                "num_samples should be a positive integer value, but got num_samples=0"
+                "batch_size=None option disables auto-batching and is mutually exclusive with "
+                "drop_last"
             )
         if num_workers > 0:
             warnings.warn(
@@ -108,9 +140,15 @@ class DataLoader:
                 "where a batch of a data set held in arrays is one indexing operation",
                 stacklevel=2,
             )
+        if streams:
+            sampler = dataset  # it says itself what comes when
+        elif sampler is None:
+            sequential = SequentialSampler(dataset)
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else sequential
+        if batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.dataset = dataset
         self.batch_size = batch_size
-        self.shuffle = bool(shuffle)
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.num_workers = num_workers
@@ -118,69 +156,48 @@ class DataLoader:
         self.drop_last = drop_last
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
         self.generator = generator
-        self._batched = batch_size is not None or batch_sampler is not None
-        self.collate_fn = collate_fn or (default_collate if self._batched else default_convert)
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
+        self.persistent_workers = persistent_workers
+        self.pin_memory_device = pin_memory_device
+        self.in_order = in_order
+        default = default_convert if batch_sampler is None else default_collate
+        self.collate_fn = collate_fn or default
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and "_made" in self.__dict__:
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized: "
+                "make another"
+            )
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
-        if self.batch_sampler is not None:
-            return len(self.batch_sampler)
-        n = len(self.dataset if self.sampler is None else self.sampler)
-        if self.batch_size is None:
-            return n
-        return n // self.batch_size if self.drop_last else math.ceil(n / self.batch_size)
+        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
-    def __iter__(self) -> Iterator[Any]:
-        self._engine.begin_pass()
-        if not self._batched:
-            return (self.collate_fn(self.dataset[i]) for i in self._samples_in_order())
+    def __iter__(self) -> Iterator[T]:
+        streams = isinstance(self.dataset, IterableDataset)
+        fast = type(self.batch_sampler) is BatchSampler
+        batches = self.batch_sampler.batches() if fast else self.batch_sampler
+        order = iter(() if streams else self.sampler if batches is None else batches)
+        # Torch's for workers, with or without any; after the order, before a stream has begun.
+        random.resolve(self.generator)._engine.pass_seed()
+        # A `map` goes on after a sample that raised, where a generator would have ended.
+        if streams:
+            size, data = self.batch_size, self.dataset
+            return map(self.collate_fn, data if size is None else lists(data, size, self.drop_last))
+        if batches is None:
+            return map(lambda i: self.collate_fn(self.dataset[i]), order)
         if self.collate_fn is default_collate and takes_batches(self.dataset):
             batch = self.dataset.__getbatch__
-            return (batch(np.asarray(indices, np.int64)) for indices in self._batches())
-        return (self.collate_fn(self._samples(indices)) for indices in self._batches())
-
-    def _samples_in_order(self) -> Iterator[Any]:
-        if self.sampler is not None:
-            yield from self.sampler
-            return
-        yield from self._order().tolist()
-        self._end()
-
-    @property
-    def _engine(self) -> Any:
-        return random.resolve(self.generator)._engine
-
-    def _order(self) -> np.ndarray:
-        n = len(self.dataset)
-        return self._engine.order(n, self.generator is not None) if self.shuffle else np.arange(n)
-
-    def _end(self) -> None:
-        """Note that the last sample has been taken. A pass that is broken off never gets here."""
-        if self.shuffle:
-            self._engine.end_pass(len(self.dataset), self.generator is not None)
-
-    def _batches(self) -> Iterator[Any]:
-        """Yield the indices of each batch."""
-        if self.batch_sampler is not None:
-            yield from self.batch_sampler
-            return
-        size: Any = self.batch_size
-        if self.sampler is None:
-            order = self._order()
-            whole = len(order) // size * size
-            for start in range(0, whole, size):
-                yield order[start : start + size]
-            self._end()
-            if whole < len(order) and not self.drop_last:
-                yield order[whole:]
-            return
-        indices = iter(self.sampler)
-        for batch in iter(lambda: list(islice(indices, size)), []):
-            if len(batch) == size or not self.drop_last:
-                yield batch
+            return map(lambda indices: batch(np.asarray(indices, np.int64)), order)
+        return map(lambda indices: self.collate_fn(self._samples(indices)), order)
 
     def _samples(self, indices: Any) -> list[Any]:
+        dataset = self.dataset
         indices = indices.tolist() if isinstance(indices, np.ndarray) else list(indices)
-        if hasattr(self.dataset, "__getitems__"):  # torch's protocol for taking several at once
-            return self.dataset.__getitems__(indices)
-        return [self.dataset[i] for i in indices]
+        if hasattr(dataset, "__getitems__"):  # torch's protocol for taking several at once
+            return dataset.__getitems__(indices)
+        return [dataset[i] for i in indices]

@@ -46,5 +46,12 @@ class ToFloat:
         single = np.float32
         return wrap((image.array / single(255) - single(self.mean)) / single(self.std))
 
+    def scaling(self) -> tuple[float, float, tuple[int, ...]] | None:
+        """Return mean, std and the dimensions before a picture's own, if this is all it does.
+
+        A data set of pictures asks its transform, and then makes a batch in one pass.
+        """
+        return (self.mean, self.std, ()) if type(self) is ToFloat else None
+
     def __repr__(self) -> str:
         return f"ToFloat(mean={self.mean}, std={self.std})"

@@ -22,6 +22,8 @@ from minnet.doctor.prescription import apply, origin, prescription
 from minnet.doctor.report import Compared, Layer, Report
 from minnet.doctor.spectrum import compare
 from minnet.doctor.units import examine_units
+from minnet.nn import kinds
+from minnet.nn.init.evaluation import require_telling
 from minnet.nn.init.provenance import Provenance, provenance
 from minnet.random import Generator
 
@@ -58,8 +60,8 @@ def examine(
         optimizer: the optimizer, to compare its first step with the weights; it takes none.
 
     Raises:
-        ValueError: x is left out and the network has no Linear and no Embedding; or an optimizer
-            came without a loss; or the batch is empty.
+        ValueError: x is left out and the network does not begin with a Linear or an Embedding; or
+            an optimizer came without a loss; or the batch is empty.
         TypeError: `net` is no network, a batch neither a tensor nor an array, what the network
             returns not one tensor, or the loss not one number.
 
@@ -111,10 +113,13 @@ def prescribe(net: Any, x: Any = None, generator: Any = None) -> Any:
         generator: draws the weights; None is the default generator.
 
     Raises:
-        ValueError: there is no Linear to initialize.
+        ValueError: there is no Linear to initialize; or the batch is one sample, the same sample
+            again and again, or not finite.
     """
     library = framework_of(net)
-    found = observe(net, _batch(library, net, x))
+    x = _batch(library, net, x)
+    require_telling(x)
+    found = observe(net, x)
     fills = prescription(found.calls).fills
     if not fills:
         raise ValueError(f"no Linear of the {type(net).__name__} was called")
@@ -127,10 +132,15 @@ def _batch(library: Any, net: Any, x: Any) -> Any:
         if x.nelement() == 0:
             raise ValueError(f"expected a batch of at least one sample, got {tuple(x.shape)}")
         return x
-    first = next((m for m in net.modules() if _says_its_size(library, m)), None)
+    first = next((m for m in net.modules() if _has_weights(library, m)), None)
     if first is None:
         raise ValueError(
             f"give a batch: the {type(net).__name__} has no Linear or Embedding that says its size"
+        )
+    if not _says_its_size(library, first):
+        raise ValueError(
+            f"give a batch: the {type(net).__name__} begins with a {type(first).__name__}, which "
+            "does not say all of its size"
         )
     weight = first.weight
     if hasattr(first, "num_embeddings"):
@@ -139,6 +149,11 @@ def _batch(library: Any, net: Any, x: Any) -> Any:
     generator = Generator(seed=0).fold_in("minnet.doctor: batch")
     normal = randn(SAMPLES, first.in_features, generator=generator)
     return library.from_numpy(normal.numpy()).to(weight.device, weight.dtype)
+
+
+def _has_weights(library: Any, module: Any) -> bool:
+    innermost = next(iter(module.children()), None) is None
+    return innermost and (kinds.of(module).role == "weights" or _says_its_size(library, module))
 
 
 def _says_its_size(library: Any, module: Any) -> bool:

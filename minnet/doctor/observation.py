@@ -17,6 +17,7 @@ from minnet.doctor import graph
 from minnet.doctor.framework import framework_of, to_array
 from minnet.doctor.jacobian import Singular, singular_values
 from minnet.doctor.moments import Moments, mean_square, moments
+from minnet.nn import kinds
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.evaluation import evaluating
 from minnet.random import Generator, get_rng_state, set_rng_state
@@ -284,14 +285,11 @@ def _stand_in(tensor: Any) -> Any:
     return tensor if tensor.grad_fn is None else tensor.grad_fn
 
 
-_NORMALIZATION = re.compile(r"(LayerNorm|RMSNorm|BatchNorm)(\d+d)?$")
-
-
 def _scaling(module: Any) -> Scaling | None:
-    """Return what a module does if it is a normalization that is known by its class's name."""
-    kind = _NORMALIZATION.search(type(module).__name__)
-    of_batch = kind is not None and kind[1] == "BatchNorm"
-    if kind is None or (of_batch and not module.training):
+    """Return what a module does if it is a normalization of a known kind."""
+    kind = kinds.normalization(module)
+    of_batch = kind == "batch"
+    if kind not in ("batch", "layer", "rms") or (of_batch and not module.training):
         return None
 
     def of_units(name: str, otherwise: float) -> float:
@@ -300,7 +298,7 @@ def _scaling(module: Any) -> Scaling | None:
 
     gain, shift = of_units("weight", 1.0), of_units("bias", 0.0)
     epsilon = getattr(module, "eps", None) or 0.0
-    return Scaling(gain, shift, epsilon, kind[1] != "RMSNorm", not of_batch)
+    return Scaling(gain, shift, epsilon, kind != "rms", not of_batch)
 
 
 _functions: dict[tuple[type, str], Function | None] = {}
@@ -308,6 +306,9 @@ _functions: dict[tuple[type, str], Function | None] = {}
 
 def elementwise(module: Any) -> Function | None:
     """Return a module as a function of arrays, or None if it does not map each element alone."""
+    slopes = kinds.of(module).slopes
+    if slopes is not None and np.ptp(slopes(module)) == 0:
+        return _leaky(kinds.slope(module))
     if [*module.parameters(), *module.buffers()]:
         return None
     known = re.match(r"(minnet|torch)\.nn\.", type(module).__module__) is not None
@@ -322,6 +323,11 @@ def elementwise(module: Any) -> Function | None:
     if known:
         _functions[key] = function
     return function
+
+
+@functools.cache  # by which it is known that two activations are the same
+def _leaky(slope: float) -> Function:
+    return lambda z: np.where(z > 0, z, slope * z)
 
 
 def _is_identity(f: Function) -> bool:
@@ -358,7 +364,7 @@ def _untouched(net: Any, library: Any, samples: int) -> Iterator[None]:
             for module in modules:
                 if "inplace" in vars(module):
                     module.inplace = False
-                if samples > 1 and re.search(r"BatchNorm(\d+d)?$", type(module).__name__):
+                if samples > 1 and kinds.normalization(module) == "batch":
                     module.training = True
             yield
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import devices, dtypes, kernels, random
+from minnet import devices, dtypes, kernels, random, scalar
 from minnet.functional.arithmetic import (
     abs,
     add,
@@ -27,8 +27,8 @@ from minnet.functional.arithmetic import (
     only_floating,
     sub,
 )
-from minnet.functional.loss import softmax
 from minnet.functional.shape import narrow, reshape
+from minnet.functional.softmax import softmax
 from minnet.kernels.constants import DENSITY, TANH_CUBIC, TANH_SLOPE, TWO_BY_SQRT_PI
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import in_place
@@ -555,7 +555,7 @@ def softsign(input: Tensor) -> Tensor:
     lambda V, dy, input, threshold: V.ifelse(V.le(input, threshold), 0.0, dy),
     where="minnet F",
     inplace="minnet F",
-    out=False,
+    out="cast",
 )
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """Return each element that is greater than `threshold`, and `value` for the others.
@@ -569,7 +569,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
         tensor([-5., -5.,  2.])
     """
     no_bool(input.dtype, "threshold_cpu")
-    return np.where(input <= threshold, input.dtype.type(value), input)
+    return np.where(input <= threshold, scalar.fitted(value, input.dtype), input)
 
 
 @operation(

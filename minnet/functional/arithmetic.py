@@ -6,11 +6,12 @@ every machine.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import dtypes, kernels, scalar
 from minnet.operation import _NUMBERS, Number, Tensor, composite, operation
 from minnet.variable import Variable, wrap
 from minnet.vocabulary import zero
@@ -136,10 +137,14 @@ def add(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
 def _scaled(x: Operand, alpha: float) -> Operand:
     if alpha == 1:
         return x
-    if isinstance(alpha, float) and type(x) not in _NUMBERS and x.dtype.kind != "f":
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
+    alpha = scalar.number(alpha, "add(): argument 'alpha'")
+    if type(x) not in _NUMBERS:
+        if isinstance(alpha, float) and x.dtype.kind != "f":
+            raise RuntimeError(
+                "For integral input tensors, argument alpha must not be a floating point number."
+            )
+        scalar.check(alpha, x.dtype)
+        alpha = bool(alpha) if x.dtype.kind == "b" else alpha
     return mul.operation.value(x, alpha)
 
 
@@ -347,7 +352,7 @@ def abs(input: Tensor) -> Tensor:
     return np.abs(input)
 
 
-@operation("SignBackward0", zero, inplace=True)
+@operation("SignBackward0", zero, aliases="sgn", inplace=True)
 def sign(input: Tensor) -> Tensor:
     """Return -1, 0 or 1 by the sign of each element, and 0 for NaN. Its derivative is 0.
 
@@ -578,10 +583,11 @@ def clamp(
     dtype = dtypes.common(*(x for x in (input, min, max) if x is not None))
     no_bool(dtype, "clamp_cpu")
     result = _in_dtype(input, dtype)
-    if min is not None:
-        result = apply(np.maximum, result, _in_dtype(kernels.as_array(min), dtype))
-    if max is not None:
-        result = apply(np.minimum, result, _in_dtype(kernels.as_array(max), dtype))
+    for ufunc, bound in ((np.maximum, min), (np.minimum, max)):
+        if bound is not None:
+            if type(bound) in _NUMBERS and dtype.kind != "f":  # a float beyond all is infinite
+                scalar.check(bound, dtype)
+            result = apply(ufunc, result, _in_dtype(kernels.as_array(bound), dtype))
     return kernels.contiguous(result)
 
 
@@ -595,7 +601,10 @@ def clamp(
 def ifelse(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """Return `input` where `condition` is true and `other` elsewhere."""
     dtype = dtypes.common(input, other)
-    x, y = (_in_dtype(kernels.as_array(v), dtype) for v in (input, other))
+    x, y = (
+        scalar.fitted(v, dtype) if type(v) in _NUMBERS else _in_dtype(v, dtype)
+        for v in (input, other)
+    )
     try:
         return kernels.contiguous(np.where(condition, x, y))
     except ValueError:
@@ -611,7 +620,7 @@ def where(
     """Return `input` where `condition` is true and `other` elsewhere; alone, the indices of true.
 
     Raises:
-        RuntimeError: if `condition` is not a bool tensor.
+        RuntimeError: if `condition` is not a bool tensor, or one of uint8, which warns.
 
     Example:
         >>> import minnet
@@ -620,6 +629,12 @@ def where(
     """
     if input is None and other is None:
         return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(condition.array)))
+    if isinstance(condition, Variable) and condition.array.dtype == np.uint8:
+        warnings.warn(
+            "where received a uint8 condition tensor, which is deprecated; use a bool one.",
+            stacklevel=3,
+        )
+        condition = wrap(condition.array != 0)
     if not isinstance(condition, Variable) or condition.array.dtype != bool:
         is_tensor = isinstance(condition, Variable)
         got = condition.describe() if is_tensor else type(condition).__name__

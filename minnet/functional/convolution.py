@@ -128,7 +128,6 @@ def _bias_back(V: Any, dy: Any) -> Any:
     optional="bias",
     numbers=False,
     where="",
-    quiet=True,
     shape=lambda shapes, geometry: (
         shapes[0][0], shapes[1][0], *geometry.positions(shapes[0][2:], shapes[1][2:])
     ),
@@ -160,7 +159,6 @@ def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, geometry: Ge
     optional="bias",
     numbers=False,
     where="",
-    quiet=True,
     shape=lambda shapes, geometry, size: (shapes[0][0], shapes[1][1] * geometry.groups, *size),
 )
 def transposed_convolution(
@@ -190,7 +188,6 @@ def transposed_convolution(
         output, dy, None, geometry, shapes[1][2:]
     ),
     where="",
-    quiet=True,
     shape=lambda shapes, geometry, kernel: (
         shapes[0][1], shapes[1][1] // geometry.groups, *kernel
     ),
@@ -214,7 +211,6 @@ def convolution_weight(
     "Im2ColBackward0",
     lambda V, dy, geometry, kernel, shapes: V.folded(dy, geometry, kernel, shapes[0][2:]),
     where="",
-    quiet=True,
     shape=lambda shapes, geometry, kernel: (
         shapes[0][0],
         shapes[0][1] * math.prod(kernel),
@@ -233,7 +229,6 @@ def unfolded(input: Tensor, geometry: Geometry, kernel: tuple[int, ...]) -> Tens
     "Col2ImBackward0",
     lambda V, dy, geometry, kernel: V.unfolded(dy, geometry, kernel),
     where="",
-    quiet=True,
     shape=lambda shapes, kernel, size: (
         shapes[0][0], shapes[0][1] // math.prod(kernel), *size
     ),

@@ -32,11 +32,11 @@ def _dropped(
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     check_tensors("dropout", input=input)
     array = input.array
-    if not training or p == 0 or array.size == 0:
+    if not training or p == 0:
         return input
-    if array.dtype.kind != "f":
+    if array.size and array.dtype.kind != "f":
         raise RuntimeError(f"dropout expects a floating point tensor, got {input.dtype}")
-    if dims:
+    if dims and array.size:
         shape = (*array.shape[:dims], *(1,) * (array.ndim - dims))
         factor = np.zeros_like(array, shape=shape, order="C")
     else:  # in the memory's order, as torch; of an expanded tensor's, in the order of the shape
@@ -44,6 +44,8 @@ def _dropped(
     shift = None
     if p < 1:
         random.default_generator().bernoulli(factor, 1 - p)
+        if factor.size == 0:  # it has taken its draw, as every fill
+            return input
         number = factor.dtype.type
         if alpha:
             scale = 1 / math.sqrt((SELU_FLOOR**2 * p + 1) * (1 - p))

@@ -12,6 +12,7 @@ from minnet.functional.reduce import norm
 from minnet.functional.shape import cast, selected, unsqueeze
 from minnet.mode import mode, no_grad
 from minnet.operation import Tensor, composite, operation
+from minnet.size import integer
 from minnet.variable import wrap
 
 
@@ -137,6 +138,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     Raises:
         RuntimeError: if a class is out of range or the dtype is not int64.
+        TypeError: if `num_classes` is no integer.
 
     Example:
         >>> import minnet
@@ -145,6 +147,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
                 [0, 0, 1]])
     """
     check_tensors("one_hot", tensor=tensor)
+    num_classes = integer(num_classes)
     classes = kernels.moved(tensor.array, devices.CPU)
     if classes.dtype != np.int64:
         raise RuntimeError(

@@ -188,7 +188,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return _product(input, mat2)
 
 
-@composite(out=True)
+@composite(inplace="Tensor", out=True)
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
@@ -280,7 +280,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return _product(a.reshape(1, -1), b.reshape(-1, 1)).reshape(())
 
 
-@composite(out="cast")
+@composite(aliases="ger", out="cast")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Return the outer product of two vectors, (M,) and (N,): (M, N).
 

@@ -29,6 +29,7 @@ from minnet.functional.shape import reshape
 from minnet.operation import Tensor, composite, operation
 from minnet.recorder import apply, overwrite
 from minnet.size import Size
+from minnet.variable import read_only
 
 Observer = Callable[[np.ndarray, np.ndarray], None] | None
 
@@ -146,6 +147,8 @@ def _follower(running: Sequence[Any], momentum: float, count: int) -> Observer:
     """Return what moves the running mean and variance towards those of a batch of `count`."""
     if running[0] is None:
         return None
+    if not all(tensor.array.flags.writeable for tensor in running):
+        raise read_only("a running statistic")
 
     def follow(middle: np.ndarray, variance: np.ndarray) -> None:
         unbiased = variance * (count / max(count - 1, 1))
@@ -321,6 +324,8 @@ def group_norm(
     """
     _checked("group_norm", "GroupNormKernelImpl", input, ("weight", "bias"), weight, bias)
     shape = input.array.shape
+    if num_groups <= 0:
+        raise RuntimeError(f"Expected num_groups to be greater than 0, got {num_groups}")
     if len(shape) < 2:
         raise RuntimeError(
             f"Expected at least 2 dimensions for input tensor but received {len(shape)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import kernels
+from minnet import kernels, scalar
 from minnet.functional.shape import cat, index_select
 from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import ints
@@ -37,7 +37,7 @@ def _shape_of_bordered(shapes: Any, sizes: Sequence[int]) -> tuple[int, ...]:
 def bordered(input: Tensor, sizes: tuple[int, ...], value: Number) -> Tensor:
     """Return `input` with a border of a number, or without a part where a size is negative."""
     out = kernels.zeros(_shape_of_bordered([input.shape], sizes), input)
-    out[...] = value
+    out.fill(scalar.fitted(value, out.dtype))
     source, target = [], []
     for n, (a, b) in zip(input.shape, _sides(input.shape, sizes), strict=True):
         source.append(slice(max(-a, 0), n - max(-b, 0)))

@@ -104,7 +104,6 @@ def _max_back(V: Any, dy: Any, kept: Any, shapes: Any) -> Any:
     several=True,
     keeps="constant",
     where="",
-    quiet=True,
     shape=lambda shapes, windows: (_shape_of_pooled(shapes, windows),) * 2,
 )
 def max_pooled(input: Tensor, windows: tuple[Windows, ...], name: str, keep: bool = False) -> Any:
@@ -137,7 +136,6 @@ def max_pooled(input: Tensor, windows: tuple[Windows, ...], name: str, keep: boo
         dy, windows, divisor, name, shapes[0]
     ),
     where="",
-    quiet=True,
     shape=_shape_of_pooled,
 )
 def window_means(input: Tensor, windows: tuple[Windows, ...], divisor: Any, name: str) -> Tensor:
@@ -157,7 +155,6 @@ def window_means(input: Tensor, windows: tuple[Windows, ...], divisor: Any, name
     lambda name: name,
     lambda V, dy, windows, divisor, name: V.window_means(dy, windows, divisor, name),
     where="",
-    quiet=True,
 )
 def window_spread(
     input: Tensor, windows: tuple[Windows, ...], divisor: Any, name: str, shape: tuple[int, ...]
@@ -455,6 +452,7 @@ def interpolate(
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """Return an input of another size, each element the nearest of the old ones.
 
@@ -466,9 +464,10 @@ def interpolate(
         align_corners: None; it belongs to other modes.
         recompute_scale_factor: whether elements are found by the sizes' quotient, and not by
             `scale_factor`.
+        antialias: False; it belongs to other modes.
 
     Raises:
-        ValueError: unless one of `size` and `scale_factor` is given.
+        ValueError: unless one of `size` and `scale_factor` is given, or for options of other modes.
         NotImplementedError: for another mode or number of dims.
 
     Example:
@@ -487,6 +486,8 @@ def interpolate(
             "align_corners option can only be set with the interpolating modes: linear | bilinear "
             "| bicubic | trilinear"
         )
+    if antialias:
+        raise ValueError("Anti-alias option is only supported for bilinear and bicubic modes")
     if (size is None) == (scale_factor is None):
         given = "only one of" if size is not None else "either"
         raise ValueError(f"{given} size or scale_factor should be defined")

@@ -153,7 +153,6 @@ def _back(
     keeps="intermediate",
     numbers=False,
     where="",
-    quiet=True,
     shape=lambda shapes, mode: (
         (shapes[0][0], *shapes[3]), *(shapes[3],) * KINDS[mode].states
     ),

@@ -16,6 +16,7 @@ import numpy as np
 
 from minnet import dtypes, kernels
 from minnet.functional import arithmetic
+from minnet.functional.shape import cast
 from minnet.operation import Number, Tensor, composite, operation
 from minnet.size import axis, integer
 from minnet.variable import Variable
@@ -88,10 +89,7 @@ def sum_to_shape(input: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _converted(array: np.ndarray, dtype: Any) -> np.ndarray:
     """Return an array in the dtype that a caller asked for, if any."""
-    if dtype is None:
-        return array
-    with np.errstate(all="ignore"):
-        return array.astype(dtypes.numpy_of(dtype), copy=False)
+    return array if dtype is None else cast.operation.run(array, dtypes.numpy_of(dtype))
 
 
 @operation(
@@ -147,13 +145,41 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = Non
     input = _converted(input, dtype)
     if input.dtype.kind != "f":
         raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {dtypes.of(input).tensor_type}"
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} "
+            "dtype must be either a floating point or complex dtype. Got: "
+            f"{dtypes.of(input).tensor_type}"
         )
     return kernels.of(input).mean(input, axes_of(dim, input.ndim), keepdim)
 
 
 # Variances
+
+
+def _balanced(input: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, Any]:
+    """Return an array as float64, scaled so that squares neither overflow nor vanish; and by what.
+
+    The scale is a power of two for each result, and rounds nothing. Float32 needs none.
+    """
+    if input.dtype == np.float32 or not input.size:
+        return input.astype(np.float64), 1.0
+    largest = _extreme(np.abs(input), axes, True, True)
+    scale = np.where(largest > 2.0**480, 2.0**-600, np.where(largest < 2.0**-400, 2.0**600, 1.0))
+    return input * scale, scale
+
+
+def _deviations(input: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, Any]:
+    """Return the distances from the mean as `_balanced` returns the elements."""
+    mean = kernels.of(input).mean
+    x, scale = _balanced(input, axes)
+    x = x - mean(x, axes, True)
+    return x - mean(x, axes, True), scale  # a mean is rounded by its size: what is left has none
+
+
+@operation("SubBackward0", lambda V, dy, dim: V.centred(dy, dim), where="")
+def centred(input: Tensor, dim: Any) -> Tensor:
+    """Return the distances from the mean, rounded once."""
+    x, scale = _deviations(input, axes_of(dim, input.ndim))
+    return (x / scale).astype(input.dtype)
 
 
 def _freedom(
@@ -180,9 +206,11 @@ def _variance(
             UserWarning,
             stacklevel=6,  # the caller of the operation
         )
-    k, axes = kernels.of(input), axes_of(dim, input.ndim)
-    centred = kernels.as_array(input - k.mean(input, axes, True))
-    return kernels.as_array(k.sum(centred * centred, axes, keepdim) / input.dtype.type(free))
+    axes = axes_of(dim, input.ndim)
+    x, scale = _deviations(input, axes)
+    mean = kernels.of(input).sum(x * x, axes, True) / np.float64(free)
+    result = np.sqrt(mean) / scale if name == "std" else mean / scale / scale
+    return result.astype(input.dtype).reshape(_reduced(input.shape, axes, keepdim))
 
 
 def _variance_slope(
@@ -196,9 +224,8 @@ def _variance_slope(
     shapes: Any,
 ) -> Any:
     dim, free = _freedom(shapes[0], dim, unbiased, correction)
-    centred = V.sub(input, V.mean(input, dim, True))
     (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
-    return V.mul(dy, V.mul(centred, 2 / free if free else math.inf))
+    return V.mul(dy, V.mul(V.centred(input, dim), 2 / free if free else math.inf))
 
 
 @operation("VarBackward0", _variance_slope, named="correction", shape=shape_over, out="cast")
@@ -237,11 +264,15 @@ def _deviation_slope(
     shapes: Any,
 ) -> Any:
     dim, free = _freedom(shapes[0], dim, unbiased, correction)
-    flat = V.eq(result, 0)
+    dy, result = _kept(V, dim, keepdim, shapes[0], dy, result)
+    return V.mul(_unit(V, V.centred(input, dim), result), V.div(dy, free))
+
+
+def _unit(V: Any, x: Any, length: Any) -> Any:
+    """Return x / length, and 0 where the length is 0."""
+    none = V.eq(length, 0)
     # A divisor other than 0 also where the quotient is not taken, for the second derivative.
-    slope = V.ifelse(flat, 0.0, V.div(dy, V.ifelse(flat, 1.0, V.mul(result, free))))
-    (slope,) = _kept(V, dim, keepdim, shapes[0], slope)
-    return V.mul(slope, V.sub(input, V.mean(input, dim, True)))
+    return V.ifelse(none, 0.0, V.div(x, V.ifelse(none, 1.0, length)))
 
 
 @operation("StdBackward0", _deviation_slope, named="correction", shape=shape_over, out="cast")
@@ -259,7 +290,7 @@ def std(
         >>> minnet.tensor([1.0, 2.0, 3.0]).std()
         tensor(1.)
     """
-    return np.sqrt(_variance("std", input, dim, unbiased, keepdim, correction))
+    return _variance("std", input, dim, unbiased, keepdim, correction)
 
 
 # Extremes
@@ -571,8 +602,11 @@ def recurrence(scale: Tensor, shift: Tensor | None, dim: Any, back: bool) -> Ten
     return kernels.contiguous(r.transpose([order.index(a) for a in range(scale.ndim)]))
 
 
-def _of_the_others(V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, shapes: Any) -> Any:
+def _of_the_others(
+    V: Any, dy: Any, input: Any, dim: Any, keepdim: bool, dtype: Any, shapes: Any
+) -> Any:
     """Return the gradient by the product of the others: exact where an element is zero."""
+    input = input if dtype is None else V.cast(input, dtypes.numpy_of(dtype))
     before, after = (V.recurrence(input, None, dim, back) for back in (False, True))
     (dy,) = _kept(V, dim, keepdim, shapes[0], dy)
     return V.mul(dy, V.mul(before, after))
@@ -600,21 +634,32 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, dtype: An
     return kernels.contiguous(np.prod(rows, axes, dtype=kind, keepdims=keepdim))
 
 
-def _running(input: np.ndarray, dim: int) -> np.ndarray:
+def _running(input: np.ndarray, dim: int, accumulate: Any = np.cumsum) -> np.ndarray:
     dtype = np.float64 if input.dtype.kind == "f" else np.int64
-    total = np.cumsum(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
+    total = accumulate(input, dim if input.ndim else None, dtype=dtype).reshape(input.shape)
     return kernels.contiguous(total.astype(input.dtype) if dtype is np.float64 else total)
 
 
-@operation("CumsumBackward0", lambda V, dy, dim: V.cumsum_back(dy, dim), named="dtype", out="cast")
+@operation(
+    "CumsumBackward0",
+    lambda V, dy, dim: V.cumsum_back(dy, dim),
+    named="dtype",
+    inplace="Tensor",
+    out="cast",
+)
 def cumsum(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Return the running sums along a dim. Those of integers and bools are int64.
+
+    Raises:
+        NotImplementedError: if the dtype that is asked for is bool.
 
     Example:
         >>> import minnet
         >>> minnet.cumsum(minnet.tensor([1, 2, 3]), 0)
         tensor([1, 3, 6])
     """
+    if dtype is not None:
+        arithmetic.no_bool(dtypes.numpy_of(dtype), "cumsum_out_cpu")
     return _converted(_running(_converted(input, dtype), axis(dim, input.ndim)), dtype)
 
 
@@ -630,48 +675,100 @@ def cumsum_back(input: Tensor, dim: int) -> Tensor:
 
 
 def _direction(
-    V: Any, dy: Any, input: Any, result: Any, dim: Any, keepdim: bool, shapes: Any
+    V: Any, dy: Any, input: Any, result: Any, p: float, dim: Any, keepdim: bool, shapes: Any
 ) -> Any:
+    if p == 0:
+        return None
     dy, length = _kept(V, dim, keepdim, shapes[0], dy, result)
-    none = V.eq(length, 0)
-    # A divisor other than 0 also where the quotient is not taken, for the second derivative.
-    unit = V.div(input, V.ifelse(none, 1.0, length))
-    return V.ifelse(none, 0.0, V.mul(dy, unit))
+    if p == 2:
+        return V.mul(dy, _unit(V, input, length))
+    size = V.abs(input)
+    if math.isinf(p):  # a NaN takes its gradient, which is 0
+        tied = V.logical_or(V.eq(size, length), V.isnan(input))
+        return V.mul(_shared(V, dy, tied, dim), V.sign(input))
+    none = V.eq(input, 0)  # whose power may be infinite
+    share = V.pow(_unit(V, V.ifelse(none, 1.0, size), length), p - 1)
+    slope = V.mul(dy, V.mul(V.sign(input), share))
+    return V.ifelse(V.logical_or(none, V.eq(length, 0)), 0.0, slope)
 
 
 @operation("LinalgVectorNormBackward0", _direction, where="", shape=shape_over)
-def length(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
-    """Return the 2-norm. Its gradient is 0 where it is 0."""
-    wide = input.astype(np.float64)  # squares of float32 neither overflow nor vanish
-    squares = kernels.of(input).sum(wide * wide, axes_of(dim, input.ndim), keepdim)
-    return np.sqrt(squares).astype(input.dtype)
+def vector_norm(input: Tensor, dim: Any, keepdim: bool, p: float) -> Tensor:
+    """Return the p-norm, which neither overflows nor vanishes on the way.
+
+    The gradient of an element that is 0, and of a norm that is 0, is 0.
+    """
+    k, axes = kernels.of(input), axes_of(dim, input.ndim)
+    if p == 0:
+        return k.sum((input != 0).astype(input.dtype), axes, keepdim)
+    size = np.abs(input)
+    if p == 1 or not size.size:
+        return k.sum(size, axes, keepdim)
+    if math.isinf(p):
+        return _extreme(size, axes, keepdim, p > 0)
+    if p == 2:
+        x, scale = _balanced(size, axes)
+        total = np.sqrt(k.sum(x * x, axes, True)) / scale
+    else:
+        unit = _extreme(size, axes, True, p > 0).astype(np.float64)
+        unit = np.where((unit > 0) & (unit < math.inf), unit, 1.0)
+        total = unit * k.sum((size / unit) ** p, axes, True) ** (1 / p)
+    return total.astype(input.dtype).reshape(_reduced(input.shape, axes, keepdim))
 
 
 @composite(out=True)
-def norm(input: Tensor, p: float | str = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """Return the p-norm of all elements, or over the given dims: p = 1, 2 ("fro") or inf.
+def norm(
+    input: Tensor, p: float | str = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
+    """Return the p-norm of all elements, or over the given dims: (sum |x|^p)^(1/p); "fro" is 2.
+
+    With p = 0 it is the number of elements other than 0, with inf and -inf the largest and the
+    smallest absolute value.
+
+    Args:
+        dtype: that of the result, and in which it is computed.
 
     Raises:
-        NotImplementedError: for another p.
-        RuntimeError: if the dtype is not floating point.
+        NotImplementedError: for the nuclear norm.
+        RuntimeError: if a dtype is not floating point, `dtype` is narrower than the input's, or
+            there are no elements and p is negative or inf.
 
     Example:
         >>> import minnet
         >>> minnet.tensor([3.0, -4.0]).norm(), minnet.tensor([3.0, -4.0]).norm(1)
         (tensor(5.), tensor(7.))
     """
-    if input.array.dtype.kind != "f":
+    given = dtypes.of(input.array)
+    if not given.is_floating_point:
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{dtypes.of(input.array).tensor_type}"
+            f"{given.tensor_type}"
         )
-    if p in (2, "fro", None):
-        return length(input, dim, keepdim)
-    if p == 1:
-        return sum(arithmetic.abs(input), dim, keepdim)
-    if p == float("inf"):
-        return amax(arithmetic.abs(input), () if dim is None else dim, keepdim)
-    raise NotImplementedError(f"norm supports p = 1, 2, 'fro' and inf, got {p!r}")
+    if dtype is not None:
+        wanted = dtypes.OF_NUMPY[dtypes.numpy_of(dtype)]
+        if not wanted.is_floating_point:
+            raise RuntimeError(
+                "linalg.vector_norm: dtype should be floating point or complex, but got "
+                f"{wanted.tensor_type}"
+            )
+        if wanted.itemsize < given.itemsize:
+            raise RuntimeError(
+                f"linalg.vector_norm: the dtype of the input ({given.tensor_type}) should be "
+                f"convertible without narrowing to the specified dtype ({wanted.tensor_type})"
+            )
+        input = input.to(dtype)
+    if p == "nuc":
+        raise NotImplementedError("norm has no nuclear norm; linalg.matrix_norm has")
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
+    p = 2.0 if p is None or isinstance(p, str) else float(p)
+    axes = axes_of(dim, input.array.ndim)
+    if (p < 0 or p == math.inf) and 0 in (input.array.shape[a] for a in axes):
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the "
+            "operation does not have an identity"
+        )
+    return vector_norm(input, axes, keepdim, p)
 
 
 # Order

@@ -6,13 +6,14 @@ import builtins
 import itertools
 import math
 import operator
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels
+from minnet import dtypes, kernels, scalar
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
 from minnet.operation import SPELLINGS, Number, Tensor, composite, operation
@@ -817,8 +818,7 @@ def _part(item: Any) -> Any:
         return item
     if isinstance(item, slice):
         ends = [
-            int(p.array) if isinstance(p, Variable) else p
-            for p in (item.start, item.stop, item.step)
+            integer(p) if isinstance(p, Variable) else p for p in (item.start, item.stop, item.step)
         ]
         if ends[2] is not None and ends[2] <= 0:
             raise ValueError("step must be greater than zero")
@@ -829,8 +829,16 @@ def _part(item: Any) -> Any:
         array = item.array if isinstance(item, Variable) else np.asarray(item)
         if array.size == 0 and not isinstance(item, Variable):
             array = array.astype(np.int64)
-        if array.dtype.kind not in "iub":
+        if array.dtype.kind not in "iub" or array.dtype == np.uint64:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if array.dtype == np.uint8 and array.ndim:
+            warnings.warn(
+                "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
+                "instead.",
+                stacklevel=4,
+            )
+        if array.dtype == np.uint8:
+            array = array.astype(np.bool_)
         return array if array.ndim or array.dtype == bool else int(array)
     try:
         return operator.index(item)
@@ -962,7 +970,9 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
 
     Raises:
         IndexError: as for reading.
-        RuntimeError: if the value does not fit, and as for every change in place.
+        TypeError: if the value is none of these.
+        RuntimeError: if its shape or a number does not fit; if the key has a tensor or a list, and
+            the value is a tensor of another dtype; and as for every change in place.
 
     Example:
         >>> import minnet
@@ -975,7 +985,7 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
     """
     view, selection = ((key, ...), None) if type(key) is int else parsed(key)
     if not isinstance(value, Variable):
-        value = wrap(np.asarray(value))
+        value = wrap(_assigned(value, input.array.dtype))
     array = input.array if view is None else sliced.operation.value(input.array, view)
     shape = value.array.shape
     if shape and shape[0] == 1:  # torch takes any number of dims of size 1 before the others
@@ -996,6 +1006,23 @@ def assign(input: Tensor, key: Any, value: Any) -> None:
     input.bump()
 
 
+def _assigned(value: Any, dtype: np.dtype) -> np.ndarray:
+    """Return what is no tensor and is assigned to one, as an array of the dtype."""
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            if array.dtype != dtype:
+                scalar.check_all(array, dtype)
+            return array.astype(dtype, copy=False)
+    try:
+        return scalar.fitted(scalar.number(value, "it"), dtype)
+    except TypeError as error:
+        name = dtypes.OF_NUMPY[dtype].tensor_type
+        raise TypeError(
+            f"can't assign a {type(value).__name__} to a torch.{name}Tensor: {error}"
+        ) from None
+
+
 @_internal(
     "IndexPutBackward0",
     lambda V, dy, key: V.put(dy, 0.0, key),
@@ -1005,6 +1032,8 @@ def put_(input: Tensor, values: Tensor | Number, key: tuple[Any, ...]) -> Tensor
     """Set the elements at NumPy's key with arrays and slices."""
     try:
         _check_empty_masks(input, key)
+        if getattr(values, "dtype", input.dtype) != input.dtype:
+            values = _put(values, input.dtype, key)
         input[key] = values
     except IndexError as error:
         raise _index_error(error, input.ndim) from None
@@ -1016,12 +1045,25 @@ def put_(input: Tensor, values: Tensor | Number, key: tuple[Any, ...]) -> Tensor
     return input
 
 
+def _put(values: np.ndarray, dtype: np.dtype, key: tuple[Any, ...]) -> np.ndarray:
+    """Return in a dtype what is put at a key, by torch's rule: one number where a mask is true."""
+    if values.size == 1 and [_is_mask(part) for part in key if hasattr(part, "dtype")] == [True]:
+        return scalar.fitted(values.item(), dtype)
+    raise RuntimeError(
+        "Index put requires the source and destination dtypes match, got "
+        f"{dtypes.OF_NUMPY[dtype].tensor_type} for the destination and "
+        f"{dtypes.of(values).tensor_type} for the source; convert it with .to()"
+    )
+
+
 @_internal("torch::autograd::CopyBackwards", zero, lambda V, dy: dy)
 def copy_(input: Tensor, src: Tensor | Number) -> Tensor:
     """Set the elements to those of `src`, broadcast and cast."""
     try:
         if getattr(src, "ndim", 0) <= input.ndim:
-            if getattr(src, "dtype", None) == input.dtype:
+            if not hasattr(src, "dtype"):
+                src = scalar.fitted(src, input.dtype)
+            if src.dtype == input.dtype:
                 input[...] = src
             else:
                 with np.errstate(all="ignore"):
@@ -1043,7 +1085,8 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
     """Set all elements to one value, and return the tensor.
 
     Raises:
-        RuntimeError: for a leaf that requires grad, outside `no_grad`.
+        RuntimeError: if a number does not fit the dtype (a tensor's is cast), and for a leaf that
+            requires grad, outside `no_grad`.
 
     Example:
         >>> import minnet
@@ -1056,12 +1099,11 @@ def fill_(input: Tensor, value: Tensor | Number) -> Tensor:
                 "fill_ only supports 0-dimension value tensor but got tensor with "
                 f"{value.ndim} dimensions."
             )
-        value = value.item()
-    if input.dtype.kind == "f" and -1e9 < value < 1e9:  # as nearly always, and no warning
-        input.fill(value)
-    else:
         with np.errstate(all="ignore"):
-            input.fill(np.asarray(value).astype(input.dtype))
+            value = value.astype(input.dtype)
+    else:
+        value = scalar.fitted(value, input.dtype)
+    input.fill(value)
     return input
 
 
@@ -1093,7 +1135,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """Return a copy with `value` where `mask` is true.
 
     Raises:
-        RuntimeError: if `mask` is not a bool tensor, or `value` has dims.
+        RuntimeError: if `mask` is not a bool tensor, or `value` has dims or does not fit the dtype.
 
     Example:
         >>> import minnet
@@ -1110,7 +1152,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{np.ndim(value)} dimension(s)."
         )
-    return ifelse.operation.value(mask, value, input).astype(input.dtype, copy=False)
+    value = scalar.number(value, "masked_fill(): argument 'value'")
+    return ifelse.operation.value(mask, scalar.fitted(value, input.dtype), input)
 
 
 # Selection along a dim, and by a mask
@@ -1146,8 +1189,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the elements at the indices of a dim: for dim 1, out[i, j] = input[i, index[i, j]].
 
     Raises:
-        RuntimeError: if `index` is not int64, has another number of dims than `input` or is larger
-            in another dim, or holds an index out of range.
+        RuntimeError: if `index` is not int32 or int64, has another number of dims than `input` or
+            is larger in another dim, or holds an index out of range.
 
     Example:
         >>> import minnet
@@ -1158,8 +1201,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     shape, at = input.array.shape, index.array
     d = axis(dim, len(shape))
-    if at.dtype != np.int64:
-        raise RuntimeError("gather(): Expected dtype int64 for index")
+    if at.dtype not in (np.int32, np.int64):
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if at.ndim != len(shape):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     if builtins.any(m > n for i, (m, n) in enumerate(zip(at.shape, shape, strict=True)) if i != d):

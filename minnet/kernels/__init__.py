@@ -6,6 +6,7 @@ their type, and is the one place that does.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from minnet import devices
 from minnet.kernels import availability, forks
+from minnet.kernels.signals import deferred
 
 # By the type of array. A device's own type adds itself when it is first imported.
 _modules: dict[type, Any] = {}
@@ -24,9 +26,15 @@ def of(array: Any) -> Any:
     try:
         return _modules[type(array)]
     except KeyError:  # the first time, or no array: None stands for the CPU
-        with forks.loading:
-            _modules[np.ndarray] = import_module("minnet.kernels.cpu")
+        _modules[np.ndarray] = load("cpu")
         return _modules[np.ndarray]
+
+
+@cache  # neither lock nor handlers are touched once it is there
+def load(name: str) -> Any:
+    """Import a module of kernels, Numba with the first; neither a fork nor Ctrl-C disturbs it."""
+    with forks.loading, deferred():
+        return import_module(f"minnet.kernels.{name}")
 
 
 def functions_of(*modules: Any) -> dict[str, Any]:
@@ -77,12 +85,7 @@ def like(device: Any) -> Any:
             f"cannot use device {str(place)!r}: minnet computes on one GPU, cuda:0; choose which "
             f"one that is by the environment variable CUDA_VISIBLE_DEVICES={place.index}"
         )
-    return _arrays_of_cuda().PROTOTYPE
-
-
-def _arrays_of_cuda() -> Any:
-    with forks.loading:
-        return import_module("minnet.kernels.cuda.array")
+    return load("cuda.array").PROTOTYPE
 
 
 def moved(array: Any, device: Any) -> Any:
@@ -107,7 +110,7 @@ def foreign(holder: Any) -> Any:
         TypeError, ValueError: if it cannot be read.
     """
     availability.require()
-    return _arrays_of_cuda().as_array(holder)
+    return load("cuda.array").as_array(holder)
 
 
 def on_host(array: Any) -> np.ndarray:

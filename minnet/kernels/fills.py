@@ -48,6 +48,7 @@ def _uniform_numbers(dtype: np.dtype, low: float, high: float) -> tuple[Any, ...
     return first, (end - first) * real(UNIT[real is np.float64]), min(real(last), end)
 
 
+@np.errstate(all="ignore")  # a parameter may round to infinity
 def normal(
     out: Any, stream: Stream, mean: float, std: float, start: int = 0,
     progress: Progress | None = None,
@@ -57,6 +58,7 @@ def normal(
     of(out).fill_by("normal", out, real, stream, (real(mean), real(std)), start, progress)
 
 
+@np.errstate(all="ignore")
 def exponential(
     out: Any, stream: Stream, rate: float, start: int = 0, progress: Progress | None = None
 ) -> None:
@@ -65,6 +67,7 @@ def exponential(
     of(out).fill_by("exponential", out, real, stream, (real(1 / rate),), start, progress)
 
 
+@np.errstate(all="ignore")
 def trunc_normal(
     out: Any, stream: Stream, mean: float, std: float, a: float, b: float, start: int = 0,
     progress: Progress | None = None,
@@ -77,8 +80,7 @@ def trunc_normal(
     """
     own, real = out.dtype.type, _computing(out.dtype)
     low, high = (a - mean) / std, (b - mean) / std
-    with np.errstate(over="ignore"):
-        numbers = (real(mean), real(std), real(own(a)), real(own(b)))
+    numbers = (real(mean), real(std), real(own(a)), real(own(b)))
     if _mass(low, high) > 0.25:
         of(out).fill_by("truncated", out, real, stream, numbers, start, progress)
         return

@@ -32,6 +32,7 @@ from numba.np.numpy_support import as_dtype
 
 from minnet.kernels import forks, linking
 from minnet.kernels.cache import KernelCache
+from minnet.kernels.signals import deferred
 from minnet.kernels.threads import get_num_threads
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -50,7 +51,7 @@ SPINS = {"GOMP_SPINCOUNT": "10000"}
 
 _forked = False
 _layer = "unknown"
-_launch = threading.Lock()
+_launch = threading.RLock()  # which Ctrl-C can leave taken, but not against its own thread
 _masked = threading.local()
 
 
@@ -58,7 +59,7 @@ def _in_forked_child() -> None:
     # OpenMP threads do not survive a fork: a child that enters them hangs or dies.
     global _forked, _launch
     _forked = True
-    _launch = threading.Lock()
+    _launch = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -127,7 +128,7 @@ class Kernel:
         if getattr(_masked, "threads", 0) != threads:
             # Numba keeps it for each Python thread, and is slow to tell. The first time, this loads
             # the threading layer, which reads its variables then.
-            with _environment(SPINS):
+            with forks.loading, deferred(), _environment(SPINS):
                 numba.set_num_threads(min(threads, config.NUMBA_NUM_THREADS))
             _masked.threads = threads
         if _layer in ("omp", "tbb"):
@@ -166,7 +167,8 @@ class Dispatcher(CPUDispatcher):
         # Numba calls this where it has nothing compiled for such arguments.
         if self.accepts is not None and not self.accepts(*args, **kws):
             raise NotAccepted(f"{self.__name__} takes no such arguments")
-        return super()._compile_for_args(*args, **kws)
+        with forks.loading, deferred():
+            return super()._compile_for_args(*args, **kws)
 
     def compile(self, sig: Any) -> Any:
         with global_compiler_lock:

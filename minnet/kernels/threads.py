@@ -6,10 +6,15 @@ import os
 
 
 def available() -> int:
-    """Return how many threads this process can run at once, or NUMBA_NUM_THREADS if set."""
-    chosen = os.environ.get("NUMBA_NUM_THREADS", "")
-    if chosen.isdigit() and int(chosen):
-        return int(chosen)
+    """Return how many threads this process can run at once.
+
+    It is NUMBA_NUM_THREADS if that is set, or else OMP_NUM_THREADS: the first number there, where
+    several say how many threads each of those starts in turn.
+    """
+    for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        chosen = os.environ.get(variable, "").partition(",")[0].strip()
+        if chosen.isdecimal() and int(chosen):
+            return int(chosen)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

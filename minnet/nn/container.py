@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 from minnet.functional.mlp import mlp
 from minnet.nn.activation import ReLU, Sigmoid, Tanh
+from minnet.nn.hooks import EVERYWHERE
 from minnet.nn.linear import Linear
-from minnet.nn.module import Module, indent, require_module
+from minnet.nn.module import CALL, Module, indent, require_module
 from minnet.nn.parameter import Parameter
 from minnet.tensor import Tensor
 
@@ -115,8 +116,8 @@ class Sequential(_Ordered):
     """A chain: each module's output is the next one's input.
 
     Linear layers and the ReLU, Tanh or Sigmoid behind them are computed together, which spares a
-    small network many calls and changes no bit. A module with hooks, or with a forward of its own,
-    is called by itself.
+    small network many calls and changes no bit. A module with hooks, or with a `forward` or
+    `__call__` that is not its class's own, is called by itself.
 
     Args:
         args: the modules, or one OrderedDict of modules by name.
@@ -147,7 +148,7 @@ class Sequential(_Ordered):
         for child in self._modules.values():
             module: Any = child
             kind = FORWARDS.get(getattr(getattr(module, "forward", None), "__func__", None))
-            if kind and (module._hooked or type(module).__call__ is not Module.__call__):
+            if kind and (module._hooked or EVERYWHERE or type(module).__call__ is not CALL):
                 kind = None
             if kind == "linear":
                 parameters += module.weight, module.bias

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minnet import operation
 from minnet.autograd.function import share
+from minnet.graph import RemovableHandle, register
 from minnet.mode import is_grad_enabled
 from minnet.tensor import Tensor
 from minnet.variable import wrap
@@ -21,6 +23,54 @@ class Hook(NamedTuple):
     function: Callable[..., Any]
     with_kwargs: bool = False
     always_call: bool = False
+
+
+# Hooks on all modules: the attribute that holds a module's own of that kind, and the hook. Every
+# call asks whether there are any.
+EVERYWHERE: OrderedDict[int, tuple[str, Any]] = OrderedDict()
+
+
+def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(module, args)` before every forward of every module; see `Module`'s method.
+
+    Hooks on all modules are called before a module's own.
+    """
+    return register(EVERYWHERE, ("_forward_pre_hooks", Hook(hook)))
+
+
+def register_module_forward_hook(
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call `hook(module, args, output)` after every forward of every module; see `Module`'s method.
+
+    Example:
+        >>> import minnet
+        >>> from minnet import nn
+        >>> from minnet.nn.modules.module import register_module_forward_hook
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+        >>> with register_module_forward_hook(lambda m, args, out: print(type(m).__name__)):
+        ...     _ = net(minnet.ones(5, 3))
+        Linear
+        ReLU
+        Sequential
+    """
+    return register(EVERYWHERE, ("_forward_hooks", Hook(hook, with_kwargs, always_call)))
+
+
+def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(module, grad_output)` in every module's backward; see `Module`'s method."""
+    return register(EVERYWHERE, ("_backward_pre_hooks", hook))
+
+
+def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call `hook(module, grad_input, grad_output)` in every module's backward; see its method."""
+    return register(EVERYWHERE, ("_backward_hooks", hook))
+
+
+def _hooks(module: Any, kind: str) -> dict[int, Any]:
+    """Return the hooks to call: those on all modules, then the module's own."""
+    everywhere = {key: hook for key, (of, hook) in EVERYWHERE.items() if of == kind}
+    return everywhere | getattr(module, kind)
 
 
 Gradients = tuple[Tensor | None, ...]
@@ -69,7 +119,7 @@ def _watch(
             return [gradients[k] for k in flowing]
         new = [replaced[k] for k in flowing]
         return [
-            g if g is None else g.expand(*like[k][0])  # type: ignore[index]
+            g if g is None else g.expand(like[k][0])  # type: ignore[index]
             for g, k in zip(new, flowing, strict=True)
         ]
 
@@ -91,8 +141,8 @@ class BackwardHooks:
     def __init__(
         self,
         module: Any,
-        pre_hooks: Sequence[Callable[..., Any]],
-        hooks: Sequence[Callable[..., Any]],
+        pre_hooks: Iterable[Callable[..., Any]],
+        hooks: Iterable[Callable[..., Any]],
     ):
         self.module = module
         self.pre_hooks = tuple(pre_hooks)
@@ -217,21 +267,20 @@ def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     result = None
     called: set[int] = set()
     try:
-        for hook in tuple(module._forward_pre_hooks.values()):
+        for hook in _hooks(module, "_forward_pre_hooks").values():
             args, kwargs = _call_pre_hook(module, hook, args, kwargs)
         watch = None
-        if module._backward_hooks or module._backward_pre_hooks:
-            watch = BackwardHooks(
-                module, module._backward_pre_hooks.values(), module._backward_hooks.values()
-            )
+        pre_hooks, hooks = _hooks(module, "_backward_pre_hooks"), _hooks(module, "_backward_hooks")
+        if pre_hooks or hooks:
+            watch = BackwardHooks(module, pre_hooks.values(), hooks.values())
             args = watch.inputs(args)
         result = module.forward(*args, **kwargs)
-        for key, hook in tuple(module._forward_hooks.items()):
+        for key, hook in _hooks(module, "_forward_hooks").items():
             called.add(key)
             result = _call_forward_hook(module, hook, args, kwargs, result)
         return result if watch is None else watch.outputs(result)
     except Exception:
-        for key, hook in tuple(module._forward_hooks.items()):
+        for key, hook in _hooks(module, "_forward_hooks").items():
             if hook.always_call and key not in called:
                 try:
                     result = _call_forward_hook(module, hook, args, kwargs, result)

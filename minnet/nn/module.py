@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from minnet import dtypes
 from minnet.devices import device as Device
 from minnet.graph import RemovableHandle, register
 from minnet.mode import no_grad
-from minnet.nn.hooks import Hook, call_with_hooks
+from minnet.nn.hooks import EVERYWHERE, Hook, call_with_hooks
 from minnet.nn.members import REGISTRIES, Members
-from minnet.nn.parameter import Parameter
-from minnet.nn.state import IncompatibleKeys, load, own_state
+from minnet.nn.parameter import Parameter, zero_gradients
+from minnet.nn.state import State, unchanged_on_failure
 from minnet.tensor import Tensor
 
 M = TypeVar("M", bound="Module")
 HOOKS = (
     "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks",
     "_state_dict_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def _forward_unimplemented(self: Module, *input: Any) -> None:
     )
 
 
-class Module:
+class Module(State):
     """The base of all layers and networks.
 
     A subclass calls `super().__init__()`, assigns parameters, buffers and other modules to
@@ -92,7 +93,6 @@ class Module:
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
-    _version = 1  # of the layout of its state, kept in a state_dict's metadata
 
     def __init__(self, *args: Any, **kwargs: Any):
         name = f"{type(self).__name__}.__init__()"
@@ -423,35 +423,38 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, or with `set_to_none=False` fill them with zeros."""
+        if not set_to_none:
+            zero_gradients(self.parameters())
+            return
         for parameter in self.parameters():
-            if parameter.grad is not None:
-                if set_to_none:
-                    parameter.grad = None
-                else:
-                    parameter.grad.zero_()
+            parameter.grad = None
 
     # Conversion
 
-    def _apply(self: M, fn: Callable[[Tensor], Tensor]) -> M:
-        """Convert all parameters, gradients and buffers, and put the results in their place."""
-        modules = list(self.modules())
+    def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
+        """Put `fn` of each parameter, gradient and buffer in its place; children come first.
+
+        All conversions pass through it. A subclass that holds other tensors may extend it.
+        """
+        if recurse:
+            for module in self.children():
+                module._apply(fn)
         with no_grad():
-            data = [(p, fn(p.data)) for p in self.parameters()]
-            grads = [(p, fn(p.grad)) for p, _ in data if p.grad is not None]
-            buffers = [
-                (module, name, fn(buffer))
-                for module in modules
-                for name, buffer in module._buffers.items()
-                if buffer is not None
-            ]
-        for parameter, new in data:
-            parameter.grad = None  # it must have the parameter's dtype at any time
-            parameter.data = new
-        for parameter, new in grads:
-            parameter.grad = new
-        for module, name, new in buffers:
-            module._buffers[name] = new
+            for parameter in self._parameters.values():
+                if parameter is not None:
+                    new, grad = fn(parameter), parameter.grad
+                    parameter.grad = None  # it must have the parameter's dtype at any time
+                    parameter.data = new
+                    if grad is not None:
+                        parameter.grad = fn(grad)
+            for name, buffer in self._buffers.items():
+                if buffer is not None:
+                    self._buffers[name] = fn(buffer)
         return self
+
+    def _converted(self: M, fn: Callable[[Tensor], Tensor]) -> M:
+        with unchanged_on_failure(self):
+            return self._apply(fn)
 
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """Convert in place: `to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`.
@@ -492,11 +495,11 @@ class Module:
         def convert(t: Tensor) -> Tensor:
             return t.to(device=device, dtype=dtype if t.is_floating_point() else t.dtype)
 
-        return self._apply(convert)
+        return self._converted(convert)
 
     def type(self: M, dst_type: Any) -> M:
         """Convert all parameters and buffers to a dtype."""
-        return self._apply(lambda t: t.type(dst_type))
+        return self._converted(lambda t: t.type(dst_type))
 
     def float(self: M) -> M:
         """Convert floating point parameters and buffers to float32."""
@@ -513,71 +516,6 @@ class Module:
     def cuda(self: M, device: Any = None) -> M:
         """Move all parameters and buffers to a GPU."""
         return self.to(Device("cuda", device) if isinstance(device, int) else device or "cuda")
-
-    # State
-
-    def state_dict(
-        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Any]:
-        """Return the parameters and persistent buffers by path. They share memory with the module.
-
-        Args:
-            destination: a dictionary to add to, in place of a new one.
-            prefix: put before every path.
-            keep_vars: return the parameters themselves, in place of detached tensors.
-
-        Example:
-            >>> from minnet import nn
-            >>> {k: tuple(v.shape) for k, v in nn.Linear(3, 2).state_dict().items()}
-            {'weight': (2, 3), 'bias': (2,)}
-        """
-        if destination is None:
-            destination = OrderedDict()
-            destination._metadata = OrderedDict()
-        metadata = {"version": self._version}
-        if hasattr(destination, "_metadata"):
-            destination._metadata[prefix[:-1]] = metadata
-        for hook in self._state_dict_pre_hooks.values():
-            hook(self, prefix, keep_vars)
-        for name, member in own_state(self).items():
-            destination[prefix + name] = member if keep_vars else member.detach()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(
-                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
-        for hook in self._state_dict_hooks.values():
-            if hook(self, destination, prefix, metadata) is not None:
-                raise RuntimeError("state_dict post-hook must return None")
-        return destination
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy parameters and buffers from a `state_dict`, whose values may be NumPy arrays too.
-
-        Everything is checked before anything is copied: a call that fails changes nothing.
-
-        Args:
-            state_dict: tensors by path. Their shapes must be the module's; dtypes are converted.
-            strict: whether the keys must be exactly the module's.
-            assign: put the given tensors in place of the module's, in place of copying.
-
-        Returns:
-            The missing and the unexpected keys.
-
-        Raises:
-            TypeError: if `state_dict` is not a mapping.
-            RuntimeError: if a shape does not fit, a value is no tensor, or with `strict` a key is
-                missing or unexpected.
-
-        Example:
-            >>> from minnet import nn
-            >>> a, b = nn.Linear(3, 2), nn.Linear(3, 2)
-            >>> a.load_state_dict(b.state_dict())
-            <All keys matched successfully>
-        """
-        return load(self, state_dict, strict, assign)
 
     # Hooks
 
@@ -643,26 +581,12 @@ class Module:
         """
         return self._register(self._backward_hooks, hook, prepend)
 
-    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, prefix, keep_vars)` before `state_dict` reads the module."""
-        return register(self._state_dict_pre_hooks, hook)
-
-    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, metadata)` after `state_dict`, to edit it."""
-        return register(self._state_dict_hooks, hook)
-
-    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
-        unexpected_keys, error_msgs)` before `load_state_dict` reads its part of a copy of the
-        state, which the hook may edit."""
-        return register(self._load_state_dict_pre_hooks, hook)
-
     # Call
 
     forward: Callable[..., Any] = _forward_unimplemented
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked:
+        if self._hooked or EVERYWHERE:
             return call_with_hooks(self, args, kwargs)
         if kwargs:
             return self.forward(*args, **kwargs)
@@ -701,3 +625,6 @@ class Module:
             members = Members(self)
             members.update(state.get(registry, ()))
             attributes[registry] = members
+
+
+CALL = Module.__call__  # by which it is known whether somebody has put another in its place

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from minnet.creation import empty
 from minnet.nn.init.provenance import hand_on
 from minnet.tensor import Tensor
+from minnet.variable import read_only
+
+
+def zero_gradients(parameters: Iterable[Tensor]) -> None:
+    """Fill the gradients of some tensors with zeros, without a history.
+
+    Raises:
+        RuntimeError: if one may not be written to. None has changed then.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    for gradient in gradients:
+        if not gradient.array.flags.writeable:
+            raise read_only("a gradient")
+    for gradient in gradients:
+        if gradient.requires_grad:
+            gradient.detach_()
+        gradient.zero_()
 
 
 class Parameter(Tensor):
@@ -58,7 +76,7 @@ class Parameter(Tensor):
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (self.data, self.requires_grad)
+        return type(self), (self.data, self.requires_grad), self._carried()
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 
-from minnet import dtypes, kernels
-from minnet.optim.optimizer import Group, Optimizer, not_negative, options, row, trained, written
+from minnet import kernels
+from minnet.optim.optimizer import (
+    Group,
+    Optimizer,
+    counter,
+    finite,
+    flags,
+    options,
+    row,
+    trained,
+    written,
+)
 from minnet.tensor import Tensor
-from minnet.variable import wrap
+from minnet.variable import read_only
 
 
 class Adam(Optimizer):
@@ -35,10 +46,12 @@ class Adam(Optimizer):
         amsgrad: divide by the largest v so far.
         maximize: ascend.
         decoupled_weight_decay: decay the parameter itself, as `AdamW`.
-        foreach, capturable, differentiable, fused: accepted for torch's sake, as their defaults.
+        foreach, capturable, fused: change nothing.
+        differentiable: False.
 
     Raises:
-        ValueError: if an option is out of range.
+        TypeError: if an option is of a wrong type.
+        ValueError: if one is out of range.
 
     Example:
         >>> import minnet
@@ -52,6 +65,7 @@ class Adam(Optimizer):
 
     MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     REQUIRED = ("step", "exp_avg", "exp_avg_sq")
+    COUNTERS: ClassVar = ("step",)
 
     def __init__(
         self,
@@ -69,43 +83,45 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        defaults = options(locals()) | {"betas": tuple(betas)}
-        not_negative({"learning rate": lr, "epsilon value": eps})
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        not_negative({"weight_decay value": weight_decay})
-        super().__init__(params, defaults)
+        super().__init__(params, options(locals()) | {"betas": tuple(betas)})
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for values in self.state.values():
-            if values and not isinstance(values["step"], Tensor):  # a number, in old files
-                values["step"] = _counter(float(values["step"]))
+    def check(self, group: Group) -> None:
+        finite({"learning rate": group["lr"], "epsilon value": group["eps"]})
+        if len(group["betas"]) != 2:
+            raise ValueError(f"Invalid betas: expected two, got {group['betas']}")
+        betas = {f"beta parameter at index {i}": beta for i, beta in enumerate(group["betas"])}
+        finite(betas, end=1.0)
+        finite({"weight_decay value": group["weight_decay"]})
+        flags(group, "amsgrad", "maximize", "decoupled_weight_decay")
 
-    def update(self, group: Group) -> None:
-        lr, (beta1, beta2) = float(group["lr"]), map(float, group["betas"])
-        eps, decay = float(group["eps"]), float(group["weight_decay"])
-        decoupled, maximize = group["decoupled_weight_decay"], group["maximize"]
+    def update(self, group: Group) -> Iterator[None]:
+        (beta1, beta2), decoupled = group["betas"], group["decoupled_weight_decay"]
+        lr, eps, decay = group["lr"], group["eps"], group["weight_decay"]
+        float(0.0 + lr + beta1 + beta2 + eps + decay)  # refuses what is no number
         found = trained(group)
+        fresh: dict[Tensor, dict[str, Any]] = {}
         names = self.MOMENTS if group["amsgrad"] else self.MOMENTS[:2]
         # By device, by dtype, and by the number of the step.
-        rows: dict[tuple[type, np.dtype, float], list[Any]] = {}
+        rows: defaultdict[tuple[type, np.dtype, float], list[Any]] = defaultdict(list)
         steps = []
         for p, w, g in found:
-            state = self.state[p]
-            if not state:
-                state["step"] = _counter(0.0)
+            state = self.state.get(p) or fresh.setdefault(p, {"step": counter(0.0)})
             step = state["step"].array
+            if not step.flags.writeable:
+                raise read_only("the step of a parameter")
             t = step.item() + 1
             steps.append((step, t))
-            rows.setdefault((type(w), w.dtype, t), []).append(row(w, g, state, names))
+            rows[type(w), w.dtype, t].append(row(p, w, g, state, fresh, names))
+        yield
+        for p, new in fresh.items():
+            self.state[p].update(new)
+        amsgrad, maximize = group["amsgrad"], group["maximize"]
         for (_, _, t), alike in rows.items():
             kernels.of(alike[0][0]).adam_step(
-                *(alike, lr, beta1, beta2, eps, decay, t, group["amsgrad"], decoupled, maximize)
+                *(alike, lr, beta1, beta2, eps, decay, t, amsgrad, decoupled, maximize)
             )
         for step, t in steps:
-            step.fill(t)
+            step[()] = t  # in a third of the time that `fill` takes
         written(found)
 
 
@@ -116,7 +132,8 @@ class AdamW(Adam):
     and the decay is 0.01 unless given.
 
     Raises:
-        ValueError: if an option is out of range.
+        TypeError: if an option is of a wrong type.
+        ValueError: if one is out of range.
 
     Example:
         >>> import minnet
@@ -146,7 +163,3 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:  # whatever was loaded, as torch
             group["decoupled_weight_decay"] = True
-
-
-def _counter(value: float) -> Tensor:
-    return wrap(np.array(value, dtypes.get_default_dtype().numpy))

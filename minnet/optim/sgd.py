@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from minnet import kernels
-from minnet.optim.optimizer import Group, Optimizer, not_negative, options, row, trained, written
-from minnet.variable import wrap
+from minnet.optim.optimizer import Group, Optimizer, finite, flags, options, row, trained, written
+from minnet.tensor import Tensor
 
 _options = itemgetter("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
@@ -35,10 +37,12 @@ class SGD(Optimizer):
         weight_decay: the factor of the L2 penalty's gradient.
         nesterov: take Nesterov's momentum.
         maximize: ascend.
-        foreach, differentiable, fused: accepted for torch's sake, as their defaults.
+        foreach, fused: change nothing.
+        differentiable: False.
 
     Raises:
-        ValueError: if an option is out of range.
+        TypeError: if an option is of a wrong type.
+        ValueError: if one is out of range.
 
     Example:
         >>> import minnet
@@ -66,30 +70,35 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        defaults = options(locals())
-        checked = {"learning rate": lr, "momentum value": momentum}
-        not_negative({**checked, "weight_decay value": weight_decay})
+        super().__init__(params, options(locals()))
+
+    def check(self, group: Group) -> None:
+        lr, momentum, dampening, decay, nesterov, _ = _options(group)
+        finite({"learning rate": lr, "momentum value": momentum, "weight_decay value": decay})
+        finite({"dampening": dampening}, least=-math.inf)
+        flags(group, "nesterov", "maximize")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        super().__init__(params, defaults)
 
-    def update(self, group: Group) -> None:
+    def update(self, group: Group) -> Iterator[None]:
         lr, momentum, dampening, decay, nesterov, maximize = _options(group)
+        float(0.0 + lr + momentum + dampening + decay)  # refuses what is no number
         found = trained(group)
+        fresh: dict[Tensor, dict[str, Any]] = {}
         # By device, by dtype, and by whether it is the buffer's first step.
-        rows: dict[tuple[type, np.dtype, bool], list[Any]] = {}
+        rows: defaultdict[tuple[type, np.dtype, bool], list[Any]] = defaultdict(list)
         for p, w, g in found:
             if not momentum:
-                rows.setdefault((type(w), w.dtype, False), []).append((w, g))
+                rows[type(w), w.dtype, False].append((w, g))
                 continue
-            state = self.state[p]
-            first = state.get("momentum_buffer") is None
-            if first:
-                state["momentum_buffer"] = wrap(np.empty_like(w, order="C"))
-            rows.setdefault((type(w), w.dtype, first), []).append(row(w, g, state, self.MOMENTS))
+            state = self.state.get(p, {})
+            first = state.get("momentum_buffer") is None and p not in fresh
+            rows[type(w), w.dtype, first].append(row(p, w, g, state, fresh, self.MOMENTS))
+        yield
+        for p, new in fresh.items():
+            self.state[p].update(new)
         for (_, _, first), alike in rows.items():
-            k = kernels.of(alike[0][0])
-            k.sgd_step(
-                *(alike, float(lr), momentum, dampening, float(decay), nesterov, first, maximize)
+            kernels.of(alike[0][0]).sgd_step(
+                *(alike, lr, momentum, dampening, decay, nesterov, first, maximize)
             )
         written(found)

@@ -63,18 +63,14 @@ class Engine:
         """Return a random order of 0 … n - 1 as int64."""
         raise NotImplementedError
 
-    # One pass of a `DataLoader`, of which torch draws more than the order; `own` says that the
-    # loader was given a generator
+    # Passes of a `DataLoader`, for which torch draws more than their orders
 
-    def begin_pass(self) -> None:
-        """Draw what a pass draws before its first batch."""
+    def pass_seed(self) -> int | None:
+        """Draw what seeds a pass's workers, or an order that has no generator: here nothing."""
+        return None
 
-    def order(self, n: int, own: bool) -> np.ndarray:
-        """Return the order of a pass that shuffles."""
-        return self.permutation(n)
-
-    def end_pass(self, n: int, own: bool) -> None:
-        """Draw what a pass that shuffled draws after its last sample."""
+    def end_pass(self, n: int) -> None:
+        """Draw what a pass that shuffled by this engine draws after its last sample."""
 
     # The state, as an array of bytes
 

@@ -7,7 +7,6 @@ import copy
 import hashlib
 import math
 import secrets
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -18,6 +17,8 @@ from minnet import kernels
 from minnet.random.engine import Engine
 from minnet.random.philox_engine import PhiloxEngine
 from minnet.random.torch_engine import TorchEngine
+from minnet.scalar import finfo, real
+from minnet.size import integer
 from minnet.variable import Variable, wrap
 
 # torch's, so that a script that prints it sees the same number.
@@ -240,9 +241,9 @@ class Generator:
                 it is read-only, or its elements share memory.
         """
         _check_floats(array)
-        low, high = float(low), float(high)
+        low, high = real(low, "uniform_(): 'from'"), real(high, "uniform_(): 'to'")
         _check_range(array.dtype, low, high)
-        self._engine.fill("uniform", array, low, high, **place)
+        self._fill("uniform", array, low, high, **place)
 
     def normal(self, array: np.ndarray, mean: float = 0.0, std: float = 1.0, **place: Any) -> None:
         """Fill a float array with N(mean, std²).
@@ -251,10 +252,10 @@ class Generator:
             RuntimeError: if std is negative or NaN.
         """
         _check_floats(array)
-        mean, std = float(mean), float(std)
+        mean, std = real(mean, "normal_(): 'mean'"), real(std, "normal_(): 'std'")
         if not std >= 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
-        self._engine.fill("normal", array, mean, std, **place)
+        self._fill("normal", array, mean, std, **place)
 
     def trunc_normal(
         self,
@@ -271,14 +272,14 @@ class Generator:
             ValueError: if std is not positive and finite, mean is not finite, or a >= b.
         """
         _check_floats(array)
-        mean, std, a, b = float(mean), float(std), float(a), float(b)
+        mean, std, a, b = (real(x, "trunc_normal_(): an argument") for x in (mean, std, a, b))
         if not (0 < std < math.inf and math.isfinite(mean)):
             raise ValueError(
                 f"trunc_normal_ expects a finite mean and std > 0, got {mean:g} and {std:g}"
             )
         if not a < b:
             raise ValueError(f"trunc_normal_ expects a < b, but found a={a:g} and b={b:g}")
-        self._engine.fill("trunc_normal", array, mean, std, a, b, **place)
+        self._fill("trunc_normal", array, mean, std, a, b, **place)
 
     def bernoulli(self, array: np.ndarray, p: float = 0.5, **place: Any) -> None:
         """Fill an array with 1 with probability `p`, else 0.
@@ -287,10 +288,10 @@ class Generator:
             RuntimeError: if p is not in [0, 1].
         """
         _check_writable(array)
-        p = float(p)
+        p = real(p, "bernoulli_(): 'p'")
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-        self._engine.fill("bernoulli", array, p, **place)
+        self._fill("bernoulli", array, p, **place)
 
     def exponential(self, array: np.ndarray, rate: float = 1.0, **place: Any) -> None:
         """Fill a float array with numbers x >= 0 of density rate · exp(-rate · x).
@@ -299,10 +300,10 @@ class Generator:
             RuntimeError: if rate is not positive.
         """
         _check_floats(array)
-        rate = float(rate)
+        rate = real(rate, "exponential_(): 'lambd'")
         if not rate > 0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
-        self._engine.fill("exponential", array, rate, **place)
+        self._fill("exponential", array, rate, **place)
 
     def integers(
         self, array: np.ndarray, low: int | None = None, high: int | None = None, **place: Any
@@ -321,12 +322,12 @@ class Generator:
         elif array.dtype.kind in "iu":
             smallest, largest = np.iinfo(array.dtype).min, np.iinfo(array.dtype).max
         else:
-            largest = 2 ** (_finfo(array.dtype).nmant + 1)
+            largest = 2 ** (finfo(array.dtype).nmant + 1)
             smallest = -largest
         if low is None or high is None:
-            self._engine.any_integers(array, largest + 1, **place)
+            self._engine.any_integers(array, largest + 1, **_checked_place(**place))
             return
-        low, high = int(low), int(high)
+        low, high = integer(low), integer(high)
         if low >= high:
             raise RuntimeError(
                 f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
@@ -336,11 +337,23 @@ class Generator:
                 f"random_ expects values within [{smallest}, {largest}] for {array.dtype}, but got "
                 f"from={low} and to={high}"
             )
-        self._engine.fill("integers", array, low, high, **place)
+        self._fill("integers", array, low, high, **place)
+
+    def _fill(self, kind: str, array: np.ndarray, *args: Any, **place: Any) -> None:
+        self._engine.fill(kind, array, *args, **(_checked_place(**place) if place else {}))
 
     def permutation(self, n: int) -> np.ndarray:
         """Return a random order of 0 … n - 1 as int64."""
-        return self._engine.permutation(n)
+        return self._engine.permutation(integer(n))
+
+
+def _checked_place(start: Any = 0, progress: Any = None) -> dict[str, Any]:
+    start = integer(start)
+    if not 0 <= start < 1 << 63:
+        raise ValueError(f"start must be an index of an element, got {start}")
+    if not (progress is None or callable(progress)):
+        raise TypeError(f"progress must be a function, got {type(progress).__name__}")
+    return {"start": start, "progress": progress}
 
 
 def _check_writable(array: np.ndarray) -> None:
@@ -372,18 +385,12 @@ def _check_range(dtype: np.dtype, low: float, high: float) -> None:
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
         )
-    limit = float(_finfo(dtype).max)
+    limit = float(finfo(dtype).max)
     if not (-limit <= low and high <= limit and high - low <= limit):
         raise RuntimeError(
             f"uniform_ expects from, to and to - from within {dtype}'s range, but found "
             f"from={low:g} and to={high:g}"
         )
-
-
-def _finfo(dtype: np.dtype) -> Any:
-    if dtype.kind == "f":
-        return np.finfo(dtype)
-    return sys.modules[dtype.type.__module__].finfo(dtype)  # ml_dtypes, for its bfloat16
 
 
 def _restored(engine: str, state: bytes, children: int) -> Generator:
@@ -435,6 +442,15 @@ def set_default_engine(engine: str) -> None:
     global _default_engine
     _default._engine = _new_engine(engine, secrets.randbits(64))
     _default_engine = engine
+
+
+def for_pass(generator: Any) -> Generator:
+    """Return what a pass in random order draws from: the given generator, or for None the default.
+
+    Of torch's default generator, only the seed of another is drawn.
+    """
+    seed = None if generator is not None else _default._engine.pass_seed()
+    return resolve(generator) if seed is None else Generator(seed=seed, engine=_default.engine)
 
 
 def manual_seed(seed: int, engine: str | None = None) -> Generator:

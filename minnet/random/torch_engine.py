@@ -56,19 +56,12 @@ class TorchEngine(Engine):
         with self._lock:
             return self._twister.permutation(n, self._state)
 
-    def _word64(self) -> int:
+    def pass_seed(self) -> int:
         with self._lock:
             return self._twister.word64(self._state)
 
-    def begin_pass(self) -> None:
-        self._word64()  # torch's seed for workers, with or without any
-
-    def order(self, n: int, own: bool) -> np.ndarray:
-        return self.permutation(n) if own else TorchEngine(self._word64()).permutation(n)
-
-    def end_pass(self, n: int, own: bool) -> None:
-        if own:  # torch draws an order for the part of a pass that is left, which is none
-            self.permutation(n)
+    def end_pass(self, n: int) -> None:
+        self.permutation(n)  # torch's order for the part of a pass that is left, which is none
 
     def state(self) -> np.ndarray:
         with self._lock:

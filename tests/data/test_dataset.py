@@ -1,4 +1,4 @@
-"""TensorDataset, Subset and random_split: torch's samples, and torch's refusals."""
+"""Data sets: torch's samples, and torch's refusals."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minnet
-from minnet.data import Dataset, Subset, TensorDataset, random_split
+from minnet.data import (
+    ChainDataset,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Sampler,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 
 
 def test_tensor_dataset_gives_tuples_of_rows():
@@ -105,3 +116,111 @@ def test_fractions_give_torchs_lengths(fractions):
             ours = [len(part) for part in random_split(range(n), fractions)]
             theirs = [len(part) for part in split(range(n), fractions)]
         assert ours == theirs
+
+
+# Data sets made of others, and data sets without an index
+
+
+class Lines(IterableDataset):
+    """A list as an iterable data set."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __iter__(self):
+        return iter(self.items)
+
+    def __len__(self):
+        return len(self.items)
+
+
+def test_concatenated_data_sets_are_indexed_through():
+    both = TensorDataset(minnet.arange(2)) + TensorDataset(minnet.arange(3)) + ["end"]
+    assert type(both) is ConcatDataset and len(both) == 6
+    assert [both[i] for i in (5, -1)] == ["end", "end"]
+    assert [both[i][0].item() for i in (0, 1, 2, 4, -2, -6)] == [0, 1, 0, 2, 2, 0]
+    with pytest.raises(IndexError, match="index 6 is out of range for 6 samples"):
+        both[6]
+    with pytest.raises(ValueError, match="absolute value of index should not exceed"):
+        both[-7]
+    with pytest.raises(AssertionError, match="should not be an empty iterable"):
+        ConcatDataset([])
+    with pytest.raises(AssertionError, match="ChainDataset joins such"):
+        ConcatDataset([Lines([1])])
+
+
+def test_empty_data_sets_within_a_concatenation_are_passed_over():
+    assert list(ConcatDataset([[], [1], [], [2, 3], []])) == [1, 2, 3]
+
+
+def test_chained_data_sets_come_one_after_another():
+    both = Lines([1, 2]) + Lines([3])
+    assert type(both) is ChainDataset and len(both) == 3 and list(both) == [1, 2, 3]
+    assert [x.tolist() for x in DataLoader(both, batch_size=2)] == [[1, 2], [3]]
+    wrong = ChainDataset([Lines([1]), [2]])
+    with pytest.raises(AssertionError, match="only supports IterableDataset, got list"):
+        list(wrong)
+    with pytest.raises(AssertionError, match="only supports IterableDataset, got list"):
+        len(wrong)
+
+
+def test_stacked_data_sets_give_their_samples_side_by_side():
+    assert list(StackDataset("ab", [1, 2])) == [("a", 1), ("b", 2)]
+    named = StackDataset(x="ab", y=[1, 2])
+    assert len(named) == 2 and named[1] == {"x": "b", "y": 2}
+    for args, kwargs in [
+        ((), {}),
+        (("ab",), {"x": "ab"}),
+        (("ab", "a"), {}),
+        ((), {"x": "", "y": "a"}),
+    ]:
+        with pytest.raises(
+            ValueError, match=r"Size mismatch|expects data sets, all of them by name"
+        ):
+            StackDataset(*args, **kwargs)
+
+
+def test_a_subset_hands_on_torchs_getitems():
+    class Several(Dataset):
+        def __getitems__(self, indices):
+            return [10 * i for i in indices]
+
+    assert Subset(Several(), [4, 5, 6]).__getitems__([2, 0]) == [60, 40]
+    assert Subset("abc", [2, 1]).__getitems__([1, 0]) == ["b", "c"]
+
+
+def test_a_stream_cannot_be_without_iter_and_has_no_index():
+    class Nothing(IterableDataset):
+        pass
+
+    with pytest.raises(NotImplementedError, match="should implement __iter__"):
+        iter(Nothing())
+    with pytest.raises(NotImplementedError, match="should implement __getitem__"):
+        Nothing()[0]
+
+
+@pytest.mark.parametrize(
+    "generic", [Dataset, IterableDataset, Subset, ConcatDataset, Sampler, DataLoader]
+)
+def test_types_can_be_named(generic):
+    """`DataLoader[...]` as an annotation, `Dataset[...]` as a base."""
+    assert generic[int] is not None
+
+    class Own(generic[tuple[minnet.Tensor, int]]):
+        pass
+
+    assert issubclass(Own, generic)
+
+
+def test_one_module_under_both_names():
+    from minnet.utils.data.dataloader import default_collate
+    from minnet.utils.data.dataset import random_split as split
+    from minnet.utils.data.sampler import SubsetRandomSampler
+
+    import minnet.utils.data as theirs
+    from minnet.utils.data import DataLoader as Loader
+
+    assert theirs is minnet.data is minnet.utils.data
+    assert (Loader, default_collate) == (minnet.data.DataLoader, minnet.data.default_collate)
+    assert (split, SubsetRandomSampler) == (random_split, minnet.data.SubsetRandomSampler)
+    assert minnet.utils.data.get_worker_info() is None

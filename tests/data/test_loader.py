@@ -1,5 +1,6 @@
 """DataLoader: every sample once, in torch's batches, however the batch is put together."""
 
+import threading
 from collections import namedtuple
 
 import numpy as np
@@ -8,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minnet
-from minnet.data import DataLoader, Dataset, Subset, TensorDataset, default_collate, random_split
+from minnet.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    default_collate,
+    random_split,
+)
 
 Point = namedtuple("Point", "x y")
 
@@ -282,6 +291,13 @@ REFUSED = [
     ({"batch_size": None, "drop_last": True}, "batch_size=None option disables auto-batching and"),
     ({"num_workers": -1}, "num_workers option should be non-negative; use num_workers=0"),
     ({"timeout": -1}, "timeout option should be non-negative"),
+    ({"prefetch_factor": 2}, "prefetch_factor option could only be specified in multiprocessing"),
+    ({"prefetch_factor": -1, "num_workers": 1}, "prefetch_factor option should be non-negative"),
+    ({"persistent_workers": True}, "persistent_workers option needs num_workers > 0"),
+    (
+        {"multiprocessing_context": "fork"},
+        "multiprocessing_context can only be used with multi-pro",
+    ),
 ]
 
 
@@ -320,3 +336,151 @@ def test_workers_are_accepted_and_said_to_do_nothing():
         )  # fmt: skip
     alone = DataLoader(pairs(4), 2, True, generator=minnet.Generator())
     assert plain(list(loader)) == plain(list(alone))
+
+
+# Streams
+
+
+class Stream(IterableDataset):
+    """Numbers one after another, of which some fail."""
+
+    def __init__(self, n, failing=()):
+        self.n, self.failing = n, failing
+
+    def __iter__(self):
+        return map(self.sample, range(self.n))
+
+    def sample(self, i):
+        if i in self.failing:
+            raise KeyError(i)
+        return i
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 6])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_a_stream_comes_in_batches_as_in_torch(n, drop_last):
+    data = pytest.importorskip("torch").utils.data
+
+    class Theirs(data.IterableDataset):
+        def __iter__(self):
+            return iter(range(n))
+
+    ours = [x.tolist() for x in DataLoader(Stream(n), 3, drop_last=drop_last)]
+    assert ours == [x.tolist() for x in data.DataLoader(Theirs(), 3, drop_last=drop_last)]
+
+
+def test_a_stream_without_batches_comes_sample_by_sample():
+    assert list(DataLoader(Stream(3), batch_size=None)) == [0, 1, 2]
+
+
+def test_the_length_of_a_stream_is_that_it_gives():
+    class Sized(Stream):
+        def __len__(self):
+            return self.n
+
+    assert len(DataLoader(Sized(5), 2)) == 3 and len(DataLoader(Sized(5), 2, drop_last=True)) == 2
+    assert len(DataLoader(Sized(5), None)) == 5
+    with pytest.raises(TypeError):
+        len(DataLoader(Stream(5), 2))
+
+
+@pytest.mark.parametrize("size", [3, None])
+@pytest.mark.parametrize("where", ["stream", "sampler", "batch sampler"])
+def test_what_users_draw_comes_when_it_comes_in_torch(where, size):
+    torch = pytest.importorskip("torch")
+
+    def program(library):
+        data = library.utils.data
+
+        class Drawn(data.IterableDataset if where == "stream" else data.Sampler):
+            def __iter__(self):
+                order = library.randperm(10).tolist()
+                return iter([order[:4], order[4:]] if where == "batch sampler" else order)
+
+        if where == "stream":
+            loader = data.DataLoader(Drawn(), size)
+        elif where == "sampler":
+            loader = data.DataLoader(range(10), size, sampler=Drawn())
+        else:
+            loader = data.DataLoader(range(10), batch_sampler=Drawn())
+        batches = [[x] if isinstance(x, int) else x.tolist() for _ in range(2) for x in loader]
+        return batches, library.rand(2).tolist()
+
+    minnet.manual_seed(5, engine="torch")
+    torch.manual_seed(5)
+    assert program(minnet) == program(torch)
+
+
+@pytest.mark.parametrize("option", ["shuffle", "sampler", "batch_sampler"])
+def test_a_stream_has_its_own_order(option):
+    with pytest.raises(ValueError, match=f"IterableDataset: expected unspecified {option} option"):
+        DataLoader(Stream(3), **{option: True if option == "shuffle" else [[0]]})
+    assert len(list(DataLoader(Stream(3), shuffle=False))) == 3
+
+
+# After an error
+
+WAYS = {
+    "samples": lambda data: DataLoader(data, 1),
+    "shuffled": lambda data: DataLoader(data, 1, shuffle=True),
+    "without batches": lambda data: DataLoader(data, None),
+    "sampler": lambda data: DataLoader(data, 1, sampler=range(4)),
+    "batch sampler": lambda data: DataLoader(data, batch_sampler=[[0], [1], [2], [3]]),
+    "a subset": lambda data: DataLoader(Subset(data, range(4)), 1),
+    "collating": lambda data: DataLoader(range(4), 1, collate_fn=lambda batch: data[batch[0]]),
+    "stream": lambda data: DataLoader(Stream(4, failing=[1]), 1),
+    "stream without batches": lambda data: DataLoader(Stream(4, failing=[1]), None),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_loader_goes_on_after_a_sample_that_raised(way):
+    class Failing(Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            if i == 1:
+                raise KeyError("bad")
+            return i
+
+    batches, came = iter(WAYS[way](Failing())), []
+    threads = threading.active_count()
+    for _ in range(5):
+        try:
+            came.append(int(next(batches)))
+        except KeyError:
+            came.append("error")
+        except StopIteration:
+            came.append("end")
+    if way == "shuffled":
+        assert sorted(map(str, came)) == ["0", "2", "3", "end", "error"] and came[-1] == "end"
+    else:
+        assert came == [0, "error", 2, 3, "end"]
+    assert threading.active_count() == threads
+
+
+# What a loader says of itself
+
+
+def test_the_parts_of_a_loader_are_there_and_stay():
+    loader = DataLoader(range(6), 2, shuffle=True)
+    assert len(loader.sampler) == 6 and loader.batch_sampler.sampler is loader.sampler
+    assert type(loader.sampler) is minnet.data.RandomSampler
+    assert type(DataLoader(range(6)).sampler) is minnet.data.SequentialSampler
+    assert DataLoader(range(6), None).batch_sampler is None
+    for name in ("batch_size", "batch_sampler", "dataset", "drop_last", "sampler"):
+        with pytest.raises(ValueError, match=f"{name} attribute should not be set after"):
+            setattr(loader, name, None)
+    loader.collate_fn = list
+    assert len(next(iter(loader))) == 2
+
+
+def test_a_sampler_can_do_without_the_length_of_the_data():
+    class Endless(Dataset):
+        def __getitem__(self, i):
+            return i
+
+    assert [x.tolist() for x in DataLoader(Endless(), 2, sampler=[5, 7, 9])] == [[5, 7], [9]]
+    with pytest.raises(TypeError, match="got Endless without __len__"):
+        DataLoader(Endless())

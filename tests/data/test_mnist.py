@@ -46,7 +46,7 @@ def real(monkeypatch):
         name: (hashlib.sha256(data).hexdigest(), hashlib.md5(PACKED[name]).hexdigest())
         for name, data in CONTENTS.items()
     }
-    monkeypatch.setattr(mnist, "FILES", sums)
+    monkeypatch.setattr(MNIST, "files", sums)
 
 
 def lay(folder: Path, packed: bool = True, **changed: bytes) -> Path:
@@ -179,14 +179,14 @@ def test_files_that_do_not_fit_are_refused(tmp_path, monkeypatch, name, data, me
         each: (hashlib.sha256(data if each == name else whole).hexdigest(), "")
         for each, whole in CONTENTS.items()
     }
-    monkeypatch.setattr(mnist, "FILES", sums)
+    monkeypatch.setattr(MNIST, "files", sums)
     with pytest.raises(ValueError, match=f"{name} {message}|{name} is {message}"):
         MNIST(tmp_path, verify=verify)
 
 
 @pytest.mark.parametrize("download", [True, False])
 def test_a_missing_folder(tmp_path, monkeypatch, download):
-    monkeypatch.setattr(mnist, "MIRRORS", ())
+    monkeypatch.setattr(MNIST, "mirrors", ())
     expected = ConnectionError if download else FileNotFoundError
     with pytest.raises(expected, match="nowhere"):
         MNIST(tmp_path / "nowhere" / "deeper", download=download)
@@ -224,7 +224,7 @@ def mirror(real, monkeypatch):
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     base = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(mnist, "MIRRORS", (f"{base}/first/", f"{base}/second/"))
+    monkeypatch.setattr(MNIST, "mirrors", (f"{base}/first/", f"{base}/second/"))
     monkeypatch.setattr(mnist, "TIMEOUT", 5)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -326,7 +326,7 @@ def test_files_that_came_through_stay_when_a_later_one_fails(tmp_path, mirror):
 
 def test_no_network(tmp_path, real, monkeypatch):
     pytest.importorskip("pooch")
-    monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(MNIST, "mirrors", ("http://127.0.0.1:9/",))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(ConnectionError, match="Connection refused"):
         MNIST(tmp_path, download=True)
@@ -388,8 +388,8 @@ def test_without_a_home_the_error_says_what_to_name(monkeypatch):
 def downloading(root):
     """Start a process that downloads the files."""
     program = f"""
-from minnet.data import MNIST, mnist
-mnist.FILES, mnist.MIRRORS = {mnist.FILES!r}, {mnist.MIRRORS!r}
+from minnet.data import MNIST
+MNIST.files, MNIST.mirrors = {MNIST.files!r}, {MNIST.mirrors!r}
 print(len(MNIST({str(root)!r}, download=True)))
 """
     return subprocess.Popen(

@@ -135,8 +135,19 @@ def test_python_threads_may_call_parallel_kernels_at_once(layer):
 
 def test_concurrent_launches_do_not_wait_for_a_layer_that_is_not_thread_safe(monkeypatch):
     monkeypatch.setattr(jit, "_layer", "workqueue")
-    with jit._launch:  # as if another thread were inside
-        ran(triple.parallel)
+    inside, leave = threading.Event(), threading.Event()
+
+    def launch():
+        with jit._launch:
+            inside.set()
+            leave.wait()
+
+    other = threading.Thread(target=launch)
+    other.start()
+    inside.wait()
+    ran(triple.parallel)
+    leave.set()
+    other.join()
     assert jit._launch.acquire(blocking=False)
     jit._launch.release()
 
@@ -150,9 +161,24 @@ def test_number_of_threads():
             threads.set_num_threads(bad)
 
 
-def test_the_number_of_threads_follows_numbas_variable(monkeypatch):
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+def test_the_number_of_threads_follows_numbas_variable_and_openmps(monkeypatch):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    of_the_machine = threads.available()
+    for text, number in [
+        ("1", 1),
+        (" 1 ", 1),
+        ("3,2", 3),
+        *((x, None) for x in ("", "0", "-1", "x")),
+    ]:
+        for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+            monkeypatch.setenv(variable, text)
+            assert threads.available() == (number or of_the_machine)
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert threads.available() == 1
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    assert threads.available() == 3
 
 
 def test_kernels_release_the_gil():

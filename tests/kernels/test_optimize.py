@@ -56,6 +56,31 @@ def test_adam_has_the_bits_of_its_twin(dtype, betas, amsgrad):
             equal(got, twin)
 
 
+@pytest.mark.parametrize("dtype", SIZES)
+@pytest.mark.parametrize("name", naive.TWINS)
+def test_the_others_have_the_bits_of_their_twins(name, dtype):
+    twin, kept, choices = naive.TWINS[name]
+    for numbers in choices:
+        p, g, mean, v, more = arrays(dtype, SIZES[dtype])
+        g[:4], mean[2:6] = 0, 0
+        state = [mean, v] if name in ("nadam", "radam", "adamax", "rprop") else [v, more]
+        if name.startswith("rmsprop") and name != "rmsprop_momentum":
+            v += 1  # the variance, v - mean², is not negative
+            state = [v, mean * dtype(0.1), more]
+        row = [p, g, *(x.copy() for x in state[:kept])]
+        expected = twin(*(x.copy() for x in row), *numbers)
+        cpu.update(name, [row], *numbers)
+        for got, other in zip((p, *row[2:]), expected, strict=True):
+            equal(got, other)
+
+
+def test_every_formula_has_a_twin():
+    known = naive.TWINS.keys() | {"momentum", "adam", "amsgrad"}
+    assert known == optimize.updates.FORMULAS.keys()
+    for name, (_, kept, choices) in naive.TWINS.items():
+        assert optimize.updates.FORMULAS[name][1] == kept and choices
+
+
 def test_arrays_of_any_shape_are_updated_in_place():
     p, g = np.ones((2, 3, 4), np.float32), np.ones((2, 3, 4), np.float32)
     cpu.sgd_step([(p, g)], 0.5)
@@ -83,9 +108,10 @@ MANY = (1, 0, optimize.BLOCK - 1, optimize.BLOCK, 7, 0, 2 * optimize.BLOCK + 3, 
 @pytest.mark.parametrize("form", ["serial", "parallel"])
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_all_parameters_in_one_call_have_the_bits_of_each_alone(amsgrad, form, monkeypatch):
-    for name in ("_sgd", "_momentum", "_adam", "_amsgrad"):
-        run = getattr(getattr(optimize, name), form)
-        monkeypatch.setattr(getattr(optimize, name), "over", lambda work, run=run: run)
+    for name in ("sgd", "momentum", "adam", "amsgrad"):
+        kernel, _ = optimize.KERNELS[name]
+        run = getattr(kernel, form)
+        monkeypatch.setattr(kernel, "over", lambda work, run=run: run)
     together = [arrays(np.float32, n, seed) for seed, n in enumerate(MANY)]
     alone = [[x.copy() for x in row] for row in together]
     cpu.sgd_step([row[:2] for row in together], 0.1, weight_decay=0.01)

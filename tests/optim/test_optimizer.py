@@ -1,6 +1,7 @@
 """What all optimizers share: groups, state, and torch's errors."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -8,6 +9,12 @@ import pytest
 
 import minnet
 from minnet import optim
+
+OTHERS = [
+    getattr(optim, name)
+    for name in "RMSprop Adagrad Adadelta Adamax NAdam RAdam Rprop ASGD".split()
+]
+ALL = [optim.SGD, optim.Adam, optim.AdamW, *OTHERS]
 
 
 def parameters(*shapes):
@@ -94,6 +101,8 @@ def train(optimizer, params, steps):
         lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
         lambda p: optim.Adam(p, lr=0.1, amsgrad=True),
         lambda p: optim.AdamW(p, lr=0.1),
+        lambda p: optim.RMSprop(p, lr=0.1, momentum=0.5, centered=True),
+        *[lambda p, make=make: make(p, lr=0.1) for make in OTHERS],
     ],
 )
 def test_a_loaded_state_goes_on_as_if_nothing_had_happened(make):
@@ -217,6 +226,16 @@ def test_wrong_parameters_are_errors():
         (optim.AdamW, {"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1: -0.1"),
         (optim.AdamW, {"weight_decay": -1}, "Invalid weight_decay value: -1"),
         (optim.Adam, {"lr": float("nan")}, "Invalid learning rate: nan"),
+        (optim.RMSprop, {"alpha": -1}, "Invalid alpha value: -1"),
+        (optim.RMSprop, {"momentum": -1}, "Invalid momentum value: -1"),
+        (optim.Adagrad, {"lr_decay": -0.5}, "Invalid lr_decay value: -0.5"),
+        (optim.Adagrad, {"initial_accumulator_value": -1}, "Invalid initial_accumulator_value"),
+        (optim.Adadelta, {"rho": 1.1}, "Invalid rho value: 1.1"),
+        (optim.Adamax, {"betas": (0.9, 1.0)}, "Invalid beta parameter at index 1: 1.0"),
+        (optim.NAdam, {"momentum_decay": -0.2}, "Invalid momentum_decay value: -0.2"),
+        (optim.RAdam, {"weight_decay": -1}, "Invalid weight_decay value: -1"),
+        (optim.Rprop, {"etas": (1.0, 0.5)}, "Invalid eta values: 1.0, 0.5"),
+        (optim.ASGD, {"lr": -1}, "Invalid learning rate: -1"),
     ],
 )
 def test_options_out_of_range_are_errors(make, options, message):
@@ -224,13 +243,22 @@ def test_options_out_of_range_are_errors(make, options, message):
         make(parameters((1,)), **options)
 
 
-@pytest.mark.parametrize("make", [optim.SGD, optim.Adam, optim.AdamW])
-def test_other_implementations_are_refused_and_their_defaults_taken(make):
-    params = parameters((1,))
-    make(params, foreach=False, fused=False, differentiable=False)
-    for name in ("foreach", "fused", "differentiable"):
-        with pytest.raises(NotImplementedError, match=f"{name}=True is not supported"):
-            make(params, **{name: True})
+@pytest.mark.parametrize("make", ALL)
+def test_implementations_are_all_the_same_but_for_a_differentiable_one(make):
+    accepted = inspect.signature(optim.Adam if make is optim.AdamW else make).parameters
+    for name in {"foreach", "fused", "capturable"} & accepted.keys():
+        (one,), (other,) = parameters((3,)), parameters((3,))
+        a, b = make([one]), make([other], **{name: True})
+        for p, optimizer in ((one, a), (other, b)):
+            train(optimizer, [p], 3)
+        np.testing.assert_array_equal(one.array, other.array)
+    assert "foreach" in accepted and "differentiable" in accepted
+    make(parameters((1,)), foreach=False, differentiable=False)
+    with pytest.raises(NotImplementedError, match="differentiable=True is not supported"):
+        make(parameters((1,)), differentiable=True)
+    if "fused" in accepted:
+        with pytest.raises(RuntimeError, match="`fused` and `foreach` cannot be `True` together"):
+            make(parameters((1,)), fused=True, foreach=True)
 
 
 def test_a_tensor_may_be_the_learning_rate():
@@ -327,10 +355,17 @@ OPTIONS = {
     "Adam": {"lr": 0.1, "amsgrad": True},
     "AdamW": {"lr": 0.1},
     "RMSprop": {"lr": 0.1, "momentum": 0.5, "centered": True},
+    "Adagrad": {"lr": 0.1, "lr_decay": 0.1},
+    "Adadelta": {"lr": 0.1, "rho": 0.8},
+    "Adamax": {"lr": 0.1},
+    "NAdam": {"lr": 0.1},
+    "RAdam": {"lr": 0.1},
+    "Rprop": {"lr": 0.1},
+    "ASGD": {"lr": 0.1, "t0": 2},
 }
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIONS if hasattr(optim, name)])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_states_go_to_torch_and_back(name):
     torch = pytest.importorskip("torch")
     ours = parameters((2, 3), (4,))
@@ -367,3 +402,49 @@ def test_states_go_to_torch_and_back(name):
     steps(torch, start, theirs)
     for p, q in zip(copies, theirs, strict=True):
         torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [*ALL, optim.LBFGS])
+def test_hooks_see_and_change_each_step(make):
+    (p,) = parameters((1,))
+    optimizer, seen = make([p]), []
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append((o, *args)))
+    given = {"closure": lambda: p.sum() * 0 + 3}
+    optimizer.register_step_pre_hook(lambda o, args, kwargs: ((o,), given))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(kwargs))
+    assert optimizer.step(None).item() == 3
+    assert seen == [(optimizer, optimizer, None), given]
+    before.remove()
+    optimizer.step()
+    assert seen[2:] == [given]
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        assert "step" not in vars(other)
+    optimizer.register_step_pre_hook(lambda *_: 3)
+    with pytest.raises(RuntimeError, match=r"must return None or a tuple .* but got 3"):
+        optimizer.step()
+
+
+def test_hooks_see_and_change_what_is_saved_and_loaded():
+    (p,) = parameters((1,))
+    optimizer = optim.SGD([p], lr=1.0)
+    calls = []
+    optimizer.register_state_dict_pre_hook(lambda o: calls.append("before"))
+    optimizer.register_state_dict_post_hook(lambda o, state: state.update(more=1))
+    first = optimizer.register_state_dict_post_hook(lambda o, state: {**state, "other": 2}, True)
+    state = optimizer.state_dict()
+    assert calls == ["before"] and state["more"] == 1 and state["other"] == 2
+    first.remove()
+    assert "other" not in optimizer.state_dict()
+    optimizer.register_load_state_dict_pre_hook(lambda o, state: state.update(param_groups=None))
+    optimizer.register_load_state_dict_pre_hook(lambda o, s: {**s, "param_groups": groups})
+    optimizer.register_load_state_dict_post_hook(lambda o: calls.append("after"))
+    groups = [{"params": [0], "lr": 7.0}]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 7.0 and calls[-1] == "after"
+    assert state["param_groups"][0]["lr"] == 1.0
+
+
+def test_what_is_imported_later_is_listed_and_the_rest_named():
+    assert {"RMSprop", "LBFGS", "lr_scheduler", "swa_utils", "SGD"} <= set(dir(optim))
+    with pytest.raises(AttributeError, match="has no attribute 'Lion'"):
+        optim.Lion  # noqa: B018

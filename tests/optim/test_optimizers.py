@@ -112,6 +112,58 @@ ADAM = list(
     )
 )
 ALL = [("SGD", o) for o in SGD] + [(name, o) for name in ("Adam", "AdamW") for o in ADAM]
+OTHERS = {
+    "RMSprop": {"momentum": [0, 0.9], "centered": [False, True], "weight_decay": [0, 0.1]},
+    "Adagrad": {
+        "lr_decay": [0, 0.1], "weight_decay": [0, 0.1], "initial_accumulator_value": [0, 0.5]
+    },
+    "Adadelta": {"rho": [0.9, 0.5], "weight_decay": [0, 0.1]},
+    "Adamax": {"betas": [(0.9, 0.999), (0.3, 0.5)], "weight_decay": [0, 0.1]},
+    "NAdam": {"betas": [(0.9, 0.999), (0.3, 0.5)], "weight_decay": [0, 0.1],
+              "decoupled_weight_decay": [False, True]},
+    "RAdam": {"betas": [(0.9, 0.999), (0.3, 0.5)], "weight_decay": [0, 0.1],
+              "decoupled_weight_decay": [False, True]},
+    "Rprop": {"etas": [(0.5, 1.2), (0.3, 2.0)]},
+    "ASGD": {"t0": [1e6, 10], "lambd": [1e-4, 0.1], "weight_decay": [0, 0.1]},
+}  # fmt: skip
+OTHERS = [
+    (name, options)
+    for name, choices in OTHERS.items()
+    for options in combinations(**choices, maximize=[False, True])
+]
+WITHOUT_A_ROOT = ("Adamax", "Rprop", "ASGD")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_hundred_steps_of_the_others_have_torchs_bits_or_follow_them(dtype):
+    """The bits, where no square root is taken; elsewhere torch's is not correctly rounded."""
+    torch = pytest.importorskip("torch")
+    vectors = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+    rng = np.random.default_rng(0)
+    for name, options in OTHERS:
+        start = rng.standard_normal(207).astype(dtype)
+        p, q = minnet.nn.Parameter(minnet.tensor(start)), torch.nn.Parameter(torch.tensor(start))
+        mine = getattr(optim, name)([p], lr=0.01, **options)
+        other = getattr(torch.optim, name)([q], lr=0.01, foreach=False, **options)
+        for _ in range(100):
+            gradient = rng.standard_normal(207).astype(dtype)
+            p.grad, q.grad = minnet.tensor(gradient), torch.tensor(gradient)
+            mine.step()
+            other.step()
+        ours, theirs = mine.state_dict(), other.state_dict()
+        assert theirs["param_groups"] == [{**g, "foreach": False} for g in ours["param_groups"]]
+        pairs = {k: (ours["state"][0][k].numpy(), v.numpy()) for k, v in theirs["state"][0].items()}
+        assert ours["state"][0].keys() == pairs.keys()
+        pairs["parameter"] = p.detach().numpy(), q.detach().numpy()
+        for key, (a, b) in pairs.items():
+            message = f"{name} {options} {key}"
+            assert a.dtype == b.dtype and a.shape == b.shape, message
+            if name in WITHOUT_A_ROOT and vectors:
+                np.testing.assert_array_equal(a, b, err_msg=message)
+            else:
+                np.testing.assert_allclose(
+                    a, b, rtol=1e-6, atol=1e-6 * abs(b).max(), err_msg=message
+                )
 
 
 def test_a_hundred_steps_follow_torchs():
@@ -187,6 +239,17 @@ EACH = [
     lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
     lambda p: optim.Adam(p, lr=0.1),
     lambda p: optim.AdamW(p, lr=0.1, amsgrad=True),
+    lambda p: optim.RMSprop(p, lr=0.02),
+    lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5),
+    lambda p: optim.RMSprop(p, lr=0.02, centered=True),
+    lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    lambda p: optim.Adagrad(p, lr=0.5),
+    lambda p: optim.Adadelta(p, lr=10),
+    lambda p: optim.Adamax(p, lr=0.1),
+    lambda p: optim.NAdam(p, lr=0.1),
+    lambda p: optim.RAdam(p, lr=0.1),
+    lambda p: optim.Rprop(p),
+    lambda p: optim.ASGD(p, lr=0.1),
 ]
 
 
@@ -213,7 +276,7 @@ def test_a_parameter_without_a_gradient_is_left_alone(make):
     give(p, START)
     optimizer.step()
     np.testing.assert_array_equal(q.array, START)
-    assert q not in optimizer.state
+    assert q not in optimizer.state or optimizer.state[q]["step"].item() == 0  # Adagrad's
     assert (p.array != START).all()
 
 

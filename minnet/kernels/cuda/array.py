@@ -30,6 +30,11 @@ class Flags(NamedTuple):
     f_contiguous: bool
     writeable: bool
 
+    @property
+    def carray(self) -> bool:
+        """Whether a kernel may run over the memory and write to it."""
+        return self.c_contiguous and self.writeable
+
 
 class Array(NDArrayOperatorsMixin):
     """An array of the device, as NumPy's: shape, dtype, strides in bytes, views and operators.

@@ -25,7 +25,7 @@ TABLES = 64  # that are kept
 _tables: OrderedDict[bytes, Array] = OrderedDict()
 
 # The step of the number at an address; `zero` has the parameter's type. Each takes as many as the
-# longest row has arrays, of which the last is the highest second moment's.
+# longest row has arrays.
 
 
 @device
@@ -33,25 +33,31 @@ def _sgd_at(zero, p, g, unused, unused_too, last, numbers):
     store(p, updates.sgd(load(zero, p), load(zero, g), *numbers))
 
 
-@device
-def _momentum_at(zero, p, g, buf, unused, last, numbers):
-    new, b = updates.momentum(load(zero, p), load(zero, g), load(zero, buf), *numbers)
-    store(buf, b)
-    store(p, new)
+def _at_of(name: str) -> Any:
+    """Return the step of a formula at an address."""
+    formula, kept, _ = updates.FORMULAS[name]
 
-
-def _adam_at_of(amsgrad: bool) -> Any:
-    @device
-    def at(zero, p, g, m, v, highest, numbers):
-        w, d, top = load(zero, p), load(zero, g), load(zero, highest)
-        new, a, b, high = updates.adam(w, d, load(zero, m), load(zero, v), top, amsgrad, *numbers)
-        store(m, a)
-        store(v, b)
-        if amsgrad:
-            store(highest, high)
+    def one(zero, p, g, a, unused, last, numbers):
+        new, x = formula(load(zero, p), load(zero, g), load(zero, a), *numbers)
+        store(a, x)
         store(p, new)
 
-    return at
+    def two(zero, p, g, a, b, last, numbers):
+        w, d = load(zero, p), load(zero, g)
+        new, x, y = formula(w, d, load(zero, a), load(zero, b), *numbers)
+        store(a, x)
+        store(b, y)
+        store(p, new)
+
+    def three(zero, p, g, a, b, last, numbers):
+        w, d, z = load(zero, p), load(zero, g), load(zero, last)
+        new, x, y, z = formula(w, d, load(zero, a), load(zero, b), z, *numbers)
+        store(a, x)
+        store(b, y)
+        store(last, z)
+        store(p, new)
+
+    return device((one, two, three)[kept - 1])
 
 
 @function
@@ -80,11 +86,8 @@ def _over_parameters(step: Any, name: str) -> Any:
     return kernel(named(run, name))
 
 
-KERNELS = {
-    "sgd": _over_parameters(_sgd_at, "sgd"),
-    "momentum": _over_parameters(_momentum_at, "momentum"),
-    "adam": _over_parameters(_adam_at_of(False), "adam"),
-    "amsgrad": _over_parameters(_adam_at_of(True), "amsgrad"),
+KERNELS = {"sgd": _over_parameters(_sgd_at, "sgd")} | {
+    name: _over_parameters(_at_of(name), name) for name in updates.FORMULAS
 }
 
 

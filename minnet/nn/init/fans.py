@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Axes = int | Sequence[int]
@@ -134,7 +134,7 @@ def fans(
     return fan_in, fan_out
 
 
-def fans_in(tensor: Any, layout: dict[str, Any]) -> Fans:
+def fans_in(tensor: Any, layout: Mapping[str, Any]) -> Fans:
     """Return the fans in a layout given by keywords; torch's, which has none, is a short way."""
     return fans(tensor, **layout) if layout else _calculate_fan_in_and_fan_out(tensor)
 

@@ -11,8 +11,9 @@ import numpy as np
 from minnet.nn.init import truncation
 from minnet.nn.init.fans import Fans, _calculate_correct_fan, fans_in
 from minnet.nn.init.gain import gain_of, nonlinearity_gain
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import initializer, is_empty
 from minnet.nn.init.scaling import Promise, drawn, fill
+from minnet.scalar import fitted
 
 
 @initializer
@@ -159,19 +160,17 @@ def constant_(tensor: np.ndarray, val: float) -> float:
         tensor: any shape and dtype.
         val: the value.
 
+    Raises:
+        TypeError: the value is no number.
+        RuntimeError: it does not fit the dtype.
+
     Example:
         >>> import minnet
         >>> from minnet.nn import init
         >>> init.constant_(minnet.empty(3), 0.5)
         tensor([0.5000, 0.5000, 0.5000])
     """
-    number: Any = val
-    if getattr(val, "ndim", 0) == 0 and hasattr(val, "item"):  # a scalar of any library
-        number = val.item()
-    if not isinstance(number, float | int):
-        raise TypeError(f"constant_(): argument 'val' must be Number, not {type(val).__name__}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        tensor.fill(np.asarray(number).astype(tensor.dtype))
+    tensor.fill(fitted(val, tensor.dtype))
     return 0.0
 
 
@@ -287,14 +286,14 @@ def xavier_normal_(
 
 def _kaiming(
     tensor: np.ndarray,
-    a: float,
+    a: float | None,
     mode: str,
     nonlinearity: Any,
     generator: Any,
     layout: dict[str, Any],
     distribution: str,
 ) -> Promise:
-    if 0 in tensor.shape:
+    if is_empty(tensor, generator):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=4)
         return None
     fan = _calculate_correct_fan(tensor, mode, **layout)
@@ -305,7 +304,7 @@ def _kaiming(
 @initializer
 def kaiming_uniform_(
     tensor: np.ndarray,
-    a: float = 0,
+    a: float | None = 0,
     mode: str = "fan_in",
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,
@@ -350,7 +349,7 @@ def kaiming_uniform_(
 @initializer
 def kaiming_normal_(
     tensor: np.ndarray,
-    a: float = 0,
+    a: float | None = 0,
     mode: str = "fan_in",
     nonlinearity: Any = "leaky_relu",
     generator: Any = None,

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from minnet.nn.init import holders
+from minnet.nn import kinds
 from minnet.nn.init.gain import calculate_gain
-
-# Between a layer and its activation these do not change what its gain is for.
-_PASSED_OVER = re.compile(
-    r"Norm(\d+d)?$|Dropout(\d+d)?$|Pool(\d+d)?$|^(Identity|Flatten|Unflatten|Upsample|.*Pad\d+d)$"
-)
-_NAMES = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "leaky_relu", "SELU": "selu"}
-_NAMES |= {"Tanh": "tanh", "Sigmoid": "sigmoid"}
-_OUTPUTS = {"Softmax", "LogSoftmax", "Softmax2d"}  # they end a network: no scale to keep
 
 
 class Activation(NamedTuple):
@@ -86,30 +75,31 @@ class FollowingActivations:
 def _first(following: list[Any]) -> Activation | None:
     """Return the activation among the modules that follow a layer, or None if it is not known."""
     for module in following:
-        name = type(module).__name__
-        if name in _NAMES:
-            slope = getattr(module, "negative_slope", None)
-            if name == "PReLU":
-                slope = float(np.mean(holders.array_of(module.weight)))
-            return Activation(_NAMES[name], slope)
-        if name in _OUTPUTS or _has_weight(module):
+        kind = kinds.of(module)
+        if kind.role == "activation":
+            return Activation(kind.name or module, kinds.slope(module))
+        if kind.role == "output" or _has_weight(module):
             return _LINEAR
         if _is_opaque(module):
             return None
-        if not _PASSED_OVER.search(name):
+        if kind.role not in ("normalization", "passes"):
             return Activation(module)
     return _LINEAR
 
 
 def _has_weight(module: Any) -> bool:
-    return not _is_opaque(module) and any(
-        p.ndim >= 2 for _, p in module.named_parameters(recurse=False)
+    return not _is_opaque(module) and (
+        bool(kinds.computed(module))
+        or any(p.ndim >= 2 for _, p in module.named_parameters(recurse=False))
     )
 
 
 def _is_sequential(module: Any) -> bool:
-    return any(c.__name__ == "Sequential" for c in type(module).__mro__)
+    return kinds.of(module).role == "sequence"
 
 
 def _is_opaque(module: Any) -> bool:
-    return not _is_sequential(module) and next(iter(module.children()), None) is not None
+    # What computes a weight is a child as well.
+    return not _is_sequential(module) and any(
+        name != "parametrizations" for name, _ in module.named_children()
+    )

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from minnet.kernels.constants import SELU_ALPHA, SELU_SCALE
+from minnet.nn import kinds
 from minnet.nn.init.elementwise import Function, of_arrays
 from minnet.nn.init.quadrature import expectation
+from minnet.scalar import number
 
 _LINEAR = ("linear", *(f"conv{t}{d}d" for t in ("", "_transpose") for d in (1, 2, 3)))
 _FIXED = {
@@ -128,6 +130,10 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     torch's gains for tanh, sigmoid and selu are conventions, and other than these: see
     `calculate_gain`.
 
+    GLU is a σ(b), with independent a and b: forward it has sigmoid's gain, backward
+    √(2/(E[σ(b)²] + E[σ'(b)²])), as fan_out counts both. PReLU with several slopes has the gain of
+    the root of their mean square, and RReLU that of evaluation.
+
     The expectations are integrated numerically, kinks found and derivatives taken on the way (see
     `minnet.nn.init.quadrature`), to a relative error below 1e-7. They are rounded to nine digits,
     so that the last bit of a machine's exp does not reach the weights.
@@ -156,6 +162,11 @@ def gain(activation: Any, mode: str = "forward", param: float | None = None) -> 
     """
     if mode not in ("forward", "backward"):
         raise ValueError(f'mode must be "forward" or "backward", got {mode!r}')
+    kind = kinds.of(activation)
+    if kind.role == "gate":
+        return _gate_gain(mode)
+    if kind.slopes:
+        activation, param = "leaky_relu", kinds.slope(activation)
     if isinstance(activation, str):
         if activation == "leaky_relu":
             return calculate_gain(activation, param)  # exactly, both ways
@@ -190,12 +201,22 @@ def _named_gain(name: str, mode: str) -> float:
     return _gain(_FUNCTIONS[name], name, mode)
 
 
+def _gate_gain(mode: str) -> float:
+    """Return the gain of a σ(b): forward its gate's, and backward by both, of which fan_out is."""
+    forward, backward = (_named_gain("sigmoid", way) for way in ("forward", "backward"))
+    return forward if mode == "forward" else math.sqrt(2 / (forward**-2 + backward**-2))
+
+
 def gain_of(value: Any) -> Any:
-    """Return what a `gain=` argument means: a number itself, an activation its forward gain."""
-    return gain(value) if isinstance(value, str) or callable(value) else value
+    """Return what a `gain=` argument means: a number itself, an activation its forward gain.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    return gain(value) if isinstance(value, str) or callable(value) else number(value, "gain")
 
 
-def nonlinearity_gain(nonlinearity: Any, param: float, mode: str) -> float:
+def nonlinearity_gain(nonlinearity: Any, param: float | None, mode: str) -> float:
     """Return the gain before `nonlinearity` for weights that go by the fan that `mode` names.
 
     It is `calculate_gain`'s for what that knows, and `gain`'s for the rest: forward for "fan_in",

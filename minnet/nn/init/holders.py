@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minnet import kernels
-from minnet.variable import Variable
+from minnet.variable import Variable, read_only
 
 _DLPACK_CPU = 1  # kDLCPU of dlpack.h
 _DLPACK_CUDA = 2  # kDLCUDA
@@ -41,14 +41,35 @@ def array_of(holder: Any) -> np.ndarray:
         array = _array_of_buffer(holder)
     if array.dtype.kind in "OSUMm" or array.dtype.names:
         raise TypeError(f"expected an array of numbers, but got one of {array.dtype}")
-    if 0 in array.strides and any(
-        s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)
+    if (
+        0 in array.strides
+        and array.size
+        and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
     ):
         raise RuntimeError(
             f"cannot initialize the {_name(holder)}: it is expanded, so that several of its "
             "elements are one in memory; initialize a copy"
         )
     return array
+
+
+def array_to_fill(holder: Any) -> np.ndarray:
+    """Return an array on the memory of what is to be filled.
+
+    Raises:
+        TypeError, RuntimeError: as `array_of`; and for a tensor that torch has computed from
+            others, as a parametrized weight is at each access: filling it would change nothing.
+    """
+    if isinstance(holder, Variable):
+        return holder.array
+    base = getattr(holder, "_base", None)
+    if getattr(holder if base is None else base, "grad_fn", None) is not None:
+        raise RuntimeError(
+            f"cannot initialize the {_name(holder)}: it is no parameter but computed from others, "
+            "by a parametrization perhaps; initialize the layer by init.scheme, which sets it "
+            "through its parametrization, or a parameter itself"
+        )
+    return array_of(holder)
 
 
 def _array_of_torch(tensor: Any) -> np.ndarray:
@@ -109,10 +130,7 @@ def _array_of_buffer(holder: Any) -> np.ndarray:
 def not_writable(holder: Any) -> str:
     """Return what to tell the user whose object cannot be written to."""
     if isinstance(holder, Variable):
-        return (
-            "unsupported operation: the tensor cannot be written to, since it is expanded or "
-            "read-only. Please clone() the tensor before performing the operation."
-        )
+        return str(read_only())
     return (
         f"the {_name(holder)} is read-only, and an initializer fills in place; initialize a NumPy "
         "array, np.empty(shape, np.float32), and convert it"

@@ -12,6 +12,7 @@ import numpy as np
 from minnet import kernels, random
 from minnet.nn.init import holders
 from minnet.nn.init.provenance import Record
+from minnet.scalar import number
 from minnet.variable import Variable, described
 
 P = ParamSpec("P")
@@ -44,10 +45,10 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
 
     The function's first parameter, `tensor`, arrives as a writable array of floats in any strides;
     `generator`, if it is the last one that can be given by position, as a `minnet.Generator`, never
-    None. The function first checks its arguments, then writes, so that a call that fails changes
-    nothing. It returns the standard deviation that the elements are to have, or None where there is
-    none to name; and with it, as a second value, the (fan_in, fan_out) it went by, where they are
-    not the shape's own.
+    None; one annotated as `float`, as a number of Python's. The function first checks its
+    arguments, then writes, so that a call that fails changes nothing. It returns the standard
+    deviation that the elements are to have, or None where there is none to name; and with it, as a
+    second value, the (fan_in, fan_out) it went by, where they are not the shape's own.
 
     What is lifted takes anything that holds an array (see `holders`) and returns that very object.
     Gradients do not see the fill, but a backward that needs the old values does: the tensor's
@@ -79,14 +80,24 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     names = list(signature.parameters)
     draws = "generator" in names
     place = names.index("generator") - 1 if draws else 0  # behind the tensor
+    reals = {
+        p.name: f"{function.__name__}(): argument '{p.name}'"
+        for p in parameters
+        if p.annotation in (float, "float")
+    }
+
+    def plain(name: str, x: Any) -> Any:
+        return x if type(x) is float or name not in reals else number(x, reals[name])
 
     @functools.wraps(function)
     def initialize(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-        array = tensor.array if isinstance(tensor, Variable) else holders.array_of(tensor)
+        array = holders.array_to_fill(tensor)
         if not any_dtype and array.dtype not in _FLOATS and array.dtype.name != "bfloat16":
             raise NotImplementedError(_no_floats(function.__name__, tensor, array))
         if not array.flags.writeable:
             raise RuntimeError(holders.not_writable(tensor))
+        args = (*map(plain, names[1:], args), *args[len(names) - 1 :])
+        kwargs = {name: plain(name, x) for name, x in kwargs.items()}
         made = kernels.staged(array) if on_host else array
         generator, given = None, kwargs
         if draws:
@@ -112,6 +123,22 @@ def initializer(function: Any = None, *, any_dtype: bool = False, on_host: bool 
     )
     initialize.draws = draws  # type: ignore[attr-defined]
     return initialize
+
+
+def is_empty(tensor: np.ndarray, generator: Any) -> bool:
+    """Say whether a tensor has no elements: there is nothing to fill, but the draw is taken.
+
+    What is drawn next must not depend on a shape. (torch's engine draws in sequence, and for an
+    empty tensor nothing, as torch.)
+    """
+    if tensor.size == 0:
+        generator.normal(tensor)
+    return tensor.size == 0
+
+
+def working_dtype(tensor: np.ndarray) -> np.dtype:
+    """Return the dtype in which to compute a matrix for `tensor`: at least float32."""
+    return np.dtype(np.float64 if tensor.itemsize == 8 else np.float32)
 
 
 def dimensions(fit: bool, which: str) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minnet import random
-from minnet.mode import no_grad
+from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.evaluation import evaluating
+from minnet.nn.init.evaluation import (
+    evaluating,
+    require_telling,
+    restored_on_error,
+    unrecorded,
+)
 from minnet.nn.init.orthogonal import orthogonal_
 
 
@@ -62,8 +66,10 @@ def lsuv_(
         `net`.
 
     Raises:
-        ValueError: no layer was called, or a layer's outputs (a unit's, with `per_unit`) are all
-            the same or not finite. The network is then as it was before.
+        ValueError: the batch is empty, one sample, the same sample again and again, or not finite;
+            no layer was called, or one's weight is computed by a parametrization; or a layer's
+            outputs (a unit's, with `per_unit`) are the same for all samples, or not finite. The
+            network is then as it was before.
 
     Warns:
         UserWarning: a layer has not come within the tolerance. Its bias may be the reason: it adds
@@ -79,21 +85,24 @@ def lsuv_(
     """
     if not 0 < std < math.inf:
         raise ValueError(f"std must be a number above 0, got {std}")
+    require_telling(batch)
     generator = random.resolve(generator)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(no_grad())
-        if "torch" in sys.modules:
-            stack.enter_context(sys.modules["torch"].no_grad())
+        stack.enter_context(np.errstate(all="ignore"))  # what is not finite is an error below
+        stack.enter_context(unrecorded())
         stack.enter_context(evaluating(net))
         layers = _layers(net, batch)
-        stack.enter_context(_restored_on_error([layer for _, layer in layers]))
+        stack.enter_context(restored_on_error([layer for _, layer in layers]))
         if initializer is not None:
             draws = "generator" in inspect.signature(initializer).parameters
             for _, layer in layers:
                 initializer(layer.weight, **({"generator": generator} if draws else {}))
         for name, layer in layers:
-            for _ in range(tries):
-                if _scale(name, layer, _outputs(net, layer, batch), std, per_unit) < tolerance:
+            for attempt in range(tries):
+                outputs = _outputs(net, layer, batch)
+                if attempt == 0:
+                    _check_outputs(name, layer, outputs)
+                if _scale(name, layer, outputs, std, per_unit) < tolerance:
                     break
             else:
                 warnings.warn(
@@ -102,6 +111,15 @@ def lsuv_(
                     stacklevel=2,
                 )
     return net
+
+
+def _check_outputs(name: str, layer: Any, outputs: np.ndarray) -> None:
+    if not np.isfinite(outputs).all():
+        raise ValueError(f"the outputs of {name} are not finite")
+    if outputs.ndim < layer.weight.ndim:  # a net may take a sample without a batch's dimension
+        raise ValueError(f"the batch is a single sample: {name} gives {outputs.shape}")
+    if (outputs == outputs[:1]).all():
+        raise ValueError(f"the outputs of {name} are all the same for the whole batch")
 
 
 def _scale(name: str, layer: Any, outputs: np.ndarray, std: float, per_unit: bool) -> float:
@@ -119,7 +137,7 @@ def _scale(name: str, layer: Any, outputs: np.ndarray, std: float, per_unit: boo
         return error
     # Units are the last dimension of a linear layer's outputs, the second of a convolution's.
     outputs = np.moveaxis(outputs, -1 if weight.ndim == 2 else 1, -1)
-    axis = 1 if getattr(layer, "transposed", False) else 0  # of a weight (in, out, *kernel)
+    axis = kinds.layout(layer, "weight", layer.weight).get("out_axis", 0)
     if weight.shape[axis] != outputs.shape[-1]:
         raise ValueError(
             f"{name}: a transposed convolution with groups has no weight for each unit"
@@ -176,17 +194,10 @@ def _layers(net: Any, batch: Any) -> list[tuple[str, Any]]:
         net(batch)
     if not called:
         raise ValueError(f"no linear or convolution layer of the {type(net).__name__} was called")
+    for name, layer in called.values():
+        for own, computed in kinds.computed(layer).items():
+            raise ValueError(
+                f"the {own} of {name} is computed by a parametrization, {computed.by}, and cannot "
+                "be scaled in place: initialize the network before it is parametrized"
+            )
     return list(called.values())
-
-
-@contextlib.contextmanager
-def _restored_on_error(layers: list[Any]) -> Iterator[None]:
-    parameters = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    before = [holders.array_of(parameter).copy() for parameter in parameters]
-    try:
-        yield
-    except BaseException:
-        for parameter, values in zip(parameters, before, strict=True):
-            holders.array_of(parameter)[...] = values
-            holders.changed(parameter)
-        raise

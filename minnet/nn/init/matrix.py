@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet.nn.init.initializer import dimensions, initializer
+from minnet.nn.init.initializer import dimensions, initializer, working_dtype
 
 
 @initializer(any_dtype=True, on_host=True)
@@ -87,8 +87,8 @@ def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: A
     keep units different and out of saturation however wide the layer. The number kept does not
     follow the fans: give `std` to suit it.
 
-    Which elements are zeroed is drawn from `generator` too, a permutation of the rows for each
-    column. (torch draws that from its global generator, whatever `generator` is.)
+    Which elements are zeroed is drawn from `generator` too, by the same draw. (torch draws that
+    from its global generator, whatever `generator` is: a permutation of the rows for each column.)
 
     Args:
         tensor: two dimensions, floating point.
@@ -110,11 +110,19 @@ def sparse_(tensor: np.ndarray, sparsity: float, std: float = 0.01, generator: A
     dimensions(tensor.ndim == 2, "2")
     if not 0 <= sparsity <= 1:
         raise ValueError(f"sparsity must be a fraction in [0, 1], got {sparsity}")
-    zeros = math.ceil(sparsity * tensor.shape[0])
-    generator.normal(tensor, 0.0, std)
-    for column in range(tensor.shape[1]):
-        tensor[generator.permutation(tensor.shape[0])[:zeros], column] = 0
-    return std * math.sqrt(1 - zeros / max(tensor.shape[0], 1))
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    if generator.engine == "torch":
+        generator.normal(tensor, 0.0, std)
+        places = np.array([generator.permutation(rows) for _ in range(columns)], int)
+        places = places.reshape(columns, rows).T
+    else:  # one draw for both: a column's places are those of the smallest of as many other numbers
+        numbers = np.empty((2, rows, columns), working_dtype(tensor))
+        generator.normal(numbers, 0.0, std)
+        tensor[...] = numbers[0]
+        places = numbers[1].argsort(axis=0, kind="stable")
+    np.put_along_axis(tensor, places[:zeros], 0, axis=0)
+    return std * math.sqrt(1 - zeros / max(rows, 1))
 
 
 @initializer(on_host=True)

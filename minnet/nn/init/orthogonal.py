@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from minnet import kernels
 from minnet.nn.init.gain import gain_of
-from minnet.nn.init.initializer import dimensions, initializer
+from minnet.nn.init.initializer import dimensions, initializer, is_empty, working_dtype
 
 
 @initializer(on_host=True)
-def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> float | None:
+def orthogonal_(
+    tensor: np.ndarray, gain: Any = 1, generator: Any = None, *, groups: int = 1
+) -> float | None:
     """Fill with a random (semi-)orthogonal matrix times `gain`.
 
     Saxe, McClelland and Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in
@@ -40,9 +43,11 @@ def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> flo
         gain: factor on every element: a number, or an activation by name, module or function,
             which stands for its `gain`; see also `calculate_gain`.
         generator: draws the normals; None is the default generator.
+        groups: how many matrices lie one below the other, each orthogonal by itself: those of a
+            convolution's groups, or of a recurrent layer's gates.
 
     Raises:
-        ValueError: fewer than two dimensions.
+        ValueError: fewer than two dimensions, or groups that do not divide dimension 0.
         RuntimeError: a tensor not of floats.
 
     Example:
@@ -54,36 +59,42 @@ def orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) -> flo
     """
     dimensions(tensor.ndim >= 2, "2 or more")
     gain = float(gain_of(gain))
-    if tensor.size == 0:
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ValueError(f"groups={groups} does not divide the {tensor.shape[0]} rows")
+    if is_empty(tensor, generator):
         return None
-    rows = tensor.shape[0]
-    columns = tensor.size // rows
-    matrix = orthogonal((rows, columns), working_dtype(tensor), generator)
-    # One pass; half types are rounded on the way.
-    np.multiply(matrix.reshape(tensor.shape), gain, out=tensor, casting="unsafe")
+    rows = tensor.shape[0] // groups
+    columns = tensor.size // tensor.shape[0]
+    blocks = tensor.reshape(groups, rows, *tensor.shape[1:])
+    matrices = _orthogonals(groups, (rows, columns), working_dtype(tensor), generator)
+    for block, matrix in zip(blocks, matrices, strict=True):
+        # One pass; half types are rounded on the way.
+        np.multiply(matrix.reshape(block.shape), gain, out=block, casting="unsafe")
     return abs(gain) / math.sqrt(max(rows, columns))
-
-
-def working_dtype(tensor: np.ndarray) -> np.dtype:
-    """Return the dtype in which to compute a matrix for `tensor`: at least float32."""
-    return np.dtype(np.float64 if tensor.itemsize == 8 else np.float32)
 
 
 def orthogonal(shape: tuple[int, int], dtype: np.dtype, generator: Any) -> np.ndarray:
     """Return a random matrix with orthonormal rows, or columns if it has more rows than columns."""
+    return next(_orthogonals(1, shape, dtype, generator))
+
+
+def _orthogonals(
+    count: int, shape: tuple[int, int], dtype: np.dtype, generator: Any
+) -> Iterator[np.ndarray]:
+    """Yield several, made from one draw."""
     rows, columns = shape
-    if generator.engine == "torch":
-        normals = np.empty(shape, dtype)
-        generator.normal(normals)
-        # torch decomposes the matrix itself if it is square or tall, its transpose if it is wide.
-        if rows < columns:
-            return kernels.of(normals).gram_schmidt_rows(normals)
-        normals = np.ascontiguousarray(normals.T)
-        return kernels.of(normals).gram_schmidt_rows(normals).T
-    normals = np.empty((min(shape), max(shape)), dtype)
+    torchs = generator.engine == "torch"
+    normals = np.empty((count, *(shape if torchs else sorted(shape))), dtype)
     generator.normal(normals)
-    matrix = kernels.of(normals).random_rows(normals)
-    return matrix.T if rows > columns else matrix
+    for each in normals:
+        if not torchs:
+            matrix = kernels.of(each).random_rows(each)
+            yield matrix.T if rows > columns else matrix
+        # torch decomposes the matrix itself if it is square or tall, its transpose if it is wide.
+        elif rows < columns:
+            yield kernels.of(each).gram_schmidt_rows(each)
+        else:
+            yield kernels.of(each).gram_schmidt_rows(np.ascontiguousarray(each.T)).T
 
 
 @initializer(on_host=True)
@@ -126,7 +137,7 @@ def delta_orthogonal_(tensor: np.ndarray, gain: Any = 1, generator: Any = None) 
             f"(out, in, *kernel) of shape {tensor.shape}"
         )
     gain = float(gain_of(gain))
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     matrix = orthogonal((outputs, inputs), working_dtype(tensor), generator)
     matrix *= gain
@@ -187,7 +198,7 @@ def looks_linear_(
                 f"looks_linear_ pairs {what} with their mirror images, and {count} is odd"
             )
     gain = float(gain_of(gain))
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     half_out, half_in = outputs // (1 + mirror_out), inputs // (1 + mirror_in)
     matrix = (half_out, half_in * math.prod(kernel))

@@ -16,8 +16,9 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
+from minnet.nn import kinds
 from minnet.nn.init import holders
-from minnet.nn.init.fans import fans
+from minnet.nn.init.fans import fans_in
 from minnet.variable import Variable
 
 _HERE = "minnet.nn.init"
@@ -132,6 +133,49 @@ class Record:
         line = next(lines, self.code.co_firstlineno)
         return f"{os.path.basename(self.code.co_filename)}:{line}"
 
+    def of_copy(self, same: bool) -> Record:
+        """Return the record for a copy of the tensor that has the `same` values since the fill."""
+        copy = shallow_copy(self)
+        copy.version = 0 if same else -1
+        return copy
+
+    def __reduce__(self) -> Any:
+        facts = {name: getattr(self, name) for name in FACTS}
+        arguments = {name: _plain(value) for name, value in self.arguments.items()}
+        engine = None if self.engine is None else str(self.engine)
+        function = None if self.function is None else self.name
+        return Told, (facts | {"arguments": arguments, "engine": engine, "function": function},)
+
+
+class Told(Record):
+    """A record that was copied or pickled: it has words where the other has functions and frames.
+
+    Functions, and arguments of other kinds than numbers, may be known to one process alone.
+    """
+
+    __slots__ = ("arguments", "default", "name", "where")
+
+    def __init__(self, facts: dict[str, Any]):
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+
+FACTS = (*Told.__slots__, "draw", "fans", "previous", "seed", "shape", "std", "version", "whole")
+
+
+class _Words(str):
+    """What an argument looked like."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind in (tuple, list):
+        return kind(map(_plain, value))
+    return value if kind in (bool, int, float, str, type(None)) else _Words(_short(value))
+
 
 def _users(frame: Any) -> Any:
     """Return the frame that called into this package, by itself or through a module's methods."""
@@ -153,9 +197,9 @@ def hand_on(source: Any, copy: Any) -> None:
     """Note on a copy what is noted on its source."""
     record = noted(source)
     if record is not None:
-        record = shallow_copy(record)
-        same = record.version == holders.version(source)
-        record.version = holders.version(copy) if same else -1
+        record = record.of_copy(record.version == holders.version(source))
+        if not record.version:
+            record.version = holders.version(copy)
         _note(copy, record)
 
 
@@ -171,7 +215,8 @@ class Initialization:
             "created" with values; or "never initialized".
         function: the initializer's name, or None.
         arguments: what it was given, by name.
-        fans: the (fan_in, fan_out) of what was filled, or None below two dimensions.
+        fans: the (fan_in, fan_out) that the initializer went by, or else those of the layer's
+            weight; None below two dimensions.
         std: the standard deviation that the initializer promises, or None.
         seed: the generator's seed, or None where nothing was drawn.
         engine: the generator's engine.
@@ -298,8 +343,8 @@ def provenance(net: Any) -> Provenance:
     parameter made of given values (ones for a scale) is "created": if it
     is constant, and not a matrix of zeros.
 
-    A deep copy has its source's provenance, `load_state_dict` overwrites it, and with it what was
-    changed in place later is told by the version counter.
+    A copy and a pickle have their source's provenance, `load_state_dict` overwrites it, and what
+    was changed in place later is told by the version counter.
 
     Args:
         net: a network of minnet, or of torch if its weights were filled by these functions; or a
@@ -321,11 +366,15 @@ def provenance(net: Any) -> Provenance:
         bias       8      uniform_(a=-0.5, b=0.5)         0.2887  0:1        default
     """
     if hasattr(net, "named_parameters"):
-        return Provenance((name, _found(name, p)) for name, p in net.named_parameters())
-    return Provenance(tensor=_found("tensor", net))
+        modules = dict(net.named_modules())
+        return Provenance(
+            (name, _found(name, p, modules[name.rpartition(".")[0]]))
+            for name, p in net.named_parameters()
+        )
+    return Provenance(tensor=_found("tensor", net, None))
 
 
-def _found(name: str, tensor: Any) -> Initialization:
+def _found(name: str, tensor: Any, module: Any) -> Initialization:
     shape = tuple(tensor.shape)
     record = noted(tensor)
     version = holders.version(tensor)
@@ -336,13 +385,17 @@ def _found(name: str, tensor: Any) -> Initialization:
     if record.function is None:
         return Initialization(name, shape, "loaded", where=record.where, changed=changed)
     before = record.previous if record.explicit else None
+    both = record.fans
+    if both is None and len(record.shape) > 1:
+        layout = kinds.layout(module, name.rpartition(".")[2], tensor) if record.whole else {}
+        both = fans_in(record, layout)
     return Initialization(
         name,
         shape,
         "initialized" if record.explicit else "default" if record.default else "in part",
-        record.function.__name__,
+        record.name,
         record.arguments,
-        record.fans or (fans(record) if len(record.shape) > 1 else None),
+        both,
         None if record.std is None or math.isnan(record.std) else float(record.std),
         record.seed,
         None if record.engine is None else str(record.engine),

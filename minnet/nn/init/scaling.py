@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet.nn.init import truncation
 from minnet.nn.init.fans import Fans, fan, fans_in
-from minnet.nn.init.initializer import initializer
+from minnet.nn.init.initializer import initializer, is_empty
 
 CUT = 2.0  # standard deviations at which "truncated_normal" cuts
 Promise = tuple[float, Fans] | None
@@ -32,7 +32,7 @@ def drawn(
         ValueError: fewer than two dimensions, or a layout that does not fit.
     """
     both = fans_in(tensor, layout)
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     std = std_of(*both)
     fill(tensor, std, generator, distribution)
@@ -209,7 +209,7 @@ def siren_(
     if not 0 < omega < math.inf:
         raise ValueError(f"omega must be a number above 0, got {omega}")
     both = fans_in(tensor, layout)
-    if tensor.size == 0:
+    if is_empty(tensor, generator):
         return None
     bound = 1 / both[0] if first else math.sqrt(6 / both[0]) / omega
     generator.uniform(tensor, -bound, bound)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
+from minnet.nn import kinds
 from minnet.nn.init import holders
+from minnet.nn.init.evaluation import restored_on_error, unrecorded
 from minnet.nn.init.following import FollowingActivations
 from minnet.random import Generator
 
 # An initializer, a functools.partial of one, for a type a Scheme as well, or None: leave it alone.
 Rule = Any
-_NORMALIZATION = re.compile(r"Norm(\d+d)?$")  # BatchNorm1d, LayerNorm, RMSNorm, T5LayerNorm, …
 
 
 def scheme(
@@ -31,9 +35,8 @@ def scheme(
     """Return a function for a network's `apply` that initializes all of the network.
 
     `weight` fills every parameter of two or more dimensions, `bias` every one with "bias" in its
-    name. Both leave normalization layers as they are (those whose class, or a base of it, is named
-    ...Norm or ...Norm1d to ...Norm3d), and so is every other parameter, unless `rules` say
-    otherwise. The rules go before them:
+    name. Both leave normalization layers as they are (those that `minnet.nn.kinds` takes for one),
+    and so is every other parameter, unless `rules` say otherwise. The rules go before them:
 
     - by the parameter's full name, a pattern: ``"head.*"``, ``"blocks.*.attention.*.weight"``; a *
       stands for anything, dots too. It fills whatever it matches.
@@ -49,6 +52,13 @@ def scheme(
     passed over, and where no activation comes the layer is "linear". What a `forward` of one's own
     does cannot be read, so a layer outside of a `Sequential` needs a rule.
 
+    An initializer that goes by fans is told how a layer's weight is laid out, where that is not
+    (out, in, *kernel): groups, transposed convolutions, the gates of a recurrent layer (each has
+    its own fans, and `orthogonal_` makes each orthogonal), the packed matrices of an attention, and
+    what `minnet.nn.kinds.register` tells of a layer of your own.
+    Keywords of `fans` among the arguments go before. A weight that a parametrization of torch's
+    computes is set through it.
+
     The layers are filled children first, in the order in which `apply` reaches them, a layer or
     parameter that is used twice once only. An embedding's padding row stays zero. Before the first
     is filled all are looked at.
@@ -63,7 +73,8 @@ def scheme(
     Raises:
         TypeError: no initializer and no rules, a rule that is none, or arguments that `weight`
             does not take.
-        ValueError: when called: a rule that matches nothing, or an "auto" that cannot be read.
+        ValueError: when called: a rule that matches nothing, an "auto" that cannot be read, or a
+            weight whose parametrization cannot be set, or not to these values.
 
     Example:
         >>> from minnet import nn
@@ -168,28 +179,40 @@ class Scheme:
                 yield from rule._all()
 
     def _initialize(self, net: Any, generators: Callable[[str], Generator] | None = None) -> Any:
-        for name, module, parameter, fill, arguments, generator in self._plan(net):
-            fill(parameter, arguments, generators(name) if generators else generator)
-            padding = getattr(module, "padding_idx", None)
-            if padding is not None and parameter is getattr(module, "weight", None):
-                holders.array_of(parameter)[padding] = 0
+        computed = {module: kinds.computed(module) for module in net.modules()}
+        with contextlib.ExitStack() as stack:
+            if any(computed.values()):  # only when it has been set is it known what it gives back
+                stack.enter_context(restored_on_error(computed))
+            for step in self._plan(net, computed):
+                step.run(generators(step.name) if generators else step.generator)
         return net
 
-    def _plan(self, net: Any) -> list[tuple[str, Any, Any, _Fill, dict[str, Any], Any]]:
+    def _plan(self, net: Any, computed: dict[Any, dict[str, kinds.Computed]]) -> list[_Step]:
         following = FollowingActivations(net)
         used: set[Any] = set()
-        names, seen, plan = [], set(), []
+        # The parts of what is computed are no weights: they are set through it.
+        seen = {id(p) for found in computed.values() for each in found.values() for p in each.parts}
+        names, plan = [], []
         for path, module in _children_first(net, "", set()):
+            members = [(own, getattr(module, own)) for own in computed[module]]
             for own, parameter in module.named_parameters(recurse=False):
-                if id(parameter) in seen:  # tied to one before it
-                    continue
-                seen.add(id(parameter))
+                if id(parameter) not in seen:  # nor tied to one before it
+                    seen.add(id(parameter))
+                    members.append((own, parameter))
+            for own, tensor in members:
                 name = f"{path}.{own}" if path else own
                 names.append(name)
-                fill, generator = self._rule(name, own, module, parameter, used)
+                if hasattr(tensor, "materialize"):  # one of torch's UninitializedParameters
+                    raise ValueError(
+                        f"{name!r} has no shape yet, as its layer is lazy: call the network with a "
+                        "batch first. Nothing was initialized."
+                    )
+                fill, generator = self._rule(name, own, module, tensor, used)
                 if fill is not None:
-                    arguments = fill.arguments_for(module, name, following)
-                    plan.append((name, module, parameter, fill, arguments, generator))
+                    by = computed[module].get(own)
+                    step = _Step(name, own, module, tensor, fill, generator, by)
+                    step.arguments = fill.arguments_for(step, following)
+                    plan.append(step)
         idle = self._idle(used)
         if idle:
             raise ValueError(
@@ -218,7 +241,7 @@ class Scheme:
                 elif rule is None or "bias" not in own:
                     return rule, self._generator
                 break
-        if any(_NORMALIZATION.search(c.__name__) for c in type(module).__mro__):
+        if kinds.normalization(module):
             return None, None
         kind = "bias" if "bias" in own else "weight"
         if kind == "weight" and parameter.ndim < 2:
@@ -241,12 +264,62 @@ class Scheme:
         return idle
 
 
+@dataclass
+class _Step:
+    """A tensor of a module, and what fills it."""
+
+    name: str
+    own: str
+    module: Any
+    tensor: Any
+    fill: _Fill
+    generator: Generator | None
+    computed: kinds.Computed | None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.layout = kinds.layout(self.module, self.own, self.tensor)
+        if self.computed and not self.computed.settable:
+            raise self._refusal("older than torch.nn.utils.parametrize, which cannot be set")
+
+    def run(self, generator: Generator | None) -> None:
+        """Fill the tensor; one that is computed by setting what it is computed from."""
+        tensor = self.tensor.detach().clone() if self.computed else self.tensor
+        self.fill(tensor, self.arguments, generator)
+        padding = getattr(self.module, "padding_idx", None)
+        if padding is not None and self.own == "weight":
+            holders.array_of(tensor)[padding] = 0
+        if self.computed:
+            self._set(tensor)
+
+    def _set(self, tensor: Any) -> None:
+        with unrecorded():
+            try:
+                setattr(self.module, self.own, tensor)
+            except (RuntimeError, ValueError) as error:
+                raise self._refusal(f"which cannot be set: {error}") from error
+            now = getattr(self.module, self.own)
+        wanted = holders.array_of(tensor)
+        if not np.allclose(holders.array_of(now), wanted, 1e-3, 1e-4 * np.abs(wanted).max()):
+            raise self._refusal(f"which makes something else of what {self.fill} gives")
+
+    def _refusal(self, why: str) -> ValueError:
+        by = self.computed.by if self.computed else ""
+        return ValueError(
+            f"{self.name!r} is computed by a parametrization, {by}, {why}. Nothing was "
+            "initialized. Initialize the network before it is parametrized, or give the scheme the "
+            f"rule {{{self.name!r}: None}}"
+        )
+
+
 class _Fill:
     """An initializer with its arguments."""
 
     def __init__(self, function: Any, arguments: dict[str, Any]):
         self.function, self.arguments = function, arguments
         self.parameters = inspect.signature(function).parameters
+        layout = self.parameters.get("layout")
+        self.by_fans = layout is not None and layout.kind is layout.VAR_KEYWORD
         try:
             inspect.signature(function).bind(None, **arguments)
         except TypeError as error:
@@ -262,15 +335,14 @@ class _Fill:
             arguments = {"generator": generator, **arguments}
         self.function(parameter, **arguments)
 
-    def arguments_for(
-        self, module: Any, name: str, following: FollowingActivations
-    ) -> dict[str, Any]:
-        """Return the arguments, with each "auto" replaced by what follows the layer."""
-        arguments = dict(self.arguments)
+    def arguments_for(self, step: _Step, following: FollowingActivations) -> dict[str, Any]:
+        """Return the arguments: with the layer's layout, and what follows it for each "auto"."""
+        layout = {k: v for k, v in step.layout.items() if self.by_fans or k in self.parameters}
+        arguments = {**layout, **self.arguments}
         for key, value in self.arguments.items():
             if not (isinstance(value, str) and value == "auto"):
                 continue
-            activation = following.after(module, name)
+            activation = following.after(step.module, step.name)
             if key == "nonlinearity":
                 arguments[key] = activation.nonlinearity
                 if activation.slope is not None and "a" in self.parameters:

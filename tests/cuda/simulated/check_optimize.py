@@ -1,5 +1,6 @@
 """The device's optimizer steps have the CPU's bits."""
 
+import naive.optimize as naive
 import numpy as np
 import pytest
 
@@ -42,6 +43,22 @@ def test_momentum(nesterov, dtype):
 def test_adam(amsgrad, decoupled, dtype):
     options = {**ADAM, "decoupled": decoupled, "amsgrad": amsgrad}
     same("adam_step", 5 if amsgrad else 4, dtype, [{**options, "step": step} for step in (1, 2)])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", naive.TWINS)
+def test_the_others(name, dtype):
+    _, kept, choices = naive.TWINS[name]
+    rng = np.random.default_rng(4)
+    for numbers in choices:
+        row = [(1 + abs(rng.standard_normal(7))).astype(dtype) for _ in range(2 + kept)]
+        if "rmsprop_c" in name or "both" in name:
+            row[3] *= dtype(0.1)  # the variance is not negative
+        on_device = [from_host(x) for x in row]
+        cpu.update(name, [row], *numbers)
+        cuda.update(name, [on_device], *numbers)
+        for x, y in zip(row, on_device, strict=True):
+            np.testing.assert_array_equal(to_host(y), x, strict=True)
 
 
 def test_parameters_that_share_memory_are_updated_in_turn():

@@ -163,9 +163,95 @@ def test_outputs_that_are_not_finite_are_refused_and_the_network_restored(batch)
     net = nn.Sequential(nn.Linear(10, 8), nn.ReLU(), nn.Linear(8, 4))
     before = {key: value.numpy().copy() for key, value in net.state_dict().items()}
     with pytest.raises(ValueError, match="outputs of 0 are not finite"):
-        init.lsuv_(net, minnet.full((5, 10), float("inf")))
+        init.lsuv_(net, batch * 1e30, initializer=lambda w: init.constant_(w, 1e30))
     for key, value in net.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[key])
+
+
+def nothing_told():
+    x = minnet.randn(6, 10)
+    nan, inf = x.clone(), x.clone()
+    nan[2, 3], inf[2, 3] = float("nan"), float("-inf")
+    return {
+        "empty": (minnet.zeros(0, 10), "is empty"),
+        "no features": (minnet.zeros(6, 0), "is empty"),
+        "zeros": (minnet.zeros(6, 10), "one sample again and again"),
+        "constant": (minnet.full((6, 10), 3.5), "one sample again and again"),
+        "equal rows": (x[:1].expand(6, 10), "one sample again and again"),
+        "one sample": (x[:1], "a single sample"),
+        "no batch": (x[0], "a single sample"),
+        "nan": (nan, "not finite"),
+        "inf": (inf, "not finite"),
+    }
+
+
+@pytest.mark.parametrize("kind", nothing_told())
+@pytest.mark.parametrize("per_unit", [False, True])
+@pytest.mark.parametrize("initializer", [init.orthogonal_, None])
+def test_a_batch_that_tells_nothing_is_refused_before_anything_has_changed(
+    kind, per_unit, initializer
+):
+    batch, text = nothing_told()[kind]
+    net = nn.Sequential(nn.Linear(10, 8), nn.ReLU(), nn.Linear(8, 4))
+    before = {key: value.numpy().copy() for key, value in net.state_dict().items()}
+    versions = [p._version for p in net.parameters()]
+    with pytest.raises(ValueError, match=text):
+        init.lsuv_(net, batch, per_unit=per_unit, initializer=initializer)
+    for key, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[key])
+    assert [p._version for p in net.parameters()] == versions or kind == "no batch"
+
+
+@pytest.mark.parametrize("make", [lambda x: [x], lambda x: {"x": x}, lambda x: ({"y": [x]},)])
+def test_a_batch_of_several_tensors_is_looked_at_whole(make):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(10, 8)
+
+        def forward(self, batch):
+            while not isinstance(batch, minnet.Tensor):
+                batch = next(iter(batch.values() if isinstance(batch, dict) else batch))
+            return self.layer(batch)
+
+    net = Net()
+    with pytest.raises(ValueError, match="one sample again and again"):
+        init.lsuv_(net, make(minnet.ones(6, 10)))
+    x = minnet.randn(100, 10)
+    init.lsuv_(net, make(x))
+    assert net.layer(x).std().item() == pytest.approx(1, rel=0.0101)
+
+
+def test_a_dead_layer_on_the_way_is_refused_and_the_network_restored(batch):
+    """Its outputs differ by their biases, and are the same for every sample."""
+    net = nn.Sequential(nn.Linear(10, 8), nn.ReLU(), nn.Linear(8, 4))
+    init.constant_(net[0].bias, -1e6)
+    before = {key: value.numpy().copy() for key, value in net.state_dict().items()}
+    with pytest.raises(ValueError, match="outputs of 2 are all the same for the whole batch"):
+        init.lsuv_(net, batch)
+    for key, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[key])
+
+
+def test_an_expanded_batch_is_read():
+    torch = pytest.importorskip("torch")
+    for library in (minnet, torch):
+        library.manual_seed(0)
+        net = library.nn.Sequential(library.nn.Linear(10, 8))
+        x = library.randn(100, 1).expand(100, 10)
+        assert init.lsuv_(net, x)(x).std().item() == pytest.approx(1, rel=0.02)
+
+
+def test_a_parametrized_weight_is_refused(batch):
+    torch = pytest.importorskip("torch")
+    parametrizations = torch.nn.utils.parametrizations
+    net = torch.nn.Sequential(
+        torch.nn.Linear(10, 8), parametrizations.weight_norm(torch.nn.Linear(8, 4))
+    )
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    with pytest.raises(ValueError, match="weight of 1 is computed by a parametrization"):
+        init.lsuv_(net, torch.randn(50, 10))
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
 def test_a_bias_that_outweighs_the_weights_is_told():

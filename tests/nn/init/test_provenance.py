@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import math
 import pickle
 import sys
 
@@ -185,11 +186,46 @@ def test_a_deep_copy_has_its_sources_provenance():
     assert init.provenance(net).changed == ["0.bias"]
 
 
-def test_pickle_carries_values_only():
-    net = nn.Linear(4, 2)
-    loaded = pickle.loads(pickle.dumps(net))
-    np.testing.assert_array_equal(loaded.weight.detach().numpy(), net.weight.detach().numpy())
-    assert init.provenance(loaded)["weight"].function is None
+def pickled(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("fill", ["normal", "rule", "loaded", "twice", "changed", "default"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_every_copy_has_its_sources_provenance(copied, fill, times):
+    net = nn.Linear(4, 3)
+    if fill == "loaded":
+        net.load_state_dict(nn.Linear(4, 3).state_dict())
+    elif fill == "rule":
+        init.xavier_normal_(net.weight, gain=math.sqrt(2.0))
+    elif fill != "default":
+        init.normal_(net.weight)
+    if fill == "twice":
+        init.uniform_(net.weight)
+    if fill == "changed":
+        with minnet.no_grad():
+            net.weight.mul_(2)
+    plain = minnet.empty(2, 3)
+    init.trunc_normal_(plain, std=0.5)
+    before, words = init.provenance(net), repr(init.provenance(net))
+    other, tensor = net, plain
+    for _ in range(times):
+        other, tensor = copied(other), copied(tensor)
+    assert init.provenance(other) == before and repr(init.provenance(other)) == words
+    assert one(tensor) == one(plain)
+    with minnet.no_grad():
+        other.weight.add_(1)
+        tensor.add_(1)
+    assert init.provenance(other).changed == ["weight"] and one(tensor).changed
+    init.zeros_(other.weight)
+    assert init.provenance(other)["weight"].before is None  # it had been changed in between
+
+
+def test_a_pickled_argument_that_is_no_number_is_kept_in_words():
+    tensor = minnet.empty(3, 3)
+    init.orthogonal_(tensor, gain=np.float64(2.0))
+    assert one(pickled(tensor)).call == one(tensor).call
 
 
 def test_filling_views_is_told_on_the_whole_and_is_no_second_time():

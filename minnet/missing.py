@@ -1,0 +1,55 @@
+"""Names that `minnet` has not yet, or not: what is imported on first use, what to use instead."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any
+
+PACKAGES = {"distributions", "func", "transforms"}  # imported on their first use
+INSTEAD = {
+    r".*sparse.*|coalesce|ccol.*|crow.*|smm|sspaddmm|hspmm": "all tensors are dense",
+    r".*quant.*|q_.*|q?u?int[1-7]|qint.*|quint.*": "there are no quantized tensors",
+    r".*complex.*|c(double|float)|chalf|polar|conj.*|resolve_.*|view_as_real|imag|real|angle": (
+        "there are no complex tensors; keep the real and the imaginary part in two"
+    ),
+    r".*[Ss]torage|set_": "a tensor's memory is a NumPy array: x.numpy()",
+    r"channels_last.*|.*memory_format.*": "all tensors are in row order: x.contiguous()",
+    r"names|rename_?|refine_names|align_.*": "dims have no names; call them by their numbers",
+    r"jit|ScriptModule|ScriptFunction|export|fx|compile.*": "call the function itself",
+    r"fft|stft|istft": "numpy.fft computes on x.numpy()",
+    r"svd_lowrank|pca_lowrank|lobpcg": "minnet.linalg.svd, or minnet.linalg.eigh",
+    r"qr|eig|symeig|svd|lstsq|solve|lu|matrix_rank|pinverse|matrix_exp": "minnet.linalg has it",
+    r"bfloat16|half|float16": "minnet computes in float32: .float()",
+    r"mps|xpu|mtia|hip|distributed|ao|quantization|onnx": "there is only the CPU, and CUDA",
+}
+LIST = "what there is stands in docs/operations.md"
+
+
+def _advice(name: str) -> str:
+    found = [text for pattern, text in INSTEAD.items() if re.fullmatch(pattern, name)]
+    return "".join(f"; {text}" for text in [*found[:1], LIST])
+
+
+def __getattr__(name: str) -> Any:
+    """Return a package that is imported on its first use.
+
+    Raises:
+        AttributeError: if `minnet` has no such name.
+    """
+    if name in PACKAGES:
+        return import_module(f"minnet.{name}")
+    advice = "" if name.startswith("__") else _advice(name)
+    raise AttributeError(f"module 'minnet' has no attribute '{name}'{advice}", name=name)
+
+
+def of_tensor(tensor: Any, name: str) -> Any:
+    """Refuse an attribute that tensors have not; where a property has raised, say what it said.
+
+    Raises:
+        AttributeError: always.
+    """
+    if name.startswith("__") or hasattr(type(tensor), name):
+        return object.__getattribute__(tensor, name)
+    kind = type(tensor).__name__
+    raise AttributeError(f"'{kind}' object has no attribute '{name}'{_advice(name)}", name=name)

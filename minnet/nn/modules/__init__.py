@@ -1,0 +1,5 @@
+"""torch's place for what concerns all modules."""
+
+from minnet.nn.modules import module
+
+__all__ = ["module"]

@@ -1,0 +1,3 @@
+"""The names of `minnet.data`, for type checkers: at run time it is that module itself."""
+
+from minnet.data import *
