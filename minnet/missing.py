@@ -26,7 +26,8 @@ INSTEAD = {
 LIST = "what there is stands in docs/operations.md"
 
 
-def _advice(name: str) -> str:
+def advice(name: str) -> str:
+    """Return what to say of a name that is not there, behind that it is not."""
     found = [text for pattern, text in INSTEAD.items() if re.fullmatch(pattern, name)]
     return "".join(f"; {text}" for text in [*found[:1], LIST])
 
@@ -39,8 +40,8 @@ def __getattr__(name: str) -> Any:
     """
     if name in PACKAGES:
         return import_module(f"minnet.{name}")
-    advice = "" if name.startswith("__") else _advice(name)
-    raise AttributeError(f"module 'minnet' has no attribute '{name}'{advice}", name=name)
+    more = "" if name.startswith("__") else advice(name)
+    raise AttributeError(f"module 'minnet' has no attribute '{name}'{more}", name=name)
 
 
 def of_tensor(tensor: Any, name: str) -> Any:
@@ -52,4 +53,4 @@ def of_tensor(tensor: Any, name: str) -> Any:
     if name.startswith("__") or hasattr(type(tensor), name):
         return object.__getattribute__(tensor, name)
     kind = type(tensor).__name__
-    raise AttributeError(f"'{kind}' object has no attribute '{name}'{_advice(name)}", name=name)
+    raise AttributeError(f"'{kind}' object has no attribute '{name}'{advice(name)}", name=name)
