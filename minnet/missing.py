@@ -24,11 +24,16 @@ INSTEAD = {
 LIST = "what there is stands in docs/operations.md"
 
 
+def advice(name: str) -> str:
+    """Return what to say of a name that is not there, behind that it is not."""
+    found = [text for pattern, text in INSTEAD.items() if re.fullmatch(pattern, name)]
+    return "".join(f"; {text}" for text in [*found[:1], LIST])
+
+
 def error(holder: str, name: str) -> AttributeError:
     """Return the error for a name that something has not."""
-    found = [text for pattern, text in INSTEAD.items() if re.fullmatch(pattern, name)]
-    advice = "" if name.startswith("__") else "".join(f"; {x}" for x in [*found[:1], LIST])
-    return AttributeError(f"{holder} has no attribute '{name}'{advice}", name=name)
+    more = "" if name.startswith("__") else advice(name)
+    return AttributeError(f"{holder} has no attribute '{name}'{more}", name=name)
 
 
 def of_tensor(tensor: Any, name: str) -> Any:

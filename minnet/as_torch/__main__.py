@@ -14,6 +14,7 @@ from typing import Any
 from minnet.as_torch import install
 from minnet.as_torch.finder import missing
 from minnet.as_torch.report import Report
+from minnet.missing import LIST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,12 +94,14 @@ def _of_program(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def _explain(error: Any) -> None:
-    """Say where the names stand, if an attribute is missing in a class of minnet."""
+    """Note an attribute that is missing in a class of minnet; say where the names stand."""
     owner = getattr(error, "obj", None)
     kind = owner if isinstance(owner, type) else type(owner)
     home = next((c for c in kind.__mro__ if c.__module__.partition(".")[0] == "minnet"), None)
     if isinstance(error, AttributeError) and home is not None and error.name:
-        print(missing(f"{home.__name__}.{error.name}"), file=sys.stderr)
+        what = missing(f"{home.__name__}.{error.name}")
+        if LIST not in str(error):
+            print(what, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from minnet.missing import advice
+
 ROOTS = ("torch", "torchvision")
 
 # Modules of minnet that are public under torch's names; others, such as `kernels`, are its own.
@@ -49,37 +51,13 @@ FLAT = {
     "torchvision.transforms": "functional transforms v2",
 }
 
-OUTSIDE = {  # what minnet leaves to others, by parts of names
-    "sparse": "sparse tensors",
-    "quant": "quantized tensors",
-    "complex": "complex numbers",
-    "cfloat": "complex numbers",
-    "cdouble": "complex numbers",
-    "channels_last": "memory formats",
-    "storage": "storage objects",
-    "jit": "TorchScript",
-    "onnx": "torch's export",
-    "ttention": "transformers",
-    "ransformer": "transformers",
-    "3d": "layers of three dims",
-    "models": "pretrained networks",
-    "distributed": "torch's processes (minnet's own are in minnet.parallel)",
-}
-
 asked: dict[str, None] = {}  # names that were asked for and are missing, in order
 
 
 def missing(name: str) -> str:
     """Note that a name of torch's is missing, and return what to say of it."""
     asked[name] = None
-    last = name.rpartition(".")[2]
-    outside = next((what for part, what in OUTSIDE.items() if part in last), None)
-    scope = f" ({outside} are outside its scope)" if outside else ""
-    home = name.rpartition(".")[0] or name
-    return (
-        f"minnet has no {name}{scope}; dir({home}) lists what is there, and docs/as_torch.md what "
-        "is not"
-    )
+    return f"minnet has no {name}{advice(name.rpartition('.')[2])}"
 
 
 def _is_there(module: str) -> bool:

@@ -14,7 +14,7 @@ __all__ = [
     "default_generator", "get_default_device", "get_float32_matmul_precision",
     "get_num_interop_threads", "is_autocast_enabled",
     "is_deterministic_algorithms_warn_only_enabled", "set_default_device",
-    "set_default_tensor_type", "set_float32_matmul_precision", "set_flush_denormal",
+    "set_float32_matmul_precision", "set_flush_denormal",
     "set_num_interop_threads", "set_warn_always", "use_deterministic_algorithms",
 ]  # fmt: skip
 
@@ -79,22 +79,6 @@ def set_warn_always(mode: bool) -> None:
 def is_autocast_enabled(device_type: str | None = None) -> bool:
     """Return False: minnet computes in the dtypes that tensors have."""
     return False
-
-
-def set_default_tensor_type(kind: Any) -> None:
-    """Set the default dtype by the name of a tensor type, such as torch.DoubleTensor.
-
-    Raises:
-        TypeError: if it is not one of float32 or float64 on the CPU.
-    """
-    name = kind if isinstance(kind, str) else f"torch.{kind.__name__}"
-    known = {"torch.FloatTensor": minnet.float32, "torch.DoubleTensor": minnet.float64}
-    if name not in known:
-        raise TypeError(
-            f"set_default_tensor_type expects torch.FloatTensor or torch.DoubleTensor, got {name}; "
-            "a tensor is made on a GPU by device='cuda'"
-        )
-    minnet.set_default_dtype(known[name])
 
 
 def set_default_device(device: Any) -> None:
