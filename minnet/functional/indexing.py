@@ -164,6 +164,7 @@ def _extremes(dtype: np.dtype) -> tuple[Any, Any]:
     return (False, True) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
+@np.errstate(all="ignore")
 def _reduced_at(
     input: Tensor, key: tuple[Any, ...], src: Tensor, reduce: str, include_self: bool
 ) -> Tensor:

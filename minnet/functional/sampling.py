@@ -143,7 +143,7 @@ def multinomial(
     return wrap(np.ascontiguousarray(found.reshape(*array.shape[:-1], n), np.int64))
 
 
-_drawn = partial(operation, where="Tensor", named="generator", draws=True, quiet=True)
+_drawn = partial(operation, where="Tensor", named="generator", draws=True)
 
 
 def _uniform(input: np.ndarray, generator: Any) -> np.ndarray:
@@ -154,8 +154,7 @@ def _uniform(input: np.ndarray, generator: Any) -> np.ndarray:
 
 
 def _by_transform(input: np.ndarray, values: Any) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        input[...] = values
+    input[...] = values
     return input
 
 

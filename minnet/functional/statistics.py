@@ -615,7 +615,8 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
     arithmetic.only_floating(array, "histogram_cpu")
     low, high = _bounds(array, min, max, 1)
     inside = array[(array >= low) & (array <= high)].astype(np.float64)
-    at = np.minimum(((inside - low) / (high - low) * bins).astype(np.int64), bins - 1)
+    with np.errstate(all="ignore"):
+        at = np.minimum(((inside - low) / (high - low) * bins).astype(np.int64), bins - 1)
     return wrap(np.bincount(at, minlength=bins).astype(array.dtype))
 
 
