@@ -37,6 +37,7 @@ from minnet.dtypes import int32 as int
 from minnet.dtypes import int64 as long
 from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
+from minnet.functions import __dir__ as __dir__
 from minnet.functions import __getattr__ as __getattr__  # type: ignore[attr-defined]
 from minnet.kernels.engine import get_matmul, set_matmul
 from minnet.kernels.threads import get_num_threads, set_num_threads

@@ -23,10 +23,22 @@ def __getattr__(name: str) -> Any:
     if name in PACKAGES:
         return import_module(f"minnet.{name}")
     if not name.startswith("_"):
-        methods.load()
-        found = {n: f for n, f in exported("minnet").items() if n not in package}
-        package.update(found)
-        package["__all__"] += found
+        load()
         if name in package:
             return package[name]
     raise missing.error("module 'minnet'", name)
+
+
+def load() -> None:
+    """Load the operations that are loaded on first use, and let `minnet` have them."""
+    package = vars(sys.modules["minnet"])
+    methods.load()
+    found = {n: f for n, f in exported("minnet").items() if n not in package}
+    package.update(found)
+    package["__all__"] += found
+
+
+def __dir__() -> list[str]:
+    """List all that `minnet` has."""
+    load()
+    return sorted({*vars(sys.modules["minnet"]), *PACKAGES})

@@ -15,7 +15,22 @@ _OTHERS = {"__abs__", "__getitem__", "__invert__", "__neg__", "__pos__", "__seti
 _SWAPPED = {"__rfloordiv__", "__rmatmul__", "__rmod__", "__rpow__", "__rtruediv__"}
 
 
-class Methods:
+class _Loading(type):
+    """A class whose own attributes are those of its instances: what is loaded on first use, too."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if not name.startswith("_") and name not in LOADED:
+            load()
+            if name in LOADED:
+                return getattr(cls, name)
+        raise AttributeError(f"type object '{cls.__name__}' has no attribute '{name}'", name=name)
+
+    def __dir__(cls) -> list[str]:
+        load()
+        return list(super().__dir__())
+
+
+class Methods(metaclass=_Loading):
     """What `Tensor` inherits: `x.exp()` is `exp(x)`, and `x.exp_()` changes x in place."""
 
     __slots__ = ()

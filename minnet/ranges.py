@@ -10,10 +10,12 @@ import numpy as np
 from minnet import creation, dtypes, kernels, random
 from minnet.creation import _maker
 from minnet.operation import Number, Tensor, composite
+from minnet.scalar import fitted, number
 from minnet.variable import Variable, wrap
 
 
 @_maker
+@np.errstate(all="ignore")
 def logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any, like: Any
 ) -> Any:
@@ -38,7 +40,7 @@ def scalar_tensor(s: Number, *, dtype: Any, like: Any) -> Any:
         >>> minnet.scalar_tensor(2)
         tensor(2.)
     """
-    return np.asarray(s, dtype, like=like)
+    return np.asarray(fitted(number(s, "scalar_tensor(): argument 's'"), dtype), like=like)
 
 
 @_maker

@@ -57,14 +57,19 @@ def test_operations_and_their_derivatives_are_silent(name):
                 pass  # a FloatingPointError is none of these
 
 
+INPUTS = {
+    "float32": ([0, 0], [], [[]], [INF, 1], [NAN, -INF], [3e38] * 3, [-3e38, 1e-45], INF),
+    "float64": ([-3e38, INF], 1e300),
+    "int64": ([0, 1], [2**62, -1]),
+    "uint8": ([100, 200], []),
+    "bool": ([True, False],),
+}
+
+
 def inputs():
-    for dtype in ("float32", "float64", "int64", "uint8", "int8", "bool"):
-        for data in ([0, 0], [], [[]], [100, 127]):
-            yield minnet.tensor(data, dtype=getattr(minnet, dtype))
-    for data in ([INF, 1.0], [NAN, INF], [-INF, INF], [3e38] * 3, [-3e38, 0.0], [1e-45, 0.0], INF):
-        yield minnet.tensor(data)
-        yield minnet.tensor(data, dtype=minnet.float64)
-    yield minnet.full((2,), 2**62)
+    for dtype, data in INPUTS.items():
+        for numbers in data:
+            yield minnet.tensor(numbers, dtype=getattr(minnet, dtype))
 
 
 PLACES = {

@@ -7,6 +7,8 @@ a vector, `c` a stack of positive-definite matrices; `n` has NaN in it.
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -227,3 +229,31 @@ def test_a_tensor_changed_in_shape_keeps_its_history():
         x.t_()
     with pytest.raises(RuntimeError, match="cannot resize"):
         x.resize_(2)
+
+
+def test_the_class_of_tensors_has_what_is_loaded_on_first_use():
+    program = """
+import minnet
+assert hasattr(minnet.Tensor, "cosh") and not hasattr(minnet.Tensor, "no_such_name")
+assert minnet.Tensor.cosh(minnet.zeros(1)).item() == 1
+assert "logaddexp" in dir(minnet.Tensor) and {"meshgrid", "linalg"} <= set(dir(minnet))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("mean", [0.3, 9.9, 10.0, 37.5, 1e4])
+def test_poisson_counts_have_their_distribution(mean):
+    stats = pytest.importorskip("scipy.stats")
+    g = minnet.Generator(seed=3)
+    counts = minnet.poisson(minnet.full((20000,), mean, dtype=minnet.float64), generator=g).numpy()
+    law = stats.poisson(mean)
+    edges = np.unique(law.ppf(np.linspace(0, 1, 12)[1:-1]))
+    cells = np.searchsorted(edges, counts)  # how many lie in each of the cells (below, up to, …]
+    chances = np.diff(np.concatenate([[0.0], law.cdf(edges), [1.0]]))
+    found = np.bincount(cells, minlength=len(edges) + 1)
+    assert stats.chisquare(found, chances * counts.size).pvalue > 1e-4
+
+
+def test_poisson_of_a_huge_mean_ends():
+    found = minnet.poisson(minnet.tensor([1e30, float("inf"), 0.0])).tolist()
+    assert found == [pytest.approx(1e30), float("inf"), 0.0]

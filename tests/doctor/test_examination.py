@@ -411,7 +411,7 @@ def test_networks_without_a_linear_need_a_batch() -> None:
     with pytest.raises(ValueError, match="give a batch: the ReLU has no Linear or Embedding"):
         doctor.examine(nn.ReLU())
     with pytest.raises(ValueError, match="no Linear of the ReLU was called"):
-        doctor.prescribe(nn.ReLU(), minnet.ones(2, 2))
+        doctor.prescribe(nn.ReLU(), minnet.tensor([[1.0, -2.0], [3.0, 4.0]]))
     assert doctor.examine(nn.Linear(4, 2)).layers[0].name == ""
 
 

@@ -45,7 +45,7 @@ def _factor(factor: np.ndarray | None, like: np.ndarray) -> np.ndarray:
     if factor is None or factor.size == 1:
         return np.full(1, 1 if factor is None else factor.item(), like.dtype, like=like)
     # Raises torch's error unless they broadcast.
-    if arithmetic.apply(np.add, like, factor).shape != like.shape:
+    if arithmetic.apply(np.equal, like, factor).shape != like.shape:
         raise RuntimeError(
             f"a weight of shape {list(factor.shape)} does not broadcast to the input's shape "
             f"{list(like.shape)}"
