@@ -78,6 +78,7 @@ def stub_of(where: str, doc: str) -> str:
     found = exported(where)
     lines = [signature(name, found[name], False, set(found)) for name in sorted(found)]
     names = ", ".join(f'"{name}"' for name in sorted(found))
+    lines.append("def __dir__() -> list[str]: ...")
     return f"{HEADER.format(doc=doc)}\n__all__ = [{names}]\n\n" + "\n".join(lines) + "\n"
 
 

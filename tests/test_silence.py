@@ -83,7 +83,7 @@ PUBLIC = [
     (place, name)
     for place, namespace in PLACES.items()
     for name in dir(namespace)
-    if not name.startswith("_") and name not in ASIDE
+    if not name.startswith(("_", "set_")) and name not in ASIDE
     if inspect.isroutine(getattr(namespace, name))
 ]
 

@@ -70,6 +70,15 @@ def elements() -> Iterator[minnet.Tensor]:
     yield from (x.sum(), x.var(), x.argmax(), x.cumsum(0), x.sort(1).values, x[x > 0])
 
 
+def normalizations() -> Iterator[minnet.Tensor]:
+    x = minnet.randn(SIDE, SIDE, generator=minnet.Generator(seed=9))
+    for layer in (nn.LayerNorm(SIDE), nn.BatchNorm1d(SIDE)):  # rows, and columns
+        leaf = x.clone().requires_grad_()
+        y = layer(leaf)
+        y.backward(x)
+        yield from (y.detach(), leaf.grad)
+
+
 def losses() -> Iterator[minnet.Tensor]:
     g = minnet.Generator(seed=6)
     x, target = minnet.randn(SIDE, SIDE, generator=g), minnet.rand(SIDE, SIDE, generator=g)
@@ -111,7 +120,7 @@ def training() -> Iterator[minnet.Tensor]:
 def digests() -> dict[str, str]:
     """Return a hash of the bits of all results, for each part."""
     found = {}
-    for part in (fills, products, elements, losses, training):
+    for part in (fills, products, elements, normalizations, losses, training):
         digest = hashlib.sha256()
         for x in part():
             digest.update(x.numpy().tobytes())

@@ -7,6 +7,7 @@ kernels, and holds these locks until both processes go on.
 
 from __future__ import annotations
 
+import logging  # noqa: F401 - see below
 import os
 import threading
 from contextlib import AbstractContextManager
@@ -32,5 +33,7 @@ def _after() -> None:
         lock.__exit__(None, None, None)
 
 
+# What is registered first is called last: logging, which Numba imports, has to take its lock behind
+# ours, or a fork holds that lock while it waits for who imports Numba, who waits for the lock.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
