@@ -364,14 +364,17 @@ def arange(
     start, end, step = (scalar.number(v, "arange(): a bound") for v in (start, end, step))
     if not math.isfinite(start) or not math.isfinite(end):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
-    if dtype is not None and dtype.kind != "f":
+    if dtype == np.int64:
         start, end, step = int(start), int(end), int(step)
+    whole = all(isinstance(v, int) for v in (start, end, step))
+    fractions = dtype is None or dtype.kind == "f"
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    whole = all(isinstance(v, int) for v in (start, end, step))
     n = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    if not fractions:  # torch counts in fractions, and steps in whole numbers
+        start, step = int(start), int(step)
     if dtype is None:
         dtype = np.dtype(np.int64) if whole else dtypes.get_default_dtype().numpy
     if dtype.kind != "f":

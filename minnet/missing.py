@@ -17,8 +17,12 @@ INSTEAD = {
     r"jit|ScriptModule|ScriptFunction|export|fx|compile.*": "call the function itself",
     r"fft|stft|istft": "numpy.fft computes on x.numpy()",
     r"svd_lowrank|pca_lowrank|lobpcg": "minnet.linalg.svd, or minnet.linalg.eigh",
-    r"qr|eig|symeig|svd|lstsq|solve|lu|matrix_rank|pinverse|matrix_exp": "minnet.linalg has it",
+    r"qr|eig|symeig|svd|lstsq|solve|lu|matrix_rank|pinverse": "minnet.linalg has it",
     r"bfloat16|half|float16": "minnet computes in float32: .float()",
+    r"vmap|jacrev|jacfwd": "minnet.autograd.functional has jacobian, hessian, vjp, jvp and hvp",
+    r"Lazy.*": "give the number of inputs to the layer without Lazy",
+    r"MultiheadAttention|Transformer.*|scaled_dot.*": "there is no attention: matmul and softmax",
+    r"DataParallel|DistributedDataParallel": "call the network itself: there is one device",
     r"mps|xpu|mtia|hip|distributed|ao|quantization|onnx": "there is only the CPU, and CUDA",
 }
 LIST = "what there is stands in docs/operations.md"

@@ -110,3 +110,16 @@ TENTHS = [
     1072064102,
     1072902963,
 ]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "float32"])
+def test_ranges_of_fractions_in_whole_dtypes_are_torchs(dtype):
+    torch = pytest.importorskip("torch")
+    for bounds in ((0, 2.5), (0.5, 4), (1, 9.5, 2.5), (0, 1, 0.5), (3, -1.5, -1), (5,)):
+        answers = []
+        for library in (torch, minnet):
+            try:
+                answers.append(library.arange(*bounds, dtype=getattr(library, dtype)).tolist())
+            except (RuntimeError, ValueError):
+                answers.append("refused")
+        assert answers[0] == answers[1], bounds

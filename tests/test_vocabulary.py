@@ -257,3 +257,9 @@ def test_poisson_counts_have_their_distribution(mean):
 def test_poisson_of_a_huge_mean_ends():
     found = minnet.poisson(minnet.tensor([1e30, float("inf"), 0.0])).tolist()
     assert found == [pytest.approx(1e30), float("inf"), 0.0]
+
+
+def test_the_angle_of_the_origin_has_no_slope():
+    z = minnet.zeros(2, requires_grad=True)
+    (slope,) = minnet.autograd.grad(minnet.atan2(z[0], z[1]), z, create_graph=True)
+    assert slope.tolist() == [0.0, 0.0]

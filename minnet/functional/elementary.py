@@ -140,7 +140,9 @@ def atan(input: Tensor) -> Tensor:
 
 
 def _part_of_angle(V: Any, dy: Any, x: Any, y: Any) -> Any:
-    return V.mul(dy, V.div(x, V.add(_square(V, x), _square(V, y))))
+    total = V.add(_square(V, x), _square(V, y))
+    origin = V.eq(total, 0)  # where there is no angle, torch has no slope
+    return V.ifelse(origin, 0.0, V.mul(dy, V.div(x, V.ifelse(origin, 1.0, total))))
 
 
 @operation(

@@ -15,15 +15,16 @@ from minnet.nn.utils.skipping import skip_init
 from minnet.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 
 if TYPE_CHECKING:
-    from minnet.nn.utils import parametrizations, parametrize
+    from minnet.nn.utils import parametrizations, parametrize, rnn
 
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm",
-    "parameters_to_vector", "parametrizations", "parametrize", "skip_init", "vector_to_parameters",
+    "parameters_to_vector", "parametrizations", "parametrize", "rnn", "skip_init",
+    "vector_to_parameters",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("parametrizations", "parametrize"):
+    if name in ("parametrizations", "parametrize", "rnn"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
