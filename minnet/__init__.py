@@ -35,6 +35,7 @@ from minnet.dtypes import float64 as double
 from minnet.dtypes import int16 as short
 from minnet.dtypes import int32 as int
 from minnet.dtypes import int64 as long
+from minnet.formats import contiguous_format, memory_format, preserve_format
 from minnet.functions import *  # noqa: F403
 from minnet.functions import __all__ as _functions
 from minnet.functions import __dir__ as __dir__
@@ -71,12 +72,13 @@ __version__ = "0.1.0"
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
     "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "Size", "Tensor", "__version__",
-    "autograd", "bool", "can_cast", "cuda", "data", "datasets", "device", "doctor", "double",
-    "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64", "get_default_dtype",
-    "get_matmul", "get_num_threads", "get_rng_state", "iinfo", "inf", "inference_mode",
-    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_anomaly_enabled",
-    "is_grad_enabled", "is_inference_mode_enabled", "load", "long", "manual_seed", "nan",
-    "nn", "no_grad", "optim", "pi", "promote_types", "random", "save", "seed", "set_default_dtype",
-    "set_default_tensor_type", "set_grad_enabled", "set_matmul", "set_num_threads",
-    "set_printoptions", "set_rng_state", "short", "uint8", "utils", "warmup", *_functions,
+    "autograd", "bool", "can_cast", "contiguous_format", "cuda", "data", "datasets", "device",
+    "doctor", "double", "dtype", "e", "enable_grad", "finfo", "float", "float32", "float64",
+    "get_default_dtype", "get_matmul", "get_num_threads", "get_rng_state", "iinfo", "inf",
+    "inference_mode", "initial_seed", "int", "int16", "int32", "int64", "int8",
+    "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "load", "long",
+    "manual_seed", "memory_format", "nan", "nn", "no_grad", "optim", "pi", "preserve_format",
+    "promote_types", "random", "save", "seed", "set_default_dtype", "set_default_tensor_type",
+    "set_grad_enabled", "set_matmul", "set_num_threads", "set_printoptions", "set_rng_state",
+    "short", "uint8", "utils", "warmup", *_functions,
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels, random, scalar
+from minnet import dtypes, formats, kernels, random, scalar
 from minnet.functional.arithmetic import only_floating
 from minnet.functional.shape import expand
 from minnet.kernels.fused import fused
@@ -50,9 +50,15 @@ def _maker(function: Any = None, *, where: str = "minnet", aliases: str = "") ->
     of_input, default, unset = own[0].name == "input", last.default, last.empty
 
     def made(
-        *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+        **rest: Any,
     ) -> Any:
         if of_input:
+            formats.check(memory_format)
             dtype, device = _as(args[0] if args else rest["input"], dtype, device)
         elif dtype is None:
             dtype = dtypes.get_default_dtype() if default is unset else default
@@ -60,7 +66,7 @@ def _maker(function: Any = None, *, where: str = "minnet", aliases: str = "") ->
         array = function(*args, dtype=dtype, like=kernels.like(device), **rest)
         return _finished(array, requires_grad)
 
-    options = list(inspect.signature(made).parameters.values())[1:-1]
+    options = list(inspect.signature(made).parameters.values())[1 : -1 if of_input else -2]
     made.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
     return composite(wraps(function)(made), where=where, aliases=aliases, out=not of_input)
 

@@ -12,7 +12,7 @@ INSTEAD = {
         "there are no complex tensors; keep the real and the imaginary part in two"
     ),
     r".*[Ss]torage|set_": "a tensor's memory is a NumPy array: x.numpy()",
-    r"channels_last.*|.*memory_format.*": "all tensors are in row order: x.contiguous()",
+    r"channels_last.*": "all tensors are in row order: x.contiguous()",
     r"names|rename_?|refine_names|align_.*": "dims have no names; call them by their numbers",
     r"jit|ScriptModule|ScriptFunction|export|fx|compile.*": "call the function itself",
     r"fft|stft|istft": "numpy.fft computes on x.numpy()",

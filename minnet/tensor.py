@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import backward, devices, dtypes, functional, kernels, printing
+from minnet import backward, devices, dtypes, formats, functional, kernels, printing
 from minnet.functional import shape as shapes
 from minnet.functional.arithmetic import OPERANDS
 from minnet.graph import RemovableHandle, hooks_of, register
@@ -470,6 +470,7 @@ class Tensor(Methods, Variable):
         """
         copy = kwargs.pop("copy", False)
         kwargs.pop("non_blocking", None)
+        formats.check(kwargs.pop("memory_format", None))
         dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
         if kwargs:
             raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")

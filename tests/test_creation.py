@@ -1,5 +1,7 @@
 """Functions that make tensors, against torch's answers and for minnet's own promises."""
 
+import pickle
+
 import numpy as np
 import pytest
 from oracle import check, table
@@ -123,3 +125,22 @@ def test_ranges_of_fractions_in_whole_dtypes_are_torchs(dtype):
             except (RuntimeError, ValueError):
                 answers.append("refused")
         assert answers[0] == answers[1], bounds
+
+
+def test_formats_of_memory_change_nothing():
+    x = minnet.ones(2, 3, requires_grad=True)
+    for given in (minnet.preserve_format, minnet.contiguous_format, None):
+        assert minnet.zeros_like(x, memory_format=given).tolist() == [[0.0] * 3] * 2
+        assert x.clone(memory_format=given).is_contiguous()
+        assert minnet.clone(x.t(), memory_format=given).tolist() == x.t().tolist()
+        assert x.contiguous(memory_format=given) is x
+        assert x.to(minnet.float64, memory_format=given).dtype is minnet.float64
+    x.clone(memory_format=minnet.preserve_format).sum().backward()
+    assert x.grad.tolist() == [[1.0] * 3] * 2
+    assert repr(minnet.preserve_format) == "torch.preserve_format"
+    assert pickle.loads(pickle.dumps(minnet.preserve_format)) is minnet.preserve_format
+    for call in (x.clone, x.contiguous, lambda **k: minnet.ones_like(x, **k)):
+        with pytest.raises(TypeError, match="memory_format must be .*, not str"):
+            call(memory_format="preserve")
+    with pytest.raises(TypeError, match="memory_format"):
+        minnet.zeros(2, memory_format=minnet.preserve_format)

@@ -20,7 +20,7 @@ FILES = sorted((ROOT / "minnet").rglob("*.py"))
 # From the ground up. A module may import its own level and those before it. `nn.init` lies below
 # the rest of `nn`. "" is `minnet/__init__.py`, which sees everything.
 LEVELS = [
-    ["atomic", "devices", "dtypes", "missing", "printing", "scalar", "size"],
+    ["atomic", "devices", "dtypes", "formats", "missing", "printing", "scalar", "size"],
     ["kernels"],
     ["mode"],
     ["variable", "vocabulary"],

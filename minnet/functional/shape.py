@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minnet import dtypes, kernels, scalar
+from minnet import dtypes, formats, kernels, scalar
 from minnet.functional.arithmetic import ifelse
 from minnet.mode import mode
 from minnet.operation import SPELLINGS, Number, Tensor, composite, operation
@@ -366,20 +366,22 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     return expand(input, tuple(size))
 
 
-@operation("CloneBackward0", lambda V, dy: dy, quiet=True)
-def clone(input: Tensor) -> Tensor:
-    """Return a copy that gradients flow through.
+@operation("CloneBackward0", lambda V, dy: dy, named="memory_format", quiet=True)
+def clone(input: Tensor, memory_format: Any = None) -> Tensor:
+    """Return a copy that gradients flow through, in row order, whatever the format says.
 
     Example:
         >>> import minnet
         >>> minnet.clone(minnet.tensor([1, 2]))
         tensor([1, 2])
     """
+    if memory_format is not None:
+        formats.check(memory_format)
     return input.copy()
 
 
 @composite(where="Tensor")
-def contiguous(input: Tensor) -> Tensor:
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """Return the tensor itself if its memory is in row order, else such a copy.
 
     Example:
@@ -387,6 +389,7 @@ def contiguous(input: Tensor) -> Tensor:
         >>> minnet.zeros(2, 3).t().contiguous().stride()
         (2, 1)
     """
+    formats.check(memory_format)
     return input if input.array.flags.c_contiguous else clone(input)
 
 
