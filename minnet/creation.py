@@ -60,6 +60,9 @@ def _maker(function: Any = None, *, where: str = "minnet", aliases: str = "") ->
         if of_input:
             formats.check(memory_format)
             dtype, device = _as(args[0] if args else rest["input"], dtype, device)
+        elif memory_format is not None:
+            name = function.__name__
+            raise TypeError(f"{name}() got an unexpected keyword argument 'memory_format'")
         elif dtype is None:
             dtype = dtypes.get_default_dtype() if default is unset else default
         dtype = dtype if dtype is None else dtypes.numpy_of(dtype)

@@ -140,7 +140,7 @@ def test_formats_of_memory_change_nothing():
     assert repr(minnet.preserve_format) == "torch.preserve_format"
     assert pickle.loads(pickle.dumps(minnet.preserve_format)) is minnet.preserve_format
     for call in (x.clone, x.contiguous, lambda **k: minnet.ones_like(x, **k)):
-        with pytest.raises(TypeError, match="memory_format must be .*, not str"):
+        with pytest.raises(TypeError, match=r"memory_format must be .*, not str"):
             call(memory_format="preserve")
     with pytest.raises(TypeError, match="memory_format"):
         minnet.zeros(2, memory_format=minnet.preserve_format)
