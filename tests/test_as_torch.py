@@ -381,3 +381,10 @@ with SummaryWriter({str(tmp_path / "run")!r}) as writer:
     assert events.Histograms("weights")[0].histogram_value.num == 4
     assert events.Tags()["tensors"] == ["words/text_summary"]
     assert {p.name for p in tmp_path.glob("run/*") if p.is_dir()} == {"both_a", "both_b"}
+
+
+def test_a_program_that_is_not_there_is_named():
+    command = [sys.executable, "-m", "minnet.as_torch", "no_such_program.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "there is no file 'no_such_program.py'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -448,7 +448,8 @@ def test_nothing_in_minnet_reads_what_can_run():
             tops = {name.partition(".")[0] for name in imported}
             # Machine code is code: compiled kernels are kept and read as Numba does it.
             assert not tops & runs or (path.name, tops) == ("cache.py", {"pickle"}), path
-            if isinstance(node, ast.Call):
+            # as_torch runs the program that its command line names.
+            if isinstance(node, ast.Call) and path.parts[-2:] != ("as_torch", "__main__.py"):
                 assert ast.unparse(node.func) not in {"eval", "exec", "compile"}, path
             if isinstance(node, ast.keyword):
                 assert node.arg != "allow_pickle", path

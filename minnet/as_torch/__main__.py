@@ -20,6 +20,9 @@ from minnet.missing import LIST
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program that the command line names, and return the exit code."""
     given = _parser().parse_args(arguments)
+    if not given.m and not Path(given.script).is_file():
+        print(f"python -m minnet.as_torch: there is no file {given.script!r}", file=sys.stderr)
+        return 2
     try:
         install(given.engine)
     except RuntimeError as error:

@@ -257,7 +257,7 @@ def _many(mean: np.ndarray, draw: Any) -> np.ndarray:
     b = 0.931 + 2.53 * np.sqrt(mean)
     a = -0.059 + 0.02483 * b
     scale, squeeze = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
-    counts, pending = np.zeros_like(mean), np.ones(mean.shape, bool)
+    counts, pending = mean.copy(), np.isfinite(mean)
     u, v = np.empty(mean.shape), np.empty(mean.shape)
     while pending.any():
         draw.uniform(u, -0.5, 0.5)
