@@ -246,8 +246,10 @@ torch.nn.Linear(1, 1).nothing_either
 
 
 def test_a_report_counts_what_the_program_calls(tmp_path: Path) -> None:
-    done = run(TRAINING, tmp_path, options=("--report",))
+    late = "torch.zeros(3).index_add_(0, torch.tensor([1]), torch.ones(1))"  # loaded on first use
+    done = run(f"{TRAINING}{late}", tmp_path, options=("--report",))
     assert done.stdout == TRAINED
+    assert "        1  index_add_" in done.stderr
     rows = {
         line.split()[2]: line.split()[:2] for line in done.stderr.splitlines() if line[:1] == " "
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cProfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from minnet.as_torch.finder import asked
-from minnet.methods import Methods
 from minnet.operation import exported
 
 HOME = str(Path(__file__).parents[1])
@@ -67,7 +67,9 @@ def _is_inner(code: Any) -> bool:
 
 def _name_operations() -> None:
     """Let the operations' code bear their names: declarations make them all of the same code."""
-    for functions in (vars(Methods), exported("minnet"), exported("F")):
+    methods: Any = import_module("minnet.methods")
+    methods.load()
+    for functions in (vars(methods.Methods), exported("minnet"), exported("F")):
         for name, function in functions.items():
             code = getattr(function, "__code__", None)
             if code is not None and _is_ours(code):
