@@ -263,3 +263,17 @@ def test_the_angle_of_the_origin_has_no_slope():
     z = minnet.zeros(2, requires_grad=True)
     (slope,) = minnet.autograd.grad(minnet.atan2(z[0], z[1]), z, create_graph=True)
     assert slope.tolist() == [0.0, 0.0]
+
+
+def test_a_number_at_indices_fits_its_dtype():
+    i = minnet.tensor([0])
+    with pytest.raises(RuntimeError, match="without overflow"):
+        minnet.zeros(2).scatter(0, i, 1e39)
+    assert minnet.zeros(2, dtype=minnet.uint8).scatter(0, i, -1).tolist() == [255, 0]
+    assert minnet.zeros(2).scatter(0, i, minnet.tensor(1.5)).tolist() == [1.5, 0.0]
+
+
+@pytest.mark.parametrize("exponent", [-1, 300])
+def test_an_exponent_that_bytes_have_not_is_refused(exponent):
+    with pytest.raises(RuntimeError):
+        minnet.tensor([2], dtype=minnet.uint8) ** exponent

@@ -461,18 +461,21 @@ def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     library's `pow`, whose last bit may differ between machines.
 
     Raises:
-        RuntimeError: for an integer to a negative integer power.
+        RuntimeError: for an integer to a negative integer power, or to one that its dtype has not.
 
     Example:
         >>> import minnet
         >>> minnet.pow(minnet.tensor([1.0, 2.0, 3.0]), 2)
         tensor([1., 4., 9.])
     """
+    given = exponent
     input, exponent = promoted(input, exponent)
     dtype = np.result_type(input, exponent)
     if dtype.kind in "iu":
-        if np.any(exponent < 0):
+        if np.any(given < 0):
             raise RuntimeError("Integers to negative integer powers are not allowed.")
+        if type(given) in _NUMBERS:
+            scalar.check(given, dtype)
     elif dtype.kind == "b":
         return input | ~exponent
     return apply(_power, input, exponent)

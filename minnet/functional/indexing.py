@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minnet import scalar
 from minnet.functional import arithmetic
 from minnet.functional.arithmetic import div, ifelse, mul
 from minnet.functional.shape import (
@@ -122,7 +123,10 @@ def scatter(
     src = value if src is None else src
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
-    is_tensor = isinstance(src, Variable)
+    is_tensor = isinstance(src, Variable) and (src.array.ndim or src.requires_grad)
+    if not is_tensor:
+        number = scalar.number(src, "scatter(): argument 'value'")
+        src = scalar.fitted(number, input.array.dtype).item()
     _, key = _checked("scatter", input, dim, index, src if is_tensor else None)
     if is_tensor:
         _same_dtype("scatter", input, src)
