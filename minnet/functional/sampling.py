@@ -239,7 +239,11 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
     only_floating(rates, "poisson_cpu")
     if not (rates >= 0).all():
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
-    many, draw = rates >= 10, random.resolve(generator)
+    seed = np.empty(min(rates.size, 1), np.int64)  # one draw, however many these counts take
+    random.resolve(generator).integers(seed, 0, 2**62)
+    if not rates.size:
+        return wrap(np.empty_like(rates, order="C"))
+    many, draw = rates >= 10, random.Generator(seed=int(seed[0]))
     left, counts = np.where(many, 0, rates).astype(np.float64), np.zeros_like(rates)
     step = np.empty(left.shape)
     while (left > 0).any():

@@ -11,6 +11,7 @@ from minnet.mode import enable_grad, no_grad
 from minnet.optim.counted import numbers
 from minnet.optim.optimizer import Group, Optimizer, finite, options
 from minnet.tensor import Tensor
+from minnet.variable import read_only
 
 
 class Point(NamedTuple):
@@ -97,6 +98,9 @@ class LBFGS(Optimizer):
         """
         group = self.param_groups[0]
         (lr,) = numbers(group, "lr")
+        for p in group["params"]:
+            if not p.array.flags.writeable:
+                raise read_only(f"a parameter of shape {list(p.shape)}")
         state = self.state[group["params"][0]]
         search = group["line_search_fn"] is not None
         first_loss, loss, gradient = self._evaluate(closure)
